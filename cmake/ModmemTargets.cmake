@@ -1,0 +1,94 @@
+# The three kinds of target, so that a layer's CMakeLists.txt says only what it consists of:
+#
+#   modmem_freestanding_library(NAME [SOURCES file...] [DEPS target...])
+#   modmem_library(NAME [SOURCES file...] [DEPS target...])
+#   modmem_test(NAME SOURCES file... [DEPS target...] [LABELS label...] [TIMEOUT seconds]
+#               [RAPIDCHECK] [ARGS argument...])
+#
+# All of them are C++20 with warnings as errors and include from the repository root and from the
+# folder of generated headers. A library without sources is header-only.
+
+# What every target of the project is compiled with. MODMEM_CHECKS is 1 where invariants are
+# checked, else 0; modmem::config::kChecksLevel has the level.
+add_library(modmem_build INTERFACE)
+target_compile_features(modmem_build INTERFACE cxx_std_20)
+target_include_directories(modmem_build INTERFACE "${PROJECT_SOURCE_DIR}" "${MODMEM_GENERATED_DIR}")
+target_compile_options(modmem_build INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+target_compile_definitions(modmem_build INTERFACE
+  MODMEM_CHECKS=$<BOOL:${MODMEM_CONFIG_CHECKS_LEVEL}>)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# Debug builds run millions of operations with invariants checked: optimise what a debugger can
+# still follow.
+set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
+if(MODMEM_SANITIZE)
+  # The vptr check needs type information, which freestanding code does without.
+  add_compile_options(-fsanitize=${MODMEM_SANITIZE} -fno-sanitize-recover=all -fno-sanitize=vptr
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MODMEM_SANITIZE})
+endif()
+
+# Adds library NAME; sets `scope` in the caller to what its usage requirements are (PUBLIC, or
+# INTERFACE where it is header-only).
+function(modmem_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${name}: unexpected arguments: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(arg_SOURCES)
+    set(scope PUBLIC)
+    add_library(${name} STATIC ${arg_SOURCES})
+  else()
+    set(scope INTERFACE)
+    add_library(${name} INTERFACE)
+  endif()
+  target_link_libraries(${name} ${scope} modmem_build ${arg_DEPS})
+  set(scope ${scope} PARENT_SCOPE)
+endfunction()
+
+# A library of ordinary, hosted C++20.
+function(modmem_library name)
+  modmem_add_library(${name} ${ARGN})
+endfunction()
+
+# A library of freestanding C++20: no exceptions, no run-time type information, no guards around
+# static locals, and only the freestanding headers. scripts/check_freestanding.py checks what it
+# refers to.
+function(modmem_freestanding_library name)
+  modmem_add_library(${name} ${ARGN})
+  if(scope STREQUAL "PUBLIC")
+    target_compile_options(${name} PRIVATE
+      -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+    set_property(GLOBAL APPEND PROPERTY MODMEM_FREESTANDING_LIBRARIES ${name})
+  endif()
+endfunction()
+
+# A GoogleTest program, run by CTest as one test of the same name. RAPIDCHECK links rapidcheck;
+# ARGS are passed to the program. Does nothing where tests are off.
+function(modmem_test name)
+  if(NOT MODMEM_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RAPIDCHECK" "TIMEOUT" "SOURCES;DEPS;LABELS;ARGS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${name}: unexpected arguments: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE modmem_build ${arg_DEPS} GTest::gtest_main)
+  if(arg_RAPIDCHECK)
+    target_link_libraries(${name} PRIVATE rapidcheck)
+  endif()
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT ${arg_TIMEOUT}
+    LABELS "${arg_LABELS}"
+    ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
