@@ -9,8 +9,9 @@
 set(MODMEM_PYTHON "/usr/bin/python3" CACHE FILEPATH "The Python that has kconfiglib")
 set(MODMEM_GENERATED_DIR "${PROJECT_BINARY_DIR}/generated")
 
-file(GLOB config_inputs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/configs/*_defconfig")
-list(APPEND config_inputs
+# The folder itself changes with every file that comes or goes.
+file(GLOB config_inputs "${PROJECT_SOURCE_DIR}/configs/*_defconfig")
+list(APPEND config_inputs "${PROJECT_SOURCE_DIR}/configs"
   "${PROJECT_SOURCE_DIR}/Kconfig" "${PROJECT_SOURCE_DIR}/scripts/gen_config.py")
 set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY
   CMAKE_CONFIGURE_DEPENDS ${config_inputs})

@@ -36,6 +36,7 @@ PLATFORM_MEMBERS = (
     ("dma_alignment", "DMA_ALIGNMENT"),
     ("lp_sram_bytes", "LP_SRAM_BYTES"),
     ("l3_bytes", "L3_BYTES"),
+    ("arena_bytes", "ARENA_BYTES"),
     ("headroom_divisor", "HEADROOM_DIVISOR"),
     ("policy", "POLICY"),
     ("retained_pages", "RETAINED_PAGES"),
@@ -43,9 +44,12 @@ PLATFORM_MEMBERS = (
     ("max_owners", "MAX_OWNERS"),
 )
 
-POWERS_OF_TWO = ("PAGE_BYTES", "GRANULE_BYTES", "CACHE_LINE_BYTES", "DMA_ALIGNMENT")
+POWERS_OF_TWO = ("PAGE_BYTES", "GRANULE_BYTES", "BANK_BYTES", "CACHE_LINE_BYTES", "DMA_ALIGNMENT")
 WHOLE_PAGES = ("BANK_BYTES", "RESERVE_BYTES", "WINDOW_BYTES", "SPAN_BYTES", "LP_SRAM_BYTES",
-               "L3_BYTES")
+               "L3_BYTES", "ARENA_BYTES")
+
+# Frames and pages are numbered in 16 bits, and one number stands for none.
+MAX_PAGES = 0xFFFE
 
 BANNER = """\
 // Generated from Kconfig and configs/{config}_defconfig by scripts/gen_config.py; edit those.
@@ -148,6 +152,14 @@ class Configuration:
         if values["RESERVE_BYTES"] >= values["SRAM_BYTES"]:
             self.fail("RESERVE_BYTES", f"{values['RESERVE_BYTES']:#x} leaves no pool of SRAM_BYTES "
                                        f"({values['SRAM_BYTES']:#x})")
+        pool_bytes = values["SRAM_BYTES"] - values["RESERVE_BYTES"]
+        if values["ARENA_BYTES"] > pool_bytes:
+            self.fail("ARENA_BYTES", f"{values['ARENA_BYTES']:#x} is more than SRAM_BYTES less "
+                                     f"RESERVE_BYTES ({pool_bytes:#x})")
+        for name in ("SRAM_BYTES", "WINDOW_BYTES"):
+            if values[name] // values["PAGE_BYTES"] > MAX_PAGES:
+                self.fail(name, f"{values[name]:#x} is more than {MAX_PAGES} pages of PAGE_BYTES "
+                                f"({values['PAGE_BYTES']})")
         for smaller, larger in (("GRANULE_BYTES", "CACHE_LINE_BYTES"),
                                 ("CACHE_LINE_BYTES", "PAGE_BYTES"),
                                 ("DMA_ALIGNMENT", "PAGE_BYTES"),
@@ -213,8 +225,7 @@ def config_hpp(configuration):
            "namespace modmem::config {\n\n"]
     for symbol, prompt, value in options(configuration):
         comment = f"  // {prompt}" if prompt else ""
-        pointer = "const char* " if isinstance(value, str) else f"{cpp_type(symbol.name, value)} "
-        out.append(f"inline constexpr {pointer}{constant_name(symbol.name)} = "
+        out.append(f"inline constexpr {cpp_type(symbol.name, value)} {constant_name(symbol.name)} = "
                    f"{cpp_literal(value)};{comment}\n")
     out.append("\n}  // namespace modmem::config\n")
     return "".join(out)

@@ -1,0 +1,63 @@
+# The front door: each goal sets up what it needs and goes. The work is done by CMake and scripts/.
+#
+# ARGS       arguments for `modmem run`, e.g. make run ARGS='--platform ptl --json -'
+# PRESET     the build that `make test` tests: debug (default), release, asan-ubsan, tsan, clang
+
+PRESET ?= debug
+PACKAGES = @bash scripts/install_packages.sh
+CONFIGURE = @cmake >/dev/null --preset
+SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check check-format check-layers check-freestanding check-tidy format clean
+
+help:
+	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
+	@echo 'make test          build and run the tests, with invariant checks on (PRESET=...)'
+	@echo 'make check         all that CI does'
+	@echo '  check-format       formatting'
+	@echo '  check-layers       include order'
+	@echo '  check-freestanding what the freestanding libraries refer to'
+	@echo '  check-tidy         clang-tidy'
+	@echo 'make format        format the sources'
+	@echo 'make clean         remove everything that was built'
+
+run:
+	$(PACKAGES) run
+	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF
+	@cmake --build --preset release
+	@build/release/modmem run $(ARGS)
+
+test:
+	$(PACKAGES) run test
+	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset $(PRESET)
+	@ctest --preset $(PRESET) --parallel $$(nproc)
+
+check:
+	@.ci/run
+
+check-format:
+	$(PACKAGES) check
+	@$(SOURCES) | xargs -0 -r clang-format --dry-run -Werror
+
+check-layers:
+	$(PACKAGES) run
+	@/usr/bin/python3 scripts/check_layers.py
+
+check-freestanding:
+	$(PACKAGES) run
+	$(CONFIGURE) release
+	@cmake --build --preset release --target check-freestanding
+
+check-tidy:
+	$(PACKAGES) run test check
+	$(CONFIGURE) clang -DMODMEM_BUILD_TESTS=ON
+	@scripts/check_tidy.sh build/clang
+
+format:
+	$(PACKAGES) check
+	@$(SOURCES) | xargs -0 -r clang-format -i
+
+clean:
+	@rm -rf build

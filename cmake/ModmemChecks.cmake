@@ -1,0 +1,27 @@
+# The tests that are not programs of ours: those of scripts/, and the check of what freestanding
+# libraries refer to, which is a target as well: check-freestanding.
+
+get_property(freestanding_libraries GLOBAL PROPERTY MODMEM_FREESTANDING_LIBRARIES)
+# Sanitizers add calls of their run-time library to whatever they instrument.
+if(freestanding_libraries AND NOT MODMEM_SANITIZE)
+  set(check_freestanding "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/check_freestanding.py")
+  foreach(library ${freestanding_libraries})
+    list(APPEND check_freestanding $<TARGET_FILE:${library}>)
+  endforeach()
+  add_custom_target(check-freestanding
+    COMMAND ${check_freestanding} DEPENDS ${freestanding_libraries} VERBATIM
+    COMMENT "Checking what freestanding libraries refer to")
+  if(MODMEM_BUILD_TESTS)
+    add_test(NAME freestanding COMMAND ${check_freestanding})
+  endif()
+endif()
+
+if(MODMEM_BUILD_TESTS)
+  foreach(script gen_config check_layers check_freestanding install_packages)
+    add_test(NAME ${script}_test
+      COMMAND "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/${script}_test.py")
+    set_tests_properties(${script}_test PROPERTIES
+      TIMEOUT 120
+      ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
+  endforeach()
+endif()

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""Check that each layer includes only what stands before it.
+
+The folders are the layers, in the order of LAYERS. For every source file in them:
+
+  * an include in quotes is a path from the repository root (or modmem/..., a generated header)
+    into the same layer or one before it;
+  * port/host, the simulator, is known to itself, to tests and to the hosted layers only;
+  * freestanding layers include only freestanding standard headers;
+  * code for tests alone is included by nothing but tests.
+
+Code for tests is what is named *_test.cpp, *_test.hpp, *_testing.cpp or *_testing.hpp or lies in
+a folder named testing; it may include hosted headers in any layer.
+
+Prints FILE:LINE: reason for each include that breaks a rule, and then exits with status 1.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+LAYERS = ("base", "port", "page", "heap", "memory", "module", "testbench", "tools", "examples")
+HOSTED_LAYERS = ("testbench", "tools", "examples")
+SIMULATOR = "port/host/"
+SUFFIXES = (".hpp", ".cpp", ".h", ".c")
+
+# The generated headers, and the first layer that may include each.
+GENERATED = {"config.hpp": "base", "config.h": "base", "presets.hpp": "port"}
+
+# The headers that C++20 calls freestanding, and those of which later standards do so in part.
+# What code then refers to, scripts/check_freestanding.py checks.
+FREESTANDING_HEADERS = frozenset((
+    "algorithm array atomic bit cfloat climits compare concepts coroutine cstdarg cstddef cstdint "
+    "cstring exception initializer_list iterator limits new numbers optional ratio "
+    "source_location span string_view tuple type_traits typeinfo utility version "
+    "stddef.h stdint.h stdarg.h limits.h float.h stdbool.h").split())
+
+INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
+TEST_FILE = re.compile(r"_(?:test|testing)\.[a-z]+$|(?:^|/)testing/")
+
+
+def layer_of(path):
+    """The layer that a path from the repository root lies in, or None."""
+    folder, separator, _ = path.partition("/")
+    return folder if separator and folder in LAYERS else None
+
+
+def is_test(path):
+    return TEST_FILE.search(path) is not None
+
+
+def is_hosted(path):
+    return layer_of(path) in HOSTED_LAYERS or path.startswith(SIMULATOR) or is_test(path)
+
+
+def broken_rule(path, included, root):
+    """Why `path` may not include "included", or None."""
+    layer = layer_of(path)
+    folder, _, name = included.partition("/")
+    if folder == "modmem":
+        if name not in GENERATED:
+            return f'"{included}" is not a generated header'
+        needed = GENERATED[name]
+    else:
+        needed = layer_of(included)
+        if needed is None or ".." in included.split("/"):
+            return f'"{included}" is not a path from the repository root into a layer'
+        if not os.path.exists(os.path.join(root, included)):
+            return f'"{included}" does not exist'
+    if LAYERS.index(needed) > LAYERS.index(layer):
+        return f'"{included}" belongs to {needed}/ or later, and {layer}/ stands before it'
+    if included.startswith(SIMULATOR) and not is_hosted(path):
+        return f'"{included}" is the simulator, which freestanding code does not know'
+    if is_test(included) and not is_test(path):
+        return f'"{included}" is for tests only'
+    return None
+
+
+def check_file(path, root):
+    """The broken rules of one file, as (line number, reason)."""
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            quoted, angled = match.groups()
+            reason = None
+            if quoted is not None:
+                reason = broken_rule(path, quoted, root)
+            elif not is_hosted(path) and angled not in FREESTANDING_HEADERS:
+                reason = f"<{angled}> is not a freestanding header, and {layer_of(path)}/ is " \
+                         "freestanding"
+            if reason:
+                yield number, reason
+
+
+def tracked_files(root):
+    output = subprocess.run(["git", "-C", root, "ls-files", "-z", "--", *LAYERS], check=True,
+                            capture_output=True, text=True).stdout
+    return [path for path in output.split("\0") if path]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), ".."),
+                        help="the repository")
+    parser.add_argument("files", nargs="*",
+                        help="paths from the repository root; default: what git tracks")
+    args = parser.parse_args(arguments)
+    broken = 0
+    for path in args.files or tracked_files(args.root):
+        if layer_of(path) is None or not path.endswith(SUFFIXES):
+            continue
+        if not os.path.exists(os.path.join(args.root, path)):
+            continue  # removed, but not from git's index yet
+        for number, reason in check_file(path, args.root):
+            print(f"{path}:{number}: {reason}")
+            broken += 1
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""Tests of check_layers.py, on trees that break one rule each."""
+
+import contextlib
+import io
+import os
+import tempfile
+import unittest
+
+import check_layers
+
+
+class CheckLayersTest(unittest.TestCase):
+    def check(self, files):
+        """Checks a tree of {path: content}; returns the exit status and the lines printed."""
+        output = io.StringIO()
+        with tempfile.TemporaryDirectory() as root:
+            for path, content in files.items():
+                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+                    file.write(content)
+            with contextlib.redirect_stdout(output):
+                status = check_layers.main(["--root", root, *files])
+        return status, output.getvalue().splitlines()
+
+    def assert_clean(self, files):
+        self.assertEqual(self.check(files), (0, []))
+
+    def assert_broken(self, files, *parts):
+        status, lines = self.check(files)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(lines), 1, lines)
+        for part in parts:
+            self.assertIn(part, lines[0])
+
+    def test_layers_before_and_the_same_layer(self):
+        self.assert_clean({
+            "base/bits.hpp": "#include <bit>\n#include \"modmem/config.hpp\"\n",
+            "page/pool.hpp": "#include \"base/bits.hpp\"\n",
+            "page/pool.cpp": "#include \"page/pool.hpp\"\n#include \"modmem/presets.hpp\"\n",
+            "tools/main.cpp": "#include <iostream>\n#include \"page/pool.hpp\"\n"})
+
+    def test_later_layer(self):
+        self.assert_broken({"heap/heap.hpp": "", "page/pool.hpp": "\n#include \"heap/heap.hpp\"\n"},
+                           "page/pool.hpp:2: ", "belongs to heap/")
+
+    def test_later_layer_in_a_test(self):
+        self.assert_broken({"heap/heap.hpp": "", "page/pool_test.cpp": "#include \"heap/heap.hpp\""},
+                           "page/pool_test.cpp:1: ", "belongs to heap/")
+
+    def test_spaces_do_not_hide_it(self):
+        self.assert_broken({"heap/heap.hpp": "", "page/pool.hpp": "  #  include\"heap/heap.hpp\"\n"},
+                           "page/pool.hpp:1: ")
+
+    def test_relative_to_the_file(self):
+        for written in ("pool.hpp", "../page/pool.hpp", "page/../page/pool.hpp"):
+            self.assert_broken({"page/pool.hpp": "", "page/pool.cpp": f'#include "{written}"\n'},
+                               "page/pool.cpp:1: ", "not a path from the repository root")
+
+    def test_missing_file(self):
+        self.assert_broken({"page/pool.cpp": '#include "page/pol.hpp"\n'}, "does not exist")
+
+    def test_generated_headers(self):
+        self.assert_broken({"base/bits.hpp": '#include "modmem/presets.hpp"\n'}, "belongs to port/")
+        self.assert_broken({"base/bits.hpp": '#include "modmem/other.hpp"\n'}, "not a generated")
+
+    def test_hosted_header(self):
+        self.assert_broken({"heap/heap.cpp": "#include <vector>\n"},
+                           "heap/heap.cpp:1: <vector> is not a freestanding header")
+        self.assert_broken({"port/port.hpp": "#include <sys/mman.h>\n"}, "<sys/mman.h>")
+        self.assert_clean({"port/host/ram.cpp": "#include <sys/mman.h>\n",
+                           "heap/heap_test.cpp": "#include <vector>\n",
+                           "heap/testing/model.hpp": "#include <map>\n",
+                           "testbench/wav.cpp": "#include <vector>\n"})
+
+    def test_simulator(self):
+        simulator = {"port/host/ram.hpp": ""}
+        self.assert_broken({**simulator, "page/pool.cpp": '#include "port/host/ram.hpp"\n'},
+                           "the simulator")
+        self.assert_clean({**simulator,
+                           "port/host/ram.cpp": '#include "port/host/ram.hpp"\n',
+                           "page/pool_test.cpp": '#include "port/host/ram.hpp"\n',
+                           "testbench/run.cpp": '#include "port/host/ram.hpp"\n'})
+
+    def test_code_for_tests(self):
+        helper = {"heap/heap_testing.hpp": ""}
+        self.assert_broken({**helper, "heap/heap.cpp": '#include "heap/heap_testing.hpp"\n'},
+                           "is for tests only")
+        self.assert_clean({**helper, "heap/heap_test.cpp": '#include "heap/heap_testing.hpp"\n'})
+
+    def test_other_files_are_left_alone(self):
+        self.assert_clean({"docs/example.cpp": '#include "nothing.hpp"\n',
+                           "heap/notes.md": '#include "nothing.hpp"\n'})
+
+    def test_every_broken_include_is_reported(self):
+        status, lines = self.check({"base/a.hpp": "#include <map>\n#include <set>\n"})
+        self.assertEqual((status, len(lines)), (1, 2))
+
+
+if __name__ == "__main__":
+    unittest.main()
