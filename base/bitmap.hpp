@@ -1,0 +1,112 @@
+// Bitmap algorithms over arrays of 64-bit words that somebody else owns.
+//
+// A BitmapView names `size` bits; it is a pointer and a length, copied freely. Bit i is bit i % 64
+// of word i / 64. Bits past `size` in the last word are never read as set or clear. Cost: single
+// bits O(1); ranges and searches O(words touched), never more than size / 64 + 1.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/check.hpp"
+
+namespace modmem {
+
+class BitmapView {
+ public:
+  using Word = std::uint64_t;
+  static constexpr std::uint32_t kWordBits = 64;
+  static constexpr std::size_t words_for(std::size_t bits) {
+    return (bits + kWordBits - 1) / kWordBits;
+  }
+
+  constexpr BitmapView() = default;
+  constexpr BitmapView(Word* words, std::uint32_t size) : words_(words), size_(size) {}
+
+  constexpr std::uint32_t size() const { return size_; }
+
+  constexpr bool test(std::uint32_t bit) const {
+    MODMEM_ASSERT(bit < size_);
+    return ((words_[bit / kWordBits] >> (bit % kWordBits)) & 1U) != 0;
+  }
+  constexpr void set(std::uint32_t bit) { words_[bit / kWordBits] |= Word{1} << (bit % kWordBits); }
+  constexpr void clear(std::uint32_t bit) {
+    words_[bit / kWordBits] &= ~(Word{1} << (bit % kWordBits));
+  }
+
+  // Sets or clears the bits [first, last).
+  constexpr void set_range(std::uint32_t first, std::uint32_t last) {
+    for_words(first, last, [](Word& word, Word mask) { word |= mask; });
+  }
+  constexpr void clear_range(std::uint32_t first, std::uint32_t last) {
+    for_words(first, last, [](Word& word, Word mask) { word &= ~mask; });
+  }
+
+  // Number of set bits in [first, last).
+  constexpr std::uint32_t count(std::uint32_t first, std::uint32_t last) const {
+    int sum = 0;
+    for_words(first, last,
+              [&sum](const Word& word, Word mask) { sum += std::popcount(word & mask); });
+    return static_cast<std::uint32_t>(sum);
+  }
+
+  // First set (clear) bit in [from, last), or `last` where there is none.
+  constexpr std::uint32_t next_set(std::uint32_t from, std::uint32_t last) const {
+    return next(from, last, Word{0});
+  }
+  constexpr std::uint32_t next_clear(std::uint32_t from, std::uint32_t last) const {
+    return next(from, last, ~Word{0});
+  }
+
+  // One past the last set bit in [first, last), or `first` where there is none: the bits
+  // [result, last) are clear.
+  constexpr std::uint32_t end_of_last_set(std::uint32_t first, std::uint32_t last) const {
+    while (last > first) {
+      const std::uint32_t index = (last - 1) / kWordBits;
+      const std::uint32_t top = (last - 1) % kWordBits;
+      const Word word = words_[index] & (~Word{0} >> (kWordBits - 1 - top));
+      const std::uint32_t base = index * kWordBits;
+      if (word != 0) {
+        const std::uint32_t end =
+            base + kWordBits - static_cast<std::uint32_t>(std::countl_zero(word));
+        return end > first ? end : first;
+      }
+      last = base > first ? base : first;
+    }
+    return first;
+  }
+
+ private:
+  // `flip` is xor-ed into each word before its first set bit is sought.
+  constexpr std::uint32_t next(std::uint32_t from, std::uint32_t last, Word flip) const {
+    while (from < last) {
+      const std::uint32_t index = from / kWordBits;
+      const Word word = (words_[index] ^ flip) >> (from % kWordBits);
+      if (word != 0) {
+        const std::uint32_t found = from + static_cast<std::uint32_t>(std::countr_zero(word));
+        return found < last ? found : last;
+      }
+      from = (index + 1) * kWordBits;
+    }
+    return last;
+  }
+
+  template <typename Visit>
+  constexpr void for_words(std::uint32_t first, std::uint32_t last, Visit visit) const {
+    while (first < last) {
+      const std::uint32_t index = first / kWordBits;
+      const std::uint32_t low = first % kWordBits;
+      const std::uint32_t end = (index + 1) * kWordBits;
+      const std::uint32_t stop = last < end ? last : end;
+      const Word upto = ~Word{0} >> (end - stop);
+      visit(words_[index], upto & (~Word{0} << low));
+      first = stop;
+    }
+  }
+
+  Word* words_ = nullptr;
+  std::uint32_t size_ = 0;
+};
+
+}  // namespace modmem

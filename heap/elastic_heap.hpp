@@ -1,0 +1,160 @@
+// ElasticHeap: the heap engine. Frames lie only under live data, and no state lies in payload
+// memory.
+//
+// A heap has spans of virtual pages (without an MMU: the window, where page = frame) and maps
+// frames under them as blocks need them. Free space is of two kinds: *holes*, free granules of
+// pages that are mapped because something lives there too, and *free pages*, which cost no memory.
+// A request is first put into a hole of one page (PageBins, O(1)); where none fits, into the
+// stretch - a hole at the end of a page, the free pages behind it, and the hole at the start of the
+// next page - that takes the fewest new frames. A page whose last block goes is unmapped.
+//
+// Everything that is known about blocks is in PageDescriptors and FrameInfos; a page that lies
+// wholly inside one block has no descriptor. A free block is just clear bits, so freeing coalesces
+// by itself, and no stray write can break the heap.
+//
+// A *fixed arena* is this engine with all of its pages mapped from the start, and kept.
+//
+// Invariants (check()):
+//   mapped pages = pages with a live block + kept empty ones; kept empty <= retained_pages
+//   occupied granules = sum over pages; live blocks = start bits
+//   a page is in the bin of its largest hole
+// Cost: a request that fits a hole of a page, and its free: O(1), with at most kPageGranules / 2
+// holes of one page looked at. Others: O(pages of the heap's spans) plus mapping. No loop depends
+// on the number of blocks. Not thread-safe: Memory's lock is held.
+#pragma once
+
+#include <optional>
+
+#include "heap/heap.hpp"
+#include "heap/page_bins.hpp"
+#include "heap/page_descriptor.hpp"
+#include "page/address_space.hpp"
+#include "page/metadata_store.hpp"
+
+namespace modmem {
+
+struct ElasticHeapOptions {
+  std::uint32_t span_pages = 0;  // virtual pages to start with; more are added when needed
+  std::uint32_t retained_pages =
+      0;  // empty pages kept mapped, for owners that allocate while audio runs
+  std::uint32_t fixed_pages = 0;  // not 0: a fixed arena of that many pages
+};
+
+class ElasticHeap final : public Heap {
+ public:
+  ElasticHeap() = default;
+
+  // Opens the heap: its pages are noted as `id`'s and charged to `account`. Returns false, with
+  // nothing taken, exactly when the span or, of a fixed arena, the frames are not to be had.
+  // Requires a closed heap.
+  bool open(AddressSpace& space, MetadataStore<PageDescriptor>& descriptors, HeapId id,
+            PageAccount& account, const ElasticHeapOptions& options);
+
+  // Releases everything and gives the spans back. O(pages).
+  void close();
+
+  bool is_open() const { return space_ != nullptr; }
+  bool is_fixed() const { return fixed_; }
+  const PageAccount& account() const { return *account_; }
+  // True where `page` lies in one of the heap's spans (and, without an MMU, is mapped for it).
+  bool owns_page(std::uint32_t page) const;
+
+ private:
+  static constexpr std::uint32_t kMaxSpans = 8;
+  // Pages of the request's own size class that are looked at before going up a class.
+  static constexpr std::uint32_t kOwnClassTries = 8;
+
+  // Free granules [begin, end), numbered from the start of the window.
+  struct Stretch {
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  // What a request may use.
+  struct Budget {
+    std::uint32_t frames = 0;
+    std::uint32_t descriptors = 0;
+  };
+  struct Block {
+    std::uint32_t start = 0;  // granules from the start of the window
+    std::uint32_t end = 0;
+  };
+
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  PointerStatus do_free(void* pointer) override;
+  PointerStatus do_status(const void* pointer) const override;
+  std::size_t do_usable_size(const void* pointer) const override;
+  bool do_resize(void* pointer, std::size_t bytes) override;
+  std::size_t do_largest_request(std::size_t alignment, std::uint32_t keep) const override;
+  FailureReason do_explain(std::size_t bytes, std::size_t alignment) const override;
+  std::size_t do_free_bytes() const override;
+  void do_release_all() override;
+  HeapStats do_stats() const override;
+  bool do_check(CheckDepth depth) const override;
+
+  // Holes (elastic_heap.cpp)
+  void* allocate_in_hole(std::uint32_t granules, std::uint32_t alignment, std::uint32_t tries);
+  void* place_in_hole(std::uint16_t frame, std::uint32_t granules, std::uint32_t alignment);
+
+  // Stretches (elastic_heap_stretch.cpp)
+  void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment);
+  std::optional<std::uint32_t> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
+  bool add_span(std::uint32_t granules, std::uint32_t alignment);
+  std::uint32_t furthest_end(const Stretch& stretch, std::uint32_t start,
+                             const Budget& budget) const;
+  std::uint32_t furthest_start(const Stretch& stretch, const Budget& budget) const;
+  std::uint32_t largest_in_stretches(std::uint32_t alignment, const Budget& budget) const;
+  template <typename Visit>
+  void for_each_stretch(std::uint32_t shortest, Visit visit) const;
+  Budget budget(std::uint32_t keep) const;
+  Budget cost(std::uint32_t start, std::uint32_t end, bool new_block) const;
+  std::uint32_t align(std::uint32_t granule, std::uint32_t alignment) const;
+  std::uint32_t align_back(std::uint32_t granule, std::uint32_t alignment) const;
+
+  // Occupying and vacating granules (elastic_heap.cpp)
+  bool claim(std::uint32_t start, std::uint32_t end, bool new_block);
+  void vacate(std::uint32_t start, std::uint32_t end);
+  void release_page(std::uint32_t page);
+  bool shrink(const Block& block, std::uint32_t new_end);
+  bool grow(const Block& block, std::uint32_t new_end);
+
+  // Looking at itself (elastic_heap_check.cpp)
+  struct Totals {
+    std::uint32_t pages = 0;
+    std::uint32_t retained = 0;
+    std::uint32_t occupied = 0;
+    std::uint32_t blocks = 0;
+    std::uint32_t reached = 0;  // last page that an earlier page's block extends into
+  };
+  bool check_page(std::uint32_t page, Totals& totals) const;
+  bool check_bins() const;
+
+  // Pages and blocks
+  FrameInfo& info(std::uint32_t page) const { return space_->info(page); }
+  PageDescriptor& descriptor(const FrameInfo& info) const {
+    return (*descriptors_)[info.descriptor];
+  }
+  bool has_descriptor(std::uint32_t page) const;
+  std::uint32_t tail_hole(std::uint32_t page) const;  // granules free at the end of the page
+  std::uint32_t head_hole(std::uint32_t page) const;  // and at its start
+  std::uint32_t free_end(std::uint32_t granule, std::uint32_t last) const;
+  void refresh_bin(std::uint32_t page);
+  Block block_at(std::uint32_t granule) const;
+  std::uint32_t granule_of(const void* pointer) const;
+  std::byte* address_of(std::uint32_t granule) const;
+
+  AddressSpace* space_ = nullptr;
+  MetadataStore<PageDescriptor>* descriptors_ = nullptr;
+  PageAccount* account_ = nullptr;
+  HeapId id_ = kNoHeap;
+  bool fixed_ = false;
+  std::uint32_t span_pages_ = 0;
+  std::uint32_t retained_limit_ = 0;
+  std::uint32_t retained_ = 0;  // pages kept empty
+  std::uint32_t span_count_ = 0;
+  Span spans_[kMaxSpans];
+  PageBins bins_;
+  std::uint32_t occupied_ = 0;  // granules
+  std::uint32_t live_blocks_ = 0;
+};
+
+}  // namespace modmem

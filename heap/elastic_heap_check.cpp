@@ -1,0 +1,93 @@
+// The part of ElasticHeap that looks at itself.
+
+#include "heap/elastic_heap.hpp"
+
+namespace modmem {
+
+HeapStats ElasticHeap::do_stats() const {
+  HeapStats stats;
+  stats.occupied_bytes = std::size_t{occupied_} * config::kGranuleBytes;
+  stats.mapped_bytes = std::size_t{account_->held} * config::kPageBytes;
+  stats.peak_mapped_bytes = std::size_t{account_->peak} * config::kPageBytes;
+  stats.live_blocks = live_blocks_;
+  return stats;
+}
+
+bool ElasticHeap::check_bins() const {
+  for (std::uint32_t size_class = 0; size_class < PageBins::kClasses; ++size_class) {
+    if ((bins_.map() >> size_class & 1U) == 0) {
+      continue;
+    }
+    std::uint16_t before = FrameInfo::kNone;
+    std::uint32_t length = 0;
+    for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone;) {
+      const FrameInfo& page = space_->frame_info(frame);
+      if (page.heap != id_ || page.bin_prev != before || page.largest_hole == 0 ||
+          PageBins::class_of(page.largest_hole) != size_class || ++length > account_->held) {
+        return false;
+      }
+      before = frame;
+      frame = page.bin_next;
+    }
+    if (length == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool ElasticHeap::check_page(std::uint32_t page, Totals& totals) const {
+  const FrameInfo& notes = info(page);
+  ++totals.pages;
+  if (notes.empty) {
+    ++totals.retained;
+    return notes.descriptor == FrameInfo::kNone && notes.largest_hole == 0;
+  }
+  if (notes.descriptor == FrameInfo::kNone) {
+    totals.occupied += kPageGranules;
+    // Lies inside a block: one that reached here from an earlier page.
+    return page <= totals.reached && notes.largest_hole == 0 && notes.reach == 0;
+  }
+  const PageDescriptor& blocks = descriptor(notes);
+  if (!blocks.check() || blocks.empty() || blocks.largest_hole() != notes.largest_hole ||
+      (blocks.is_occupied(0) && !blocks.is_start(0)) != (page <= totals.reached)) {
+    return false;
+  }
+  totals.occupied += blocks.occupied_count();
+  totals.blocks += blocks.start_count();
+  if (notes.reach != 0) {
+    if (blocks.tail_hole_start() != kPageGranules || blocks.start_count() == 0) {
+      return false;
+    }
+    totals.reached = page + notes.reach;
+  }
+  return true;
+}
+
+bool ElasticHeap::do_check(CheckDepth depth) const {
+  if (!is_open()) {
+    return true;
+  }
+  if (retained_ > retained_limit_ || account_->held < retained_ ||
+      occupied_ > std::uint64_t{account_->held} * kPageGranules || live_blocks_ > occupied_ ||
+      (live_blocks_ == 0) != (occupied_ == 0)) {
+    return false;
+  }
+  if (depth == CheckDepth::cheap) {
+    return true;
+  }
+  Totals totals;
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
+    const Span& span = spans_[i];
+    for (std::uint32_t page = space_->next_mapped(span.first, span.end()); page < span.end();
+         page = space_->next_mapped(page + 1, span.end())) {
+      if (info(page).heap == id_ && !check_page(page, totals)) {
+        return false;
+      }
+    }
+  }
+  return totals.pages == account_->held && totals.retained == retained_ &&
+         totals.occupied == occupied_ && totals.blocks == live_blocks_ && check_bins();
+}
+
+}  // namespace modmem

@@ -1,0 +1,75 @@
+// Failure and Fault: what went wrong, as data.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "heap/heap.hpp"
+#include "memory/intent.hpp"
+#include "memory/owner.hpp"
+#include "memory/record.hpp"
+
+namespace modmem {
+
+// A request that could not be served. The figures are those of the moment of the failure.
+struct Failure {
+  static constexpr std::size_t kTopOwners = 5;
+  struct TopOwner {
+    OwnerKind kind = OwnerKind::system;
+    std::uint32_t id = 0;
+    const char* name = "";
+    std::size_t bytes = 0;  // charged to this very owner
+  };
+
+  OwnerKind owner_kind = OwnerKind::system;
+  std::uint32_t owner_id = 0;
+  const char* owner_name = "";
+  Flags flags = 0;
+  std::size_t bytes = 0;
+  std::size_t alignment = 0;  // as it was after the policy's rules
+  Site site;
+  FailureReason reason = FailureReason::none;
+  std::size_t free_bytes = 0;  // what this request could have used at best
+  std::size_t largest_request =
+      0;  // bytes that the same owner could get now, same flags and alignment
+  std::array<TopOwner, kTopOwners> top_owners;
+  std::size_t top_count = 0;
+};
+
+// A pointer that was given back and was none of ours, or not any more.
+struct Fault {
+  const void* pointer = nullptr;
+  PointerStatus status = PointerStatus::foreign;
+  const char* heap = "";  // the heap that it lies in, "" for none
+  OwnerKind owner_kind = OwnerKind::system;
+  std::uint32_t owner_id = 0;  // who that heap belongs to, or who tried
+  const char* owner_name = "";
+};
+
+// A block that outlived its owner.
+struct Leak {
+  OwnerKind owner_kind = OwnerKind::system;
+  std::uint32_t owner_id = 0;
+  const char* owner_name = "";
+  std::size_t bytes = 0;
+  std::size_t alignment = 0;
+  Site site;
+};
+
+// Who wants to know. All functions are called under Memory's lock and must not call Memory.
+class MemoryObserver {
+ public:
+  virtual void on_failure(const Failure& failure) = 0;
+  virtual void on_fault(const Fault& fault) = 0;
+  virtual void on_leak(const Leak& leak) = 0;
+
+ protected:
+  ~MemoryObserver() = default;
+};
+
+const char* to_string(FailureReason reason);
+const char* to_string(PointerStatus status);
+const char* to_string(OwnerKind kind);
+
+}  // namespace modmem

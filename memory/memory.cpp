@@ -1,0 +1,303 @@
+// Bringing the system up and down, and looking at it.
+
+#include "memory/memory.hpp"
+
+#include "base/check.hpp"
+
+namespace modmem {
+
+const char* Memory::config_error(const PlatformConfig& config) {
+  constexpr std::size_t kPage = config::kPageBytes;
+  constexpr std::size_t kMostPages = FrameInfo::kNone;
+  if (config.sram_bytes % kPage != 0 || config.bank_bytes % kPage != 0 ||
+      config.reserve_bytes % kPage != 0 || config.arena_bytes % kPage != 0) {
+    return "SRAM, bank, reserve and arena must be multiples of the page";
+  }
+  if (!is_power_of_two(config.bank_bytes) || !is_power_of_two(config.cache_line_bytes) ||
+      !is_power_of_two(config.dma_alignment)) {
+    return "bank, cache line and DMA alignment must be powers of two";
+  }
+  if (config.cache_line_bytes < config::kGranuleBytes || config.cache_line_bytes > kPage ||
+      config.dma_alignment > kPage) {
+    return "cache line and DMA alignment must lie between granule and page";
+  }
+  if (config.reserve_bytes >= config.sram_bytes) {
+    return "the reserve leaves nothing for the pool";
+  }
+  if ((config.sram_bytes - config.reserve_bytes) / kPage >= kMostPages) {
+    return "the pool has too many pages";
+  }
+  if (config.arena_bytes > config.sram_bytes - config.reserve_bytes) {
+    return "the fixed arena is larger than the pool";
+  }
+  if (config.has_mmu && (config.window_bytes % kPage != 0 || config.span_bytes % kPage != 0 ||
+                         config.span_bytes == 0 || config.window_bytes < config.span_bytes ||
+                         config.window_bytes / kPage >= kMostPages)) {
+    return "window and span must be multiples of the page, the window no smaller than a span";
+  }
+  if (config.max_heaps == 0 || config.max_heaps > kMaxHeaps || config.max_owners == 0 ||
+      config.max_owners >= SlotStore::kNone) {
+    return "heaps must be 1 to 254, owners 1 to 65534";
+  }
+  return nullptr;
+}
+
+std::size_t Memory::arena_bytes(const PlatformConfig& config, Port& port) {
+  Memory probe;
+  probe.config_ = config;
+  probe.port_ = &port;
+  MetadataArena measure;
+  probe.set_up(measure);
+  return measure.used();
+}
+
+bool Memory::set_up(MetadataArena& arena) {
+  // Without short circuits: an arena that only measures must see every part.
+  bool done = pool_.boot(config_, *port_, arena);
+  done = space_.boot(config_, *port_, pool_, arena) && done;
+  const std::size_t frames = pool_.frames();
+  const std::size_t blocks = frames * kPageGranules;
+  PageAccount& account = metadata_account_;
+  done = descriptors_.boot(space_, kMetadataHeap, account, frames, arena) && done;
+  done = records_.boot(space_, kMetadataHeap, account, blocks, arena) && done;
+  done = owners_.boot(space_, kMetadataHeap, account, config_.max_owners, arena) && done;
+  done = heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
+  arena_used_ = arena.used();
+  return done;
+}
+
+bool Memory::boot(const PlatformConfig& config, const Policy& policy, Port& port,
+                  MemoryObserver* observer, std::span<std::byte> arena) {
+  MODMEM_ASSERT(system_ == nullptr);
+  if (config_error(config) != nullptr) {
+    return false;
+  }
+  config_ = config;
+  policy_ = &policy;
+  port_ = &port;
+  observer_ = observer;
+  MetadataArena tables(arena);
+  return set_up(tables) && set_up_policy();
+}
+
+bool Memory::set_up_policy() {
+  const std::uint16_t handle = owners_.create();
+  if (handle == SlotStore::kNone) {
+    return false;
+  }
+  system_ = &owners_[handle];
+  system_->handle = handle;
+  system_->spec = {.kind = OwnerKind::system, .name = "system"};
+  system_heap_ = open_heap(policy_->system, *system_, "system");
+  if (system_heap_ != nullptr) {
+    system_->heap = HeapId{static_cast<std::uint8_t>(system_heap_->handle)};
+    shared_heap_ = policy_->shared == HeapKind::none
+                       ? system_heap_
+                       : open_heap(policy_->shared, *system_, "shared");
+  }
+  if (shared_heap_ != nullptr) {
+    return true;
+  }
+  shutdown();
+  return false;
+}
+
+std::size_t Memory::shutdown() {
+  const LockGuard guard(*port_);
+  const std::size_t leaks = destroy_tree(*system_, nullptr);
+  while (first_heap_ != SlotStore::kNone) {
+    close_heap(heaps_[first_heap_]);
+  }
+  owners_.destroy(system_->handle);
+  system_ = nullptr;
+  system_heap_ = nullptr;
+  shared_heap_ = nullptr;
+  descriptors_.shutdown();
+  records_.shutdown();
+  owners_.shutdown();
+  heaps_.shutdown();
+  return leaks;
+}
+
+// --- heaps ---
+
+std::uint32_t Memory::fixed_arena_pages() const {
+  if (config_.arena_bytes != 0) {
+    return static_cast<std::uint32_t>(config_.arena_bytes / config::kPageBytes);
+  }
+  // All but a sixteenth, which holds the descriptors of all pages (a 64th) and records.
+  return pool_.free() - pool_.frames() / 16 - 1;
+}
+
+Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name) {
+  const std::uint16_t handle =
+      heaps_.live() < config_.max_heaps ? heaps_.create() : SlotStore::kNone;
+  if (handle == SlotStore::kNone) {
+    return nullptr;
+  }
+  HeapSlot& slot = heaps_[handle];
+  slot.handle = handle;
+  slot.owner = &owner;
+  slot.name = name;
+  ElasticHeapOptions options;
+  options.span_pages = static_cast<std::uint32_t>(config_.span_bytes / config::kPageBytes);
+  options.retained_pages = config_.retained_pages;
+  options.fixed_pages = kind == HeapKind::fixed ? fixed_arena_pages() : 0;
+  const auto guarantee =
+      static_cast<std::uint32_t>(divide_up(owner.spec.guarantee, config::kPageBytes));
+  const HeapId id{static_cast<std::uint8_t>(handle)};
+  if (handle >= kMaxHeaps || divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
+      !pool_.set_guarantee(slot.account, guarantee)) {
+    heaps_.destroy(handle);
+    return nullptr;
+  }
+  if (!slot.heap.open(space_, descriptors_, id, slot.account, options)) {
+    pool_.set_guarantee(slot.account, 0);
+    heaps_.destroy(handle);
+    return nullptr;
+  }
+  std::uint16_t* last = &first_heap_;
+  while (*last != SlotStore::kNone) {
+    last = &heaps_[*last].next;
+  }
+  *last = handle;
+  return &slot;
+}
+
+void Memory::close_heap(HeapSlot& slot) {
+  slot.heap.close();
+  pool_.set_guarantee(slot.account, 0);
+  std::uint16_t* link = &first_heap_;
+  while (*link != slot.handle) {
+    link = &heaps_[*link].next;
+  }
+  *link = slot.next;
+  heaps_.destroy(slot.handle);
+}
+
+HeapReport Memory::report(const HeapSlot& slot) const {
+  const HeapStats stats = slot.heap.stats();
+  HeapReport result;
+  result.name = slot.name;
+  result.kind = slot.heap.is_fixed() ? "fixed" : "elastic";
+  result.owner = slot.owner;
+  result.live_bytes = slot.live_bytes;
+  result.peak_live_bytes = slot.peak_live_bytes;
+  result.mapped_bytes = stats.mapped_bytes;
+  result.peak_mapped_bytes = stats.peak_mapped_bytes;
+  result.allocations = slot.allocations;
+  result.frees = slot.frees;
+  result.failures = slot.failures;
+  return result;
+}
+
+HeapReport Memory::metadata_report() const {
+  HeapReport result;
+  result.name = "metadata";
+  result.kind = "metadata";
+  result.owner = system_;
+  result.mapped_bytes = std::size_t{metadata_account_.held} * config::kPageBytes;
+  result.peak_mapped_bytes = std::size_t{metadata_account_.peak} * config::kPageBytes;
+  return result;
+}
+
+std::size_t Memory::metadata_bytes() const {
+  return arena_used_ + std::size_t{metadata_account_.held} * config::kPageBytes;
+}
+
+HeapReport Memory::locate(const void* address) const {
+  const std::optional<std::uint32_t> page = space_.page_of(address);
+  if (!page) {
+    return {.name = nullptr};
+  }
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    if (heaps_[handle].heap.owns_page(*page)) {
+      return report(heaps_[handle]);
+    }
+  }
+  return space_.heap_of(*page) == kMetadataHeap ? metadata_report() : HeapReport{.name = nullptr};
+}
+
+// --- checks ---
+
+void Memory::enter() const {
+  if (port_->on_audio_path()) {
+    ++audio_path_calls_;
+  }
+}
+
+void Memory::verify() const {
+  if constexpr (kChecks) {
+    MODMEM_ASSERT(check(CheckDepth::cheap));
+  }
+}
+
+bool Memory::check_owner(const Owner& owner, Sums& sums) const {
+  std::size_t own = 0;
+  std::uint16_t newer = SlotStore::kNone;
+  for (std::uint16_t handle = owner.newest; handle != SlotStore::kNone;) {
+    const Record& record = records_[handle];
+    const std::uint32_t page = record.granule / kPageGranules;
+    if (record.owner != owner.handle || record.newer != newer || !space_.is_busy(page) ||
+        find_record(block_of(record)) != handle) {
+      return false;
+    }
+    const HeapSlot& slot = heaps_[number(space_.heap_of(page))];
+    if (slot.heap.usable_size(block_of(record)) < record.bytes) {
+      return false;
+    }
+    sums.live_by_heap[slot.handle] += record.bytes;
+    ++sums.blocks;
+    own += record.bytes;
+    newer = handle;
+    handle = record.older;
+  }
+  std::size_t tree = own;
+  for (const Owner* child = owner.first_child; child != nullptr; child = child->next_sibling) {
+    if (child->parent != &owner || !check_owner(*child, sums)) {
+      return false;
+    }
+    tree += child->tree;
+  }
+  sums.own += own;
+  return own == owner.own && tree == owner.tree && tree <= owner.spec.limit &&
+         owner.own <= owner.own_peak && owner.tree <= owner.tree_peak;
+}
+
+bool Memory::check(CheckDepth depth) const {
+  std::size_t live = 0;
+  std::size_t blocks = 0;
+  std::uint32_t pages = metadata_account_.held;
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    const HeapSlot& slot = heaps_[handle];
+    if (!slot.heap.check(depth) || slot.live_bytes > slot.heap.stats().occupied_bytes) {
+      return false;
+    }
+    live += slot.live_bytes;
+    blocks += slot.heap.stats().live_blocks;
+    pages += slot.account.held;
+  }
+  if (live != system_->tree || pages != pool_.taken() || pages != space_.mapped_pages() ||
+      blocks != records_.live()) {
+    return false;
+  }
+  if (depth == CheckDepth::cheap) {
+    return true;
+  }
+  Sums sums;
+  if (!check_owner(*system_, sums) || sums.own != live || sums.blocks != blocks) {
+    return false;
+  }
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    if (sums.live_by_heap[handle] != heaps_[handle].live_bytes) {
+      return false;
+    }
+  }
+  return pool_.check() && space_.check() && descriptors_.check() && records_.check() &&
+         owners_.check() && heaps_.check();
+}
+
+}  // namespace modmem

@@ -1,0 +1,254 @@
+// Memory: owners, heaps and the policy between them.
+//
+// A request says what the memory is for (flags), how much, who for (owner) and where from (site);
+// the policy says which heap serves it, how it is rounded and through which alias it is reached. On
+// free the pointer alone finds its heap, block and owner in O(1), through either alias, from any
+// core.
+//
+// Every block has a record, every heap's pages an account; both lie in metadata pages of their own.
+//
+// Invariants (check()):
+//   frames taken = sum over heaps of mapped pages + metadata pages
+//   sum over heaps of live bytes = sum over owners of own bytes = the system's tree
+//   live bytes of a heap = sum of the bytes of the records of blocks on it
+// Calling context: any thread and core (the port's lock is held inside); not an interrupt, and not
+// the audio path: calls from there are served, and counted in audio_path_calls().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "heap/elastic_heap.hpp"
+#include "memory/failure.hpp"
+#include "memory/intent.hpp"
+#include "memory/owner.hpp"
+#include "memory/policy.hpp"
+#include "memory/record.hpp"
+#include "page/address_space.hpp"
+#include "page/metadata_store.hpp"
+#include "page/page_pool.hpp"
+#include "port/port.hpp"
+
+namespace modmem {
+
+// What a caller wants.
+struct Request {
+  Owner* owner = nullptr;  // nullptr: the system
+  std::size_t bytes = 0;
+  std::size_t alignment = 0;  // a power of two; 0: natural, the granule
+  Flags flags = 0;
+  Site site;
+};
+
+// One heap, as reports see it.
+struct HeapReport {
+  const char* name = "";
+  const char* kind = "";  // "elastic", "fixed" or "metadata"
+  const Owner* owner = nullptr;
+  std::size_t live_bytes = 0;  // as asked for
+  std::size_t peak_live_bytes = 0;
+  std::size_t mapped_bytes = 0;
+  std::size_t peak_mapped_bytes = 0;
+  std::uint64_t allocations = 0;
+  std::uint64_t frees = 0;
+  std::uint64_t failures = 0;
+};
+
+class Memory {
+ public:
+  Memory() = default;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  // Bytes of arena that boot() needs for this platform. O(1).
+  static std::size_t arena_bytes(const PlatformConfig& config, Port& port);
+
+  // Brings the system up: the pool, the system's owner and the heaps of the policy. `arena`
+  // (aligned to MetadataArena::kAlignment), `port`, `policy` and `observer` (may be nullptr) must
+  // outlive it. Returns false, with the pool untouched, exactly when the configuration is invalid
+  // (see config_error()), the arena is too small or the policy's heaps do not fit. Once, from one
+  // thread.
+  bool boot(const PlatformConfig& config, const Policy& policy, Port& port,
+            MemoryObserver* observer, std::span<std::byte> arena);
+
+  // Ends all owners, reporting what they still hold as leaks, and gives every frame back. Returns
+  // the number of leaks.
+  std::size_t shutdown();
+
+  // Why boot() would refuse `config`, nullptr where it would not.
+  static const char* config_error(const PlatformConfig& config);
+
+  // --- owners ---
+
+  Owner& system() { return *system_; }
+
+  // A new account under `parent`, with a heap where the policy gives its kind one. nullptr, with
+  // nothing changed, exactly when metadata, heaps or address space are exhausted or the guarantee
+  // can't be kept.
+  Owner* create_owner(Owner& parent, const OwnerSpec& spec);
+
+  // Ends the owner and its descendants. Blocks that they still hold are reported as leaks and
+  // released; an owner's heap is released in O(pages). Returns the number of leaks.
+  std::size_t destroy_owner(Owner& owner);
+
+  // Ends all blocks of the owner itself, newest first, without calling that a leak. Returns how
+  // many.
+  std::size_t release_all(Owner& owner);
+
+  // --- blocks ---
+
+  // A block for the request. nullptr exactly when bytes is 0, the alignment is no power of two,
+  // bytes + alignment overflows, a limit of the owner or of an ancestor would be passed, the flags
+  // ask for memory that the platform lacks, or the heap can't serve it; all but the first two are
+  // explained to the observer. Nothing is changed then but the failure counters. O(1) where a
+  // mapped page has room, else O(pages).
+  void* allocate(const Request& request);
+
+  // The same, zeroed. O(bytes) besides.
+  void* allocate_zeroed(const Request& request);
+
+  // A block of between request.bytes and `preferred` bytes, as large as fits while the headroom
+  // stays free for others; above the minimum a multiple of `step`. Fails as allocate() does.
+  Range allocate_range(const Request& request, std::size_t preferred, std::size_t step = 1);
+
+  // Makes the block at `pointer` request.bytes long: in place where possible, else moved, with its
+  // content up to the shorter of both sizes unless kNoCopy. The block keeps its owner.
+  // pointer nullptr: allocates. Returns nullptr, with the block as it was, exactly when bytes is 0,
+  // the pointer is no live block (a fault), or memory runs out.
+  void* reallocate(void* pointer, const Request& request);
+
+  // Ends the block at `pointer`, of any heap, through either alias. nullptr: does nothing and
+  // returns `live`. Where `owner` is given the block must be its. What is not the start of a live
+  // block changes nothing, is reported to the observer as a fault, and its status is returned.
+  PointerStatus free(void* pointer, const Owner* owner = nullptr);
+
+  // Bytes that may be used at `pointer`; 0 where it is not the start of a live block.
+  std::size_t usable_size(const void* pointer) const;
+
+  // Bytes of the largest request that would succeed now for this owner, flags and alignment.
+  std::size_t largest_request(const Request& request) const;
+
+  // --- looking at it ---
+
+  const PlatformConfig& config() const { return config_; }
+  const Policy& policy() const { return *policy_; }
+  const PagePool& pool() const { return pool_; }
+  const AddressSpace& space() const { return space_; }
+  // Bytes of the arena and of the metadata pages that are mapped now.
+  std::size_t metadata_bytes() const;
+  // Calls of allocating and freeing functions from the audio path so far.
+  std::uint64_t audio_path_calls() const { return audio_path_calls_; }
+
+  // Calls visit(HeapReport) for every heap, metadata last. The sums over all of them are the
+  // pool's.
+  template <typename Visit>
+  void for_each_heap(Visit visit) const;
+
+  // Which heap and owner an address belongs to, for fault reports. Takes no lock, so that a fault
+  // handler can call it. The name is nullptr outside of all spans.
+  HeapReport locate(const void* address) const;
+
+  // Checks the invariants of everything. cheap: O(owners + heaps); deep: O(blocks + pages).
+  bool check(CheckDepth depth) const;
+
+ private:
+  static constexpr HeapId kMetadataHeap{0xfe};
+  static constexpr std::uint32_t kMaxHeaps = 0xfe;
+
+  struct HeapSlot {
+    ElasticHeap heap;
+    PageAccount account;
+    Owner* owner = nullptr;
+    const char* name = "";
+    std::uint16_t handle = SlotStore::kNone;
+    std::uint16_t next = SlotStore::kNone;  // all heaps, for walking
+    std::size_t live_bytes = 0;
+    std::size_t peak_live_bytes = 0;
+    std::uint64_t allocations = 0;
+    std::uint64_t frees = 0;
+    std::uint64_t failures = 0;
+  };
+
+  // What check() adds up.
+  struct Sums {
+    std::size_t own = 0;
+    std::size_t blocks = 0;
+    std::size_t live_by_heap[kMaxHeaps] = {};
+  };
+
+  // Where a request goes and what becomes of it there.
+  struct Route {
+    HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory
+    std::size_t bytes = 0;     // rounded
+    std::size_t alignment = 0;
+    std::size_t unit = 1;  // sizes are multiples of this
+    bool uncached = false;
+  };
+
+  bool set_up(MetadataArena& arena);
+  bool set_up_policy();
+  std::uint32_t fixed_arena_pages() const;
+  HeapSlot* open_heap(HeapKind kind, Owner& owner, const char* name);
+  void close_heap(HeapSlot& slot);
+  Route route(const Request& request) const;
+  HeapSlot* place(Place place, const Owner& owner) const;
+  HeapReport report(const HeapSlot& slot) const;
+  HeapReport metadata_report() const;
+  HeapSlot* slot_of(const void* pointer) const;
+
+  Owner& owner_of(const Request& request) const;
+  bool well_formed(const Request& request) const;
+  void* allocate_locked(const Request& request);
+  Range allocate_range_locked(const Request& request, std::size_t preferred, std::size_t step);
+  void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
+  std::size_t largest_for(const Owner& owner, const Route& route) const;
+  void fail(const Request& request, const Route& route);
+  void collect_top_owners(const Owner& owner, Failure& failure) const;
+  void fault(const void* pointer, PointerStatus status, const Owner* owner);
+  PointerStatus free_locked(void* pointer, const Owner* owner);
+  std::size_t room_below_limits(const Owner& owner) const;
+  void charge(Owner& owner, HeapSlot& slot, std::size_t bytes);
+  void uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes);
+  PointerStatus status_of(const void* pointer) const;
+  std::uint16_t find_record(const void* pointer) const;
+  std::byte* block_of(const Record& record) const;
+  void drop_record(std::uint16_t handle);
+  std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
+  std::size_t destroy_tree(Owner& owner, const HeapSlot* closing);
+  void unlink(Owner& owner);
+
+  void enter() const;
+  void verify() const;
+  bool check_owner(const Owner& owner, Sums& sums) const;
+
+  PlatformConfig config_{};
+  const Policy* policy_ = nullptr;
+  Port* port_ = nullptr;
+  MemoryObserver* observer_ = nullptr;
+  PagePool pool_;
+  AddressSpace space_;
+  PageAccount metadata_account_;
+  mutable MetadataStore<PageDescriptor> descriptors_;
+  mutable MetadataStore<Record> records_;
+  MetadataStore<Owner> owners_;
+  MetadataStore<HeapSlot> heaps_;
+  std::size_t arena_used_ = 0;
+  Owner* system_ = nullptr;
+  HeapSlot* system_heap_ = nullptr;
+  HeapSlot* shared_heap_ = nullptr;
+  std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
+  mutable std::uint64_t audio_path_calls_ = 0;
+};
+
+template <typename Visit>
+void Memory::for_each_heap(Visit visit) const {
+  const LockGuard guard(*port_);
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    visit(report(heaps_[handle]));
+  }
+  visit(metadata_report());
+}
+
+}  // namespace modmem

@@ -1,0 +1,401 @@
+// Blocks: requests are routed by the policy, recorded, explained where they fail, and found again.
+
+#include <string.h>
+
+#include "base/check.hpp"
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+// --- routing ---
+
+Owner& Memory::owner_of(const Request& request) const {
+  return request.owner != nullptr ? *request.owner : *system_;
+}
+
+Memory::HeapSlot* Memory::place(Place place, const Owner& owner) const {
+  switch (place) {
+    case Place::any:
+    case Place::owner:
+      for (const Owner* at = &owner; at != nullptr; at = at->parent) {
+        if (at->heap != kNoHeap) {
+          return &heaps_[number(at->heap)];
+        }
+      }
+      return system_heap_;
+    case Place::system:
+      return system_heap_;
+    case Place::shared:
+      return shared_heap_;
+    case Place::l3:
+    case Place::lp:
+      return nullptr;  // memory that this system does not have
+  }
+  return nullptr;
+}
+
+Memory::Route Memory::route(const Request& request) const {
+  const PolicyRow& base = policy_->unflagged;
+  Place where = Place::any;
+  bool lines = base.whole_lines;
+  bool dma = base.dma_aligned;
+  Route route;
+  route.uncached = base.uncached;
+  for (const PolicyRow& row : policy_->rows) {
+    if ((request.flags & row.flag) == 0) {
+      continue;
+    }
+    // Low-power memory is a wish: where there is none, the next row decides.
+    if (where == Place::any && row.place != Place::lp) {
+      where = row.place;
+    }
+    lines = lines || row.whole_lines;
+    dma = dma || row.dma_aligned;
+    route.uncached = route.uncached || row.uncached;
+  }
+  route.slot = place(where == Place::any ? base.place : where, owner_of(request));
+  route.alignment =
+      request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
+  if (lines) {
+    route.unit = config_.cache_line_bytes;
+    route.alignment = route.alignment > route.unit ? route.alignment : route.unit;
+  }
+  if (dma && route.alignment < config_.dma_alignment) {
+    route.alignment = config_.dma_alignment;
+  }
+  route.bytes = align_up(request.bytes, route.unit);
+  return route;
+}
+
+// --- allocation ---
+
+bool Memory::well_formed(const Request& request) const {
+  const bool aligned = request.alignment == 0 || is_power_of_two(request.alignment);
+  // The slack of one page covers what rounding may add.
+  return request.bytes != 0 && aligned &&
+         !add_overflows(request.bytes, request.alignment + config::kPageBytes);
+}
+
+void* Memory::allocate(const Request& request) {
+  const LockGuard guard(*port_);
+  enter();
+  void* block = allocate_locked(request);
+  verify();
+  return block;
+}
+
+void* Memory::allocate_zeroed(const Request& request) {
+  void* block = allocate(request);
+  if (block != nullptr) {
+    memset(block, 0, request.bytes);
+  }
+  return block;
+}
+
+void* Memory::allocate_locked(const Request& request) {
+  if (!well_formed(request)) {
+    return nullptr;
+  }
+  const Route where = route(request);
+  void* block = nullptr;
+  // The record first: its page is not to take what the block was promised.
+  if (where.slot != nullptr && request.bytes <= room_below_limits(owner_of(request)) &&
+      records_.reserve(1)) {
+    block = where.slot->heap.allocate(where.bytes, where.alignment);
+  }
+  void* result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
+  records_.trim();
+  if (result == nullptr) {
+    fail(request, where);
+  }
+  return result;
+}
+
+// Notes and charges a block that the heap has given.
+void* Memory::commit(const Request& request, const Route& where, void* block, std::size_t bytes) {
+  Owner& owner = owner_of(request);
+  const std::uint16_t handle = records_.create();  // reserved by the caller
+  FrameInfo& page = space_.info(*space_.page_of(block));
+  Record& record = records_[handle];
+  record.site = request.site;
+  record.granule = static_cast<std::uint32_t>(
+      static_cast<std::size_t>(static_cast<std::byte*>(block) - space_.address_of(0)) /
+      config::kGranuleBytes);
+  record.bytes = static_cast<std::uint32_t>(bytes);
+  record.owner = owner.handle;
+  record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
+  record.uncached = where.uncached;
+  record.page_next = page.records;
+  page.records = handle;
+  record.older = owner.newest;
+  if (owner.newest != SlotStore::kNone) {
+    records_[owner.newest].newer = handle;
+  }
+  owner.newest = handle;
+  ++owner.allocations;
+  ++where.slot->allocations;
+  charge(owner, *where.slot, bytes);
+  if (!where.uncached) {
+    return block;
+  }
+  // Lines that a former user left dirty must not be written over what comes through the other
+  // alias.
+  port_->cache_invalidate(static_cast<std::byte*>(block), where.slot->heap.usable_size(block));
+  return space_.to_uncached(static_cast<std::byte*>(block));
+}
+
+Range Memory::allocate_range(const Request& request, std::size_t preferred, std::size_t step) {
+  const LockGuard guard(*port_);
+  enter();
+  const Range range = allocate_range_locked(request, preferred, step);
+  verify();
+  return range;
+}
+
+Range Memory::allocate_range_locked(const Request& request, std::size_t preferred,
+                                    std::size_t step) {
+  if (!well_formed(request) || preferred < request.bytes || step == 0) {
+    return {};
+  }
+  const Route where = route(request);
+  std::size_t chosen = request.bytes;
+  if (where.slot != nullptr && records_.reserve(1)) {
+    const std::uint32_t headroom =
+        config_.headroom_divisor != 0 ? pool_.frames() / config_.headroom_divisor : 0;
+    const std::size_t room = room_below_limits(owner_of(request));
+    std::size_t most =
+        align_down(where.slot->heap.largest_request(where.alignment, headroom), where.unit);
+    most = most < preferred ? most : preferred;
+    most = most < room ? most : room;
+    if (most > chosen) {
+      chosen += (most - chosen) / step * step;
+    }
+  }
+  Request exact = request;
+  exact.bytes = chosen;
+  void* block = allocate_locked(exact);
+  return {block, block != nullptr ? chosen : 0};
+}
+
+void* Memory::reallocate(void* pointer, const Request& request) {
+  if (pointer == nullptr) {
+    return allocate(request);
+  }
+  const LockGuard guard(*port_);
+  enter();
+  const PointerStatus status = status_of(pointer);
+  if (status != PointerStatus::live) {
+    fault(pointer, status, request.owner);
+    return nullptr;
+  }
+  if (!well_formed(request)) {
+    return nullptr;
+  }
+  const std::uint16_t handle = find_record(pointer);
+  Owner& owner = owners_[records_[handle].owner];
+  std::byte* block = space_.to_cached(pointer);
+  HeapSlot& slot = *slot_of(block);
+  Request own = request;
+  own.owner = &owner;
+  const Route where = route(own);
+  const std::size_t old_bytes = records_[handle].bytes;
+  const std::size_t more = request.bytes > old_bytes ? request.bytes - old_bytes : 0;
+  const bool aligned = is_power_of_two(where.alignment) &&
+                       reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
+  if (where.slot == &slot && aligned && where.uncached == records_[handle].uncached &&
+      more <= room_below_limits(owner) && slot.heap.resize(block, where.bytes)) {
+    uncharge(owner, slot, old_bytes);
+    charge(owner, slot, request.bytes);
+    // One block all along: no free and no allocation.
+    --owner.frees;
+    --slot.frees;
+    records_[handle].bytes = static_cast<std::uint32_t>(request.bytes);
+    verify();
+    return pointer;
+  }
+  void* moved = allocate_locked(own);
+  if (moved != nullptr) {
+    if ((request.flags & flag::kNoCopy) == 0) {
+      memcpy(moved, pointer, old_bytes < request.bytes ? old_bytes : request.bytes);
+    }
+    free_locked(pointer, nullptr);
+  }
+  verify();
+  return moved;
+}
+
+// --- failures ---
+
+std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
+  if (where.slot == nullptr) {
+    return 0;
+  }
+  const bool recordable = records_.reserve(1);
+  const std::size_t fits =
+      recordable ? align_down(where.slot->heap.largest_request(where.alignment), where.unit) : 0;
+  records_.trim();
+  const std::size_t room = room_below_limits(owner);
+  return fits < room ? fits : room;
+}
+
+std::size_t Memory::largest_request(const Request& request) const {
+  const LockGuard guard(*port_);
+  Request any = request;
+  any.bytes = 1;
+  return well_formed(any) ? largest_for(owner_of(request), route(any)) : 0;
+}
+
+void Memory::collect_top_owners(const Owner& owner, Failure& failure) const {
+  std::size_t at = failure.top_count;
+  while (at > 0 && failure.top_owners[at - 1].bytes < owner.own) {
+    --at;
+  }
+  if (at < Failure::kTopOwners && owner.own > 0) {
+    failure.top_count += failure.top_count < Failure::kTopOwners ? 1 : 0;
+    for (std::size_t i = failure.top_count - 1; i > at; --i) {
+      failure.top_owners[i] = failure.top_owners[i - 1];
+    }
+    failure.top_owners[at] = {owner.spec.kind, owner.spec.id, owner.spec.name, owner.own};
+  }
+  for (const Owner* child = owner.first_child; child != nullptr; child = child->next_sibling) {
+    collect_top_owners(*child, failure);
+  }
+}
+
+void Memory::fail(const Request& request, const Route& where) {
+  Owner& owner = owner_of(request);
+  ++owner.failures;
+  if (where.slot != nullptr) {
+    ++where.slot->failures;
+  }
+  if (observer_ == nullptr) {
+    return;
+  }
+  Failure failure;
+  failure.owner_kind = owner.spec.kind;
+  failure.owner_id = owner.spec.id;
+  failure.owner_name = owner.spec.name;
+  failure.flags = request.flags;
+  failure.bytes = request.bytes;
+  failure.alignment = where.alignment;
+  failure.site = request.site;
+  failure.reason = FailureReason::pool;
+  if (request.bytes > room_below_limits(owner)) {
+    failure.reason = FailureReason::limit;
+  } else if (where.slot != nullptr) {
+    const FailureReason reason = where.slot->heap.explain(where.bytes, where.alignment);
+    // The heap could serve it: then it was the record that found no page.
+    failure.reason = reason != FailureReason::none ? reason : FailureReason::pool;
+  }
+  failure.free_bytes = where.slot != nullptr ? where.slot->heap.free_bytes() : 0;
+  failure.largest_request = largest_for(owner, where);
+  collect_top_owners(*system_, failure);
+  observer_->on_failure(failure);
+}
+
+// --- release ---
+
+Memory::HeapSlot* Memory::slot_of(const void* pointer) const {
+  const std::optional<std::uint32_t> page = space_.page_of(pointer);
+  const HeapId id = page ? space_.heap_of(*page) : kNoHeap;
+  return id == kNoHeap || id == kMetadataHeap ? nullptr : &heaps_[number(id)];
+}
+
+std::byte* Memory::block_of(const Record& record) const {
+  return space_.address_of(0) + std::size_t{record.granule} * config::kGranuleBytes;
+}
+
+PointerStatus Memory::status_of(const void* pointer) const {
+  const HeapSlot* slot = slot_of(pointer);
+  return slot != nullptr ? slot->heap.status(pointer) : PointerStatus::foreign;
+}
+
+// Record of the live block that starts at `pointer`.
+std::uint16_t Memory::find_record(const void* pointer) const {
+  const std::byte* block = space_.to_cached(pointer);
+  std::uint16_t handle = space_.info(*space_.page_of(pointer)).records;
+  while (handle != SlotStore::kNone && block_of(records_[handle]) != block) {
+    handle = records_[handle].page_next;
+  }
+  return handle;
+}
+
+void Memory::drop_record(std::uint16_t handle) {
+  const Record& record = records_[handle];
+  std::uint16_t* link = &space_.info(record.granule / kPageGranules).records;
+  while (*link != handle) {
+    link = &records_[*link].page_next;
+  }
+  *link = record.page_next;
+  Owner& owner = owners_[record.owner];
+  if (record.newer != SlotStore::kNone) {
+    records_[record.newer].older = record.older;
+  } else {
+    owner.newest = record.older;
+  }
+  if (record.older != SlotStore::kNone) {
+    records_[record.older].newer = record.newer;
+  }
+  records_.destroy(handle);
+}
+
+void Memory::fault(const void* pointer, PointerStatus status, const Owner* owner) {
+  if (observer_ == nullptr) {
+    return;
+  }
+  const HeapReport heap = locate(pointer);
+  const Owner* about = owner != nullptr ? owner : heap.owner;
+  Fault fault;
+  fault.pointer = pointer;
+  fault.status = status;
+  fault.heap = heap.name != nullptr ? heap.name : "";
+  if (about != nullptr) {
+    fault.owner_kind = about->spec.kind;
+    fault.owner_id = about->spec.id;
+    fault.owner_name = about->spec.name;
+  }
+  observer_->on_fault(fault);
+}
+
+PointerStatus Memory::free(void* pointer, const Owner* owner) {
+  if (pointer == nullptr) {
+    return PointerStatus::live;
+  }
+  const LockGuard guard(*port_);
+  enter();
+  const PointerStatus status = free_locked(pointer, owner);
+  verify();
+  return status;
+}
+
+PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
+  PointerStatus status = status_of(pointer);
+  std::uint16_t handle = SlotStore::kNone;
+  if (status == PointerStatus::live) {
+    handle = find_record(pointer);
+    if (owner != nullptr && records_[handle].owner != owner->handle) {
+      status = PointerStatus::foreign;
+    }
+  }
+  if (status != PointerStatus::live) {
+    fault(pointer, status, owner);
+    return status;
+  }
+  std::byte* block = space_.to_cached(pointer);
+  HeapSlot& slot = *slot_of(block);
+  if (records_[handle].uncached) {
+    port_->cache_invalidate(block, slot.heap.usable_size(block));
+  }
+  uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
+  drop_record(handle);
+  slot.heap.free(block);
+  return status;
+}
+
+std::size_t Memory::usable_size(const void* pointer) const {
+  const LockGuard guard(*port_);
+  const HeapSlot* slot = slot_of(pointer);
+  return slot != nullptr ? slot->heap.usable_size(pointer) : 0;
+}
+
+}  // namespace modmem

@@ -1,0 +1,144 @@
+// Owners: accounts come and go, and charges run up the tree.
+
+#include "base/check.hpp"
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
+  const LockGuard guard(*port_);
+  enter();
+  const std::uint16_t handle =
+      owners_.live() < config_.max_owners ? owners_.create() : SlotStore::kNone;
+  if (handle == SlotStore::kNone) {
+    return nullptr;
+  }
+  Owner& owner = owners_[handle];
+  owner.spec = spec;
+  owner.handle = handle;
+  if (spec.kind == OwnerKind::pipeline && policy_->pipeline != HeapKind::none) {
+    const HeapSlot* slot = open_heap(policy_->pipeline, owner, spec.name);
+    if (slot == nullptr) {
+      owners_.destroy(handle);
+      verify();
+      return nullptr;
+    }
+    owner.heap = HeapId{static_cast<std::uint8_t>(slot->handle)};
+  }
+  owner.parent = &parent;
+  Owner** last = &parent.first_child;
+  while (*last != nullptr) {
+    last = &(*last)->next_sibling;
+  }
+  *last = &owner;
+  verify();
+  return &owner;
+}
+
+void Memory::unlink(Owner& owner) {
+  if (owner.parent == nullptr) {
+    return;
+  }
+  Owner** link = &owner.parent->first_child;
+  while (*link != &owner) {
+    link = &(*link)->next_sibling;
+  }
+  *link = owner.next_sibling;
+}
+
+std::size_t Memory::destroy_owner(Owner& owner) {
+  const LockGuard guard(*port_);
+  enter();
+  MODMEM_ASSERT(&owner != system_);
+  HeapSlot* slot = owner.heap != kNoHeap ? &heaps_[number(owner.heap)] : nullptr;
+  const std::size_t leaks = destroy_tree(owner, slot);
+  if (slot != nullptr) {
+    close_heap(*slot);
+  }
+  unlink(owner);
+  owners_.destroy(owner.handle);
+  verify();
+  return leaks;
+}
+
+// Ends the descendants, and the blocks of all of them. Blocks on `closing`, a heap that is about to
+// be closed as a whole, lose only their records.
+std::size_t Memory::destroy_tree(Owner& owner, const HeapSlot* closing) {
+  std::size_t leaks = 0;
+  while (owner.first_child != nullptr) {
+    Owner& child = *owner.first_child;
+    HeapSlot* slot = child.heap != kNoHeap ? &heaps_[number(child.heap)] : nullptr;
+    leaks += destroy_tree(child, slot != nullptr ? slot : closing);
+    if (slot != nullptr) {
+      close_heap(*slot);
+    }
+    owner.first_child = child.next_sibling;
+    owners_.destroy(child.handle);
+  }
+  return leaks + drop_blocks(owner, true, closing);
+}
+
+std::size_t Memory::release_all(Owner& owner) {
+  const LockGuard guard(*port_);
+  enter();
+  const std::size_t count = drop_blocks(owner, false, nullptr);
+  verify();
+  return count;
+}
+
+std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing) {
+  std::size_t count = 0;
+  for (; owner.newest != SlotStore::kNone; ++count) {
+    const std::uint16_t handle = owner.newest;
+    const Record& record = records_[handle];
+    if (leaks && observer_ != nullptr) {
+      observer_->on_leak({owner.spec.kind, owner.spec.id, owner.spec.name, record.bytes,
+                          std::size_t{1} << record.alignment_log2, record.site});
+    }
+    std::byte* block = block_of(record);
+    HeapSlot& slot = *slot_of(block);
+    if (record.uncached) {
+      port_->cache_invalidate(block, slot.heap.usable_size(block));
+    }
+    uncharge(owner, slot, record.bytes);
+    drop_record(handle);
+    if (&slot != closing) {
+      slot.heap.free(block);
+    }
+  }
+  return count;
+}
+
+std::size_t Memory::room_below_limits(const Owner& owner) const {
+  std::size_t room = OwnerSpec::kNoLimit;
+  for (const Owner* at = &owner; at != nullptr; at = at->parent) {
+    const std::size_t left = at->spec.limit - at->tree;
+    room = left < room ? left : room;
+  }
+  return room;
+}
+
+void Memory::charge(Owner& owner, HeapSlot& slot, std::size_t bytes) {
+  owner.own += bytes;
+  owner.own_peak = owner.own > owner.own_peak ? owner.own : owner.own_peak;
+  for (Owner* at = &owner; at != nullptr; at = at->parent) {
+    at->tree += bytes;
+    at->tree_peak = at->tree > at->tree_peak ? at->tree : at->tree_peak;
+  }
+  slot.live_bytes += bytes;
+  slot.peak_live_bytes =
+      slot.live_bytes > slot.peak_live_bytes ? slot.live_bytes : slot.peak_live_bytes;
+}
+
+void Memory::uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes) {
+  ++owner.frees;
+  ++slot.frees;
+  owner.own -= bytes;
+  for (Owner* at = &owner; at != nullptr; at = at->parent) {
+    MODMEM_ASSERT(at->tree >= bytes);
+    at->tree -= bytes;
+  }
+  slot.live_bytes -= bytes;
+}
+
+}  // namespace modmem

@@ -1,0 +1,48 @@
+// Owner: who memory is charged to.
+//
+// Owners are accounts in a tree: the system, its pipelines, their modules and buffers. Which of
+// them has a heap is policy; a block lies in the heap that the policy says and is charged, to the
+// byte, to the owner that asked. Memory creates and destroys owners; everybody else reads them.
+//
+// Invariants (Memory::check()): own = sum of the bytes of the owner's live blocks; tree = own + sum
+// of the children's tree; tree <= limit; peak >= tree.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "page/metadata_store.hpp"
+
+namespace modmem {
+
+enum class OwnerKind : std::uint8_t { system, pipeline, module, buffer };
+
+struct OwnerSpec {
+  static constexpr std::size_t kNoLimit = SIZE_MAX;
+
+  OwnerKind kind = OwnerKind::module;
+  std::uint32_t id = 0;          // component id, as it appears in reports
+  const char* name = "";         // must outlive the owner
+  std::size_t limit = kNoLimit;  // most bytes that it and its descendants may hold
+  std::size_t guarantee = 0;     // bytes that nobody else can take; owners with a heap only
+};
+
+struct Owner {
+  OwnerSpec spec;
+  Owner* parent = nullptr;
+  Owner* first_child = nullptr;
+  Owner* next_sibling = nullptr;
+  std::uint16_t handle = SlotStore::kNone;  // in Memory's store of owners
+  HeapId heap = kNoHeap;                    // its own heap, if it has one
+
+  std::size_t own = 0;  // live bytes charged to this very owner
+  std::size_t own_peak = 0;
+  std::size_t tree = 0;  // live bytes of it and its descendants
+  std::size_t tree_peak = 0;
+  std::uint64_t allocations = 0;
+  std::uint64_t frees = 0;
+  std::uint64_t failures = 0;
+  std::uint16_t newest = SlotStore::kNone;  // its live blocks' records, newest first
+};
+
+}  // namespace modmem

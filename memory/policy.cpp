@@ -1,0 +1,24 @@
+#include "memory/policy.hpp"
+
+namespace modmem {
+
+namespace {
+bool same(const char* a, const char* b) {
+  while (*a != '\0' && *a == *b) {
+    ++a;
+    ++b;
+  }
+  return *a == *b;
+}
+}  // namespace
+
+const Policy* find_policy(const char* name) {
+  for (const Policy* policy : kPolicies) {
+    if (same(policy->name, name)) {
+      return policy;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace modmem

@@ -1,0 +1,99 @@
+// Policy: which heap serves which intent.
+//
+// A policy says which heaps exist and, in a table with one row for every flag, what each flag does
+// to a request: where it goes, how it is aligned and sized, and through which alias it is reached.
+// Choosing another policy changes no caller. Kconfig names the default, the PlatformConfig at boot
+// and
+// --policy replace it, and an integrator can pass a table of his own to Memory::boot().
+//
+// A request starts at `unflagged` and is changed by the row of each of its flags, in table order:
+// the first row that names a heap decides where it goes; line and DMA rules and aliases add up.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "memory/intent.hpp"
+
+namespace modmem {
+
+// Which heap, seen from the request.
+enum class Place : std::uint8_t {
+  any,     // this row does not say
+  owner,   // the heap of the owner or of its nearest ancestor that has one
+  system,  // the system's heap
+  shared,  // the heap of buffers shared between kernel and user space
+  l3,      // the L3 heap: refused where the platform has none
+  lp,      // low-power SRAM: as if not said where the platform has none
+};
+
+// What a flag (or its absence) means for a request.
+struct PolicyRow {
+  Flags flag;
+  Place place;
+  bool whole_lines;  // starts and ends on a cache line
+  bool dma_aligned;  // starts at the platform's DMA alignment
+  bool uncached;     // the caller gets the uncached alias
+};
+
+// What kind of heap serves a role.
+enum class HeapKind : std::uint8_t { none, elastic, fixed };
+
+struct Policy {
+  const char* name;
+  HeapKind system;    // the system's heap
+  HeapKind pipeline;  // a heap of its own for each pipeline; none: the system's serves it
+  HeapKind shared;    // the heap of shared buffers; none: the system's serves it
+  PolicyRow unflagged;
+  std::array<PolicyRow, 9> rows;
+};
+
+// A heap for every pipeline and one for the system; blocks are rounded up to cache lines only where
+// their use asks for it, as two heaps never share a page.
+inline constexpr Policy kElasticPolicy{
+    .name = "elastic",
+    .system = HeapKind::elastic,
+    .pipeline = HeapKind::elastic,
+    .shared = HeapKind::elastic,
+    .unflagged = {0, Place::owner, false, false, false},
+    .rows = {{
+        {flag::kL3, Place::l3, false, false, false},
+        {flag::kLowPower, Place::lp, false, false, false},
+        {flag::kShared, Place::shared, true, false, false},
+        {flag::kKernel, Place::system, false, false, false},
+        {flag::kUser, Place::owner, false, false, false},
+        {flag::kLargeBuffer, Place::any, true, false, false},
+        {flag::kCoherent, Place::any, true, false, true},
+        {flag::kDma, Place::any, true, true, false},
+        {flag::kNoCopy, Place::any, false, false, false},
+    }},
+};
+
+// Everything in one fixed arena, every block rounded to cache lines, as a firmware does whose heap
+// has its metadata beside the payload and no virtual heap.
+inline constexpr Policy kSinglePolicy{
+    .name = "single",
+    .system = HeapKind::fixed,
+    .pipeline = HeapKind::none,
+    .shared = HeapKind::none,
+    .unflagged = {0, Place::system, true, false, false},
+    .rows = {{
+        {flag::kL3, Place::l3, true, false, false},
+        {flag::kLowPower, Place::lp, true, false, false},
+        {flag::kShared, Place::system, true, false, false},
+        {flag::kKernel, Place::system, true, false, false},
+        {flag::kUser, Place::system, true, false, false},
+        {flag::kLargeBuffer, Place::any, true, false, false},
+        {flag::kCoherent, Place::any, true, false, true},
+        {flag::kDma, Place::any, true, true, false},
+        {flag::kNoCopy, Place::any, true, false, false},
+    }},
+};
+
+// The policies that can be named.
+inline constexpr std::array<const Policy*, 2> kPolicies{&kElasticPolicy, &kSinglePolicy};
+
+// The policy called `name`, nullptr where there is none.
+const Policy* find_policy(const char* name);
+
+}  // namespace modmem

@@ -1,0 +1,38 @@
+// Record: what is known about one live block beyond where it lies.
+//
+// Blocks carry no header, so who owns a block, how many bytes were asked for and where is kept
+// here, in metadata pages that no module can write. A block's record is found through the list of
+// its page (at most as many as the page has granules), an owner's records through the owner, newest
+// first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "page/metadata_store.hpp"
+
+namespace modmem {
+
+// Where a request comes from: a source position (line not 0), or a code address.
+struct Site {
+  const void* where = nullptr;  // file name, a C string, where line is not 0; else a code address
+  std::uint32_t line = 0;
+};
+
+// The source position of the call, as a default argument: `Site site = MODMEM_HERE`.
+#define MODMEM_HERE \
+  ::modmem::Site { __builtin_FILE(), static_cast<std::uint32_t>(__builtin_LINE()) }
+
+struct Record {
+  Site site;
+  std::uint32_t granule = 0;  // start of the block, in granules from the start of the window
+  std::uint32_t bytes = 0;    // as asked for
+  std::uint16_t owner = SlotStore::kNone;  // handle of the owner
+  std::uint16_t page_next = SlotStore::kNone;
+  std::uint16_t older = SlotStore::kNone;  // same owner
+  std::uint16_t newer = SlotStore::kNone;
+  std::uint8_t alignment_log2 = 0;
+  bool uncached = false;  // handed out through the uncached alias
+};
+
+}  // namespace modmem

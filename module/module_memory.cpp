@@ -1,0 +1,52 @@
+#include "module/module_memory.hpp"
+
+#include "base/check.hpp"
+
+namespace modmem {
+
+bool ModuleMemory::open(Memory& memory, Owner& parent, const OwnerSpec& spec) {
+  MODMEM_ASSERT(owner_ == nullptr);
+  owner_ = memory.create_owner(parent, spec);
+  memory_ = &memory;
+  return owner_ != nullptr;
+}
+
+std::size_t ModuleMemory::close() {
+  if (owner_ == nullptr) {
+    return 0;
+  }
+  const std::size_t leaks = memory_->destroy_owner(*owner_);
+  owner_ = nullptr;
+  return leaks;
+}
+
+void* ModuleMemory::allocate(std::size_t bytes, std::size_t alignment, Flags flags, Site site) {
+  return owner_ != nullptr ? memory_->allocate({owner_, bytes, alignment, flags, site}) : nullptr;
+}
+
+void* ModuleMemory::allocate_zeroed(std::size_t bytes, std::size_t alignment, Flags flags,
+                                    Site site) {
+  return owner_ != nullptr ? memory_->allocate_zeroed({owner_, bytes, alignment, flags, site})
+                           : nullptr;
+}
+
+Range ModuleMemory::allocate_range(std::size_t minimum, std::size_t preferred,
+                                   std::size_t alignment, Flags flags, Site site) {
+  if (owner_ == nullptr) {
+    return {};
+  }
+  return memory_->allocate_range({owner_, minimum, alignment, flags, site}, preferred);
+}
+
+PointerStatus ModuleMemory::free(void* pointer) {
+  if (pointer == nullptr) {
+    return PointerStatus::live;
+  }
+  return owner_ != nullptr ? memory_->free(pointer, owner_) : PointerStatus::foreign;
+}
+
+std::size_t ModuleMemory::release_all() {
+  return owner_ != nullptr ? memory_->release_all(*owner_) : 0;
+}
+
+}  // namespace modmem

@@ -1,0 +1,208 @@
+// ModuleMemory: everything that one module instance holds, released with it.
+//
+// A module takes all of its memory here. Every block is charged to the module's owner, so that
+// usage, high-water mark, failures and the optional limit are the module's own. release_all() gives
+// everything back, newest first; whatever is held when the account ends is reported as a leak and
+// released all the same: a module cannot leak, on no error path. make() and make_array() give
+// handles that destroy and free by themselves.
+//
+// Invariant: held bytes = sum of the bytes of the blocks that were allocated here and not freed.
+// Any thread (Memory's lock); not the audio path, not an interrupt.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+template <typename T>
+class ModuleHandle;
+template <typename T>
+class ModuleArray;
+
+class ModuleMemory {
+ public:
+  // Empty: allocate() fails until open() succeeds.
+  ModuleMemory() = default;
+  ~ModuleMemory() { close(); }
+  ModuleMemory(const ModuleMemory&) = delete;
+  ModuleMemory& operator=(const ModuleMemory&) = delete;
+
+  // Opens an account for a module or buffer under `parent`. Returns false exactly when Memory has
+  // no room for another owner. Requires that it is not open. `memory` and the name must outlive it.
+  bool open(Memory& memory, Owner& parent, const OwnerSpec& spec);
+
+  // Ends the account. Blocks that the module still holds are reported to Memory's observer as leaks
+  // and released; returns how many. Does nothing where not open.
+  std::size_t close();
+
+  // `bytes` (> 0) at a multiple of `alignment` (a power of two; 0: natural), for what `flags` say.
+  // Returns nullptr exactly when Memory can't serve it; that failure is counted here and explained
+  // by Memory. O(1) where a mapped page has room, else O(pages).
+  void* allocate(std::size_t bytes, std::size_t alignment = 0, Flags flags = flag::kUser,
+                 Site site = MODMEM_HERE);
+  // The same, zeroed.
+  void* allocate_zeroed(std::size_t bytes, std::size_t alignment = 0, Flags flags = flag::kUser,
+                        Site site = MODMEM_HERE);
+  // As Heap::allocate_range(), leaving the configured headroom to others.
+  Range allocate_range(std::size_t minimum, std::size_t preferred, std::size_t alignment = 0,
+                       Flags flags = flag::kUser | flag::kLargeBuffer, Site site = MODMEM_HERE);
+
+  // Ends a block of this module. nullptr: nothing happens, and `live` is returned. Any other
+  // pointer that is not the start of a live block of this very module changes nothing, is reported
+  // as a fault, and its status returned (`foreign` for another owner's block).
+  PointerStatus free(void* pointer);
+
+  // Ends all blocks, newest first. Returns how many there were.
+  std::size_t release_all();
+
+  std::size_t held_bytes() const { return owner_ != nullptr ? owner_->own : 0; }
+  std::size_t high_water_mark() const { return owner_ != nullptr ? owner_->own_peak : 0; }
+  std::uint64_t failures() const { return owner_ != nullptr ? owner_->failures : 0; }
+  const Owner* owner() const { return owner_; }
+
+  // A T made from `arguments`, empty where memory ran out.
+  template <typename T, typename... Arguments>
+  ModuleHandle<T> make(Arguments&&... arguments);
+
+  // `count` value-initialised Ts, empty where memory ran out.
+  template <typename T>
+  ModuleArray<T> make_array(std::size_t count, Flags flags = flag::kUser, Site site = MODMEM_HERE);
+
+ private:
+  Memory* memory_ = nullptr;
+  Owner* owner_ = nullptr;
+};
+
+// Owns an object in module memory: destroys and frees it. Must go before its ModuleMemory is
+// closed.
+template <typename T>
+class ModuleHandle {
+ public:
+  ModuleHandle() = default;
+  ModuleHandle(ModuleMemory& memory, T* object, void* block)
+      : memory_(&memory), object_(object), block_(block) {}
+  ~ModuleHandle() { reset(); }
+  ModuleHandle(ModuleHandle&& other) noexcept { take(other); }
+  // Also from a handle of a derived class; T then needs a virtual destructor.
+  template <typename U>
+  requires std::is_convertible_v<U*, T*> ModuleHandle(ModuleHandle<U>&& other)
+  noexcept {
+    static_assert(std::has_virtual_destructor_v<T>);
+    take(other);
+  }
+  ModuleHandle& operator=(ModuleHandle&& other) noexcept {
+    if (this != &other) {
+      reset();
+      take(other);
+    }
+    return *this;
+  }
+
+  T* get() const { return object_; }
+  T* operator->() const { return object_; }
+  T& operator*() const { return *object_; }
+  explicit operator bool() const { return object_ != nullptr; }
+
+  void reset() {
+    if (object_ != nullptr) {
+      object_->~T();
+      memory_->free(block_);
+      object_ = nullptr;
+    }
+  }
+
+ private:
+  template <typename U>
+  friend class ModuleHandle;
+
+  template <typename U>
+  void take(ModuleHandle<U>& other) {
+    memory_ = other.memory_;
+    block_ = other.block_;
+    object_ = std::exchange(other.object_, nullptr);
+  }
+
+  ModuleMemory* memory_ = nullptr;
+  T* object_ = nullptr;
+  void* block_ = nullptr;
+};
+
+// Owns an array in module memory.
+template <typename T>
+class ModuleArray {
+ public:
+  ModuleArray() = default;
+  ModuleArray(ModuleMemory& memory, T* first, std::size_t count)
+      : memory_(&memory), first_(first), count_(count) {}
+  ~ModuleArray() { reset(); }
+  ModuleArray(ModuleArray&& other) noexcept { take(other); }
+  ModuleArray& operator=(ModuleArray&& other) noexcept {
+    if (this != &other) {
+      reset();
+      take(other);
+    }
+    return *this;
+  }
+
+  T* data() const { return first_; }
+  std::size_t size() const { return count_; }
+  T& operator[](std::size_t index) const { return first_[index]; }
+  T* begin() const { return first_; }
+  T* end() const { return first_ + count_; }
+  explicit operator bool() const { return first_ != nullptr; }
+
+  void reset() {
+    if (first_ != nullptr) {
+      for (std::size_t i = count_; i-- > 0;) {
+        first_[i].~T();
+      }
+      memory_->free(first_);
+      first_ = nullptr;
+      count_ = 0;
+    }
+  }
+
+ private:
+  void take(ModuleArray& other) {
+    memory_ = other.memory_;
+    first_ = std::exchange(other.first_, nullptr);
+    count_ = std::exchange(other.count_, 0);
+  }
+
+  ModuleMemory* memory_ = nullptr;
+  T* first_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+template <typename T, typename... Arguments>
+ModuleHandle<T> ModuleMemory::make(Arguments&&... arguments) {
+  void* block = allocate(sizeof(T), alignof(T));
+  if (block == nullptr) {
+    return {};
+  }
+  return {*this, new (block) T(std::forward<Arguments>(arguments)...), block};
+}
+
+template <typename T>
+ModuleArray<T> ModuleMemory::make_array(std::size_t count, Flags flags, Site site) {
+  if (count == 0 || count > SIZE_MAX / sizeof(T)) {
+    return {};
+  }
+  void* block = allocate(count * sizeof(T), alignof(T), flags, site);
+  if (block == nullptr) {
+    return {};
+  }
+  T* first = static_cast<T*>(block);
+  for (std::size_t i = 0; i < count; ++i) {
+    new (first + i) T();
+  }
+  return {*this, first, count};
+}
+
+}  // namespace modmem

@@ -1,0 +1,234 @@
+#include "page/address_space.hpp"
+
+#include "base/bits.hpp"
+#include "base/check.hpp"
+#include "modmem/config.hpp"
+
+namespace modmem {
+
+namespace {
+constexpr Page as_page(std::uint32_t page) { return Page{static_cast<std::uint16_t>(page)}; }
+constexpr Frame as_frame(std::uint32_t frame) { return Frame{static_cast<std::uint16_t>(frame)}; }
+}  // namespace
+
+bool AddressSpace::boot(const PlatformConfig& config, Port& port, PagePool& pool,
+                        MetadataArena& arena) {
+  port_ = &port;
+  pool_ = &pool;
+  has_mmu_ = config.has_mmu;
+  base_ = port.window();
+  alias_offset_ = port.alias_offset();
+  window_pages_ = has_mmu_ ? static_cast<std::uint32_t>(config.window_bytes / config::kPageBytes)
+                           : pool.frames();
+  const std::size_t words = BitmapView::words_for(window_pages_);
+  auto* reserved = arena.take<BitmapView::Word>(has_mmu_ ? words : 0);
+  auto* mapped = arena.take<BitmapView::Word>(words);
+  auto* busy = arena.take<BitmapView::Word>(words);
+  frame_of_page_ = arena.take<std::uint16_t>(has_mmu_ ? window_pages_ : 0);
+  frame_info_ = arena.take<FrameInfo>(pool.frames());
+  if (arena.exhausted() || frame_info_ == nullptr) {
+    return false;
+  }
+  reserved_ = BitmapView(reserved, has_mmu_ ? window_pages_ : 0);
+  mapped_ = BitmapView(mapped, window_pages_);
+  busy_ = BitmapView(busy, window_pages_);
+  return true;
+}
+
+std::optional<Span> AddressSpace::reserve_span(std::uint32_t wanted, std::uint32_t minimum) {
+  if (!has_mmu_) {
+    return Span{0, window_pages_};
+  }
+  Span best;
+  std::uint32_t from = 0;
+  while (from < window_pages_) {
+    const std::uint32_t begin = reserved_.next_clear(from, window_pages_);
+    const std::uint32_t end = reserved_.next_set(begin, window_pages_);
+    const std::uint32_t pages = end - begin;
+    from = end;
+    if (pages >= wanted) {
+      best = Span{begin, wanted};
+      break;
+    }
+    if (pages > best.pages) {
+      best = Span{begin, pages};
+    }
+  }
+  if (best.pages == 0 || best.pages < minimum) {
+    return std::nullopt;
+  }
+  reserved_.set_range(best.first, best.end());
+  return best;
+}
+
+std::uint32_t AddressSpace::largest_gap() const {
+  std::uint32_t largest = 0;
+  std::uint32_t from = 0;
+  while (from < reserved_.size()) {
+    const std::uint32_t begin = reserved_.next_clear(from, reserved_.size());
+    from = reserved_.next_set(begin, reserved_.size());
+    largest = from - begin > largest ? from - begin : largest;
+  }
+  return largest;
+}
+
+void AddressSpace::release_span(const Span& span) {
+  if (has_mmu_) {
+    MODMEM_ASSERT(mapped_.count(span.first, span.end()) == 0);
+    reserved_.clear_range(span.first, span.end());
+  }
+}
+
+bool AddressSpace::map_frame(std::uint32_t page, Frame frame, HeapId heap) {
+  if (!port_->map(as_page(page), frame)) {
+    return false;
+  }
+  if (has_mmu_) {
+    frame_of_page_[page] = number(frame);
+  }
+  FrameInfo& info = frame_info_[number(frame)];
+  MODMEM_ASSERT(info.page == FrameInfo::kNone);
+  info = FrameInfo{};
+  info.page = static_cast<std::uint16_t>(page);
+  info.heap = heap;
+  mapped_.set(page);
+  ++mapped_pages_;
+  return true;
+}
+
+bool AddressSpace::map_page(std::uint32_t page, HeapId heap, PageAccount& account) {
+  std::optional<Frame> frame;
+  if (has_mmu_) {
+    frame = pool_->take(account);
+  } else if (pool_->take_at(account, as_frame(page), 1)) {
+    frame = as_frame(page);
+  }
+  if (!frame) {
+    return false;
+  }
+  if (!map_frame(page, *frame, heap)) {
+    pool_->give(account, *frame, 1);
+    return false;
+  }
+  return true;
+}
+
+void AddressSpace::forget(std::uint32_t page) {
+  port_->unmap(as_page(page));
+  info(page) = FrameInfo{};
+  mapped_.clear(page);
+  busy_.clear(page);
+  --mapped_pages_;
+}
+
+bool AddressSpace::map(std::uint32_t first, std::uint32_t count, HeapId heap,
+                       PageAccount& account) {
+  // Asked once for all pages, so that a request that can't be served touches nothing.
+  if (unmapped_in(first, count) > pool_->available(account)) {
+    return false;
+  }
+  for (std::uint32_t page = first; page < first + count; ++page) {
+    if (is_mapped(page)) {
+      MODMEM_ASSERT(info(page).empty && info(page).heap == heap);
+      continue;
+    }
+    if (!map_page(page, heap, account)) {
+      // Undo: what this call mapped is not busy yet, what was kept empty is still marked so.
+      while (page-- > first) {
+        if (!info(page).empty) {
+          unmap(page, 1, account);
+        }
+      }
+      return false;
+    }
+  }
+  for (std::uint32_t page = first; page < first + count; ++page) {
+    info(page).empty = false;
+  }
+  busy_.set_range(first, first + count);
+  return true;
+}
+
+void AddressSpace::unmap(std::uint32_t first, std::uint32_t count, PageAccount& account) {
+  for (std::uint32_t page = first; page < first + count; ++page) {
+    const Frame frame = as_frame(frame_of(page));
+    forget(page);
+    pool_->give(account, frame, 1);
+  }
+}
+
+void AddressSpace::keep_empty(std::uint32_t page) {
+  info(page).empty = true;
+  busy_.clear(page);
+}
+
+bool AddressSpace::is_free_for(std::uint32_t page, HeapId heap) const {
+  return !busy_.test(page) && (!mapped_.test(page) || info(page).heap == heap);
+}
+
+std::uint32_t AddressSpace::free_run_end(std::uint32_t page, std::uint32_t last,
+                                         HeapId heap) const {
+  const std::uint32_t end = busy_.next_set(page, last);
+  if (has_mmu_) {
+    return end;  // nobody else maps pages in a heap's span
+  }
+  std::uint32_t kept = mapped_.next_set(page, end);
+  while (kept < end && info(kept).heap == heap) {
+    kept = mapped_.next_set(kept + 1, end);
+  }
+  return kept;
+}
+
+std::uint16_t AddressSpace::frame_of(std::uint32_t page) const {
+  MODMEM_ASSERT(is_mapped(page));
+  return has_mmu_ ? frame_of_page_[page] : static_cast<std::uint16_t>(page);
+}
+
+bool AddressSpace::is_uncached(const void* address) const {
+  if (alias_offset_ == 0) {
+    return false;
+  }
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  const auto start = reinterpret_cast<std::uintptr_t>(base_ + alias_offset_);
+  return at - start < std::size_t{window_pages_} * config::kPageBytes;
+}
+
+std::byte* AddressSpace::to_cached(const void* address) const {
+  auto* bytes = static_cast<std::byte*>(const_cast<void*>(address));
+  return is_uncached(address) ? bytes - alias_offset_ : bytes;
+}
+
+std::optional<std::uint32_t> AddressSpace::page_of(const void* address) const {
+  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(to_cached(address)) -
+                                reinterpret_cast<std::uintptr_t>(base_);
+  if (offset >= std::size_t{window_pages_} * config::kPageBytes) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint32_t>(offset / config::kPageBytes);
+}
+
+std::byte* AddressSpace::address_of(std::uint32_t page) const {
+  return base_ + std::size_t{page} * config::kPageBytes;
+}
+
+bool AddressSpace::check() const {
+  std::uint32_t mapped = 0;
+  for (std::uint32_t page = 0; page < window_pages_; ++page) {
+    if (!is_mapped(page)) {
+      if (is_busy(page)) {
+        return false;
+      }
+      continue;
+    }
+    ++mapped;
+    const std::uint16_t frame = frame_of(page);
+    if (frame >= pool_->frames() || frame_info_[frame].page != page ||
+        frame_info_[frame].heap == kNoHeap || frame_info_[frame].empty == is_busy(page) ||
+        !pool_->is_taken(as_frame(frame))) {
+      return false;
+    }
+  }
+  return mapped == mapped_pages_;
+}
+
+}  // namespace modmem

@@ -1,0 +1,132 @@
+// AddressSpace: the virtual window, its spans, and which frame lies under which page.
+//
+// The one owner of virtual addresses. It reserves spans (runs of pages) for heaps, maps frames of
+// the PagePool under runs of pages as a whole or not at all, and finds page, frame and heap of any
+// address in O(1), through the cached and the uncached alias.
+//
+// Without an MMU the window is the pool itself, page = frame: spans can't be reserved, map() takes
+// the very frames that the addresses name, and every heap sees the whole window.
+//
+// A page is *mapped* where a frame lies under it, and *busy* where it is mapped and not kept empty:
+// busy pages hold live blocks.
+//
+// Invariants (check()): a frame lies under at most one page, and frame_info(page).page == page;
+// busy implies mapped; mapped pages = frames taken from the pool through this class.
+// Not thread-safe: Memory's lock is held.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/arena.hpp"
+#include "base/bitmap.hpp"
+#include "page/frame_info.hpp"
+#include "page/page_pool.hpp"
+#include "port/port.hpp"
+
+namespace modmem {
+
+// A virtual range: the pages [first, first + pages).
+struct Span {
+  std::uint32_t first = 0;
+  std::uint32_t pages = 0;
+
+  constexpr std::uint32_t end() const { return first + pages; }
+  constexpr bool contains(std::uint32_t page) const { return page >= first && page < end(); }
+};
+
+class AddressSpace {
+ public:
+  // Sets up an empty window over `pool`. Takes its tables from `arena`; returns false where the
+  // arena has too little.
+  bool boot(const PlatformConfig& config, Port& port, PagePool& pool, MetadataArena& arena);
+
+  // True where pages can be put anywhere; false where page = frame.
+  bool has_mmu() const { return has_mmu_; }
+
+  // Reserves `wanted` pages, or as many as there are but at least `minimum`, in the lowest gap that
+  // has them. Nothing exactly when no gap has `minimum` pages. Without an MMU: the whole window,
+  // not reserved. O(window pages / 64).
+  std::optional<Span> reserve_span(std::uint32_t wanted, std::uint32_t minimum);
+
+  // Pages of the largest gap that reserve_span() could give; 0 without an MMU.
+  std::uint32_t largest_gap() const;
+
+  // Ends a reservation. Requires that no page of it is mapped.
+  void release_span(const Span& span);
+
+  // Maps every unmapped page of [first, first + count) to a frame of the pool, charged to `account`
+  // and noted as `heap`'s; pages there that are mapped already are `heap`'s and stay. All become
+  // busy. Returns false, with everything as before, exactly when the pool does not give the frames
+  // or the port can't map one. O(count * banks).
+  bool map(std::uint32_t first, std::uint32_t count, HeapId heap, PageAccount& account);
+
+  // Takes the pages [first, first + count), all mapped, out of use and gives their frames back.
+  void unmap(std::uint32_t first, std::uint32_t count, PageAccount& account);
+
+  // Turns a busy page into a mapped one without live blocks.
+  void keep_empty(std::uint32_t page);
+
+  bool is_mapped(std::uint32_t page) const { return mapped_.test(page); }
+  bool is_busy(std::uint32_t page) const { return busy_.test(page); }
+  // True where a block of `heap` may be put on the page: unmapped, or kept empty by that heap.
+  bool is_free_for(std::uint32_t page, HeapId heap) const;
+  // End of the run of pages free for `heap` that starts at `page`, at most `last`.
+  std::uint32_t free_run_end(std::uint32_t page, std::uint32_t last, HeapId heap) const;
+  std::uint32_t next_not_busy(std::uint32_t page, std::uint32_t last) const {
+    return busy_.next_clear(page, last);
+  }
+  std::uint32_t next_mapped(std::uint32_t page, std::uint32_t last) const {
+    return mapped_.next_set(page, last);
+  }
+  // Pages of [first, first + count) that map() would have to take a frame for.
+  std::uint32_t unmapped_in(std::uint32_t first, std::uint32_t count) const {
+    return count - mapped_.count(first, first + count);
+  }
+
+  // Page that `address` lies in, through either alias; nothing outside of the window.
+  std::optional<std::uint32_t> page_of(const void* address) const;
+  // Start of `page`, cached alias.
+  std::byte* address_of(std::uint32_t page) const;
+  // The same byte through the cached alias (of an address in the window), or through the uncached.
+  std::byte* to_cached(const void* address) const;
+  std::byte* to_uncached(std::byte* cached) const { return cached + alias_offset_; }
+  // True where `address` lies in the uncached alias of the window and the platform has one.
+  bool is_uncached(const void* address) const;
+
+  // The notes of a mapped page, and of a frame. `frame_of` requires that the page is mapped.
+  std::uint16_t frame_of(std::uint32_t page) const;
+  FrameInfo& info(std::uint32_t page) const { return frame_info_[frame_of(page)]; }
+  FrameInfo& frame_info(std::uint16_t frame) const { return frame_info_[frame]; }
+  // Heap of a mapped page, kNoHeap for any other.
+  HeapId heap_of(std::uint32_t page) const { return is_mapped(page) ? info(page).heap : kNoHeap; }
+
+  std::uint32_t window_pages() const { return window_pages_; }
+  std::uint32_t mapped_pages() const { return mapped_pages_; }
+  PagePool& pool() const { return *pool_; }
+  Port& port() const { return *port_; }
+
+  // Checks the invariants. O(window pages).
+  bool check() const;
+
+ private:
+  bool map_page(std::uint32_t page, HeapId heap, PageAccount& account);
+  bool map_frame(std::uint32_t page, Frame frame, HeapId heap);
+  void forget(std::uint32_t page);
+
+  Port* port_ = nullptr;
+  PagePool* pool_ = nullptr;
+  std::byte* base_ = nullptr;
+  std::ptrdiff_t alias_offset_ = 0;
+  bool has_mmu_ = false;
+  std::uint32_t window_pages_ = 0;
+  std::uint32_t mapped_pages_ = 0;
+  BitmapView reserved_;  // pages in spans
+  BitmapView mapped_;
+  BitmapView busy_;
+  std::uint16_t* frame_of_page_ = nullptr;  // MMU only; elsewhere page = frame
+  FrameInfo* frame_info_ = nullptr;         // one a frame
+};
+
+}  // namespace modmem

@@ -1,0 +1,171 @@
+#include "page/metadata_store.hpp"
+
+#include "base/bits.hpp"
+#include "base/check.hpp"
+#include "modmem/config.hpp"
+
+namespace modmem {
+
+// A page of the store uses its FrameInfo thus: `reach` counts live slots, `records` heads the list
+// of free slots, each of which holds the number of the next.
+
+bool SlotStore::boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t slot_bytes,
+                     std::size_t most, MetadataArena& arena) {
+  space_ = &space;
+  id_ = id;
+  account_ = &account;
+  slot_bytes_ = static_cast<std::uint32_t>(slot_bytes);
+  slots_per_page_ = static_cast<std::uint32_t>(config::kPageBytes / slot_bytes);
+  const std::size_t wanted = divide_up(most, slots_per_page_);
+  const std::size_t nameable = kNone / slots_per_page_;  // all handles are below kNone
+  const std::size_t pages = wanted < nameable ? wanted : nameable;
+  const std::size_t frames = space.pool().frames();
+  directory_size_ = static_cast<std::uint32_t>(pages < frames ? pages : frames);
+  directory_ = arena.take<std::uint16_t>(directory_size_);
+  if (directory_ == nullptr) {
+    return false;
+  }
+  for (std::uint32_t i = 0; i < directory_size_; ++i) {
+    directory_[i] = FrameInfo::kNone;
+  }
+  const std::optional<Span> span = space.reserve_span(directory_size_, 1);
+  if (!span) {
+    return false;
+  }
+  span_ = *span;
+  return true;
+}
+
+void SlotStore::shutdown() {
+  for (std::uint32_t index = 0; index < directory_size_; ++index) {
+    if (directory_[index] != FrameInfo::kNone) {
+      remove_page(index);
+    }
+  }
+  space_->release_span(span_);
+  live_ = 0;
+  free_ = 0;
+  spare_ = kNoSpare;
+}
+
+void* SlotStore::at(Handle handle) const {
+  MODMEM_ASSERT(handle != kNone && handle / slots_per_page_ < directory_size_);
+  const std::uint16_t page = directory_[handle / slots_per_page_];
+  MODMEM_ASSERT(page != FrameInfo::kNone);
+  return space_->to_uncached(space_->address_of(page)) +
+         std::size_t{handle % slots_per_page_} * slot_bytes_;
+}
+
+bool SlotStore::add_page() {
+  std::uint32_t page = space_->next_not_busy(span_.first, span_.end());
+  while (page < span_.end() && !space_->is_free_for(page, id_)) {
+    page = space_->next_not_busy(page + 1, span_.end());
+  }
+  std::uint32_t index = 0;
+  while (index < directory_size_ && directory_[index] != FrameInfo::kNone) {
+    ++index;
+  }
+  if (page == span_.end() || index == directory_size_ || !space_->map(page, 1, id_, *account_)) {
+    return false;
+  }
+  directory_[index] = static_cast<std::uint16_t>(page);
+  FrameInfo& notes = info(index);
+  notes.reach = 0;
+  notes.records = kEndOfList;
+  for (std::uint32_t slot = slots_per_page_; slot-- > 0;) {
+    const auto handle = static_cast<Handle>(index * slots_per_page_ + slot);
+    *static_cast<std::uint16_t*>(at(handle)) = notes.records;
+    notes.records = static_cast<std::uint16_t>(slot);
+  }
+  free_ += slots_per_page_;
+  ++pages_;
+  spare_ = index;
+  return true;
+}
+
+void SlotStore::remove_page(std::uint32_t index) {
+  const std::uint16_t page = directory_[index];
+  directory_[index] = FrameInfo::kNone;
+  free_ -= slots_per_page_;
+  --pages_;
+  space_->unmap(page, 1, *account_);
+}
+
+SlotStore::Handle SlotStore::take() {
+  if (!reserve(1)) {
+    return kNone;
+  }
+  std::uint32_t index = 0;
+  while (directory_[index] == FrameInfo::kNone || info(index).records == kEndOfList) {
+    ++index;  // ends: some page has a free slot
+  }
+  FrameInfo& notes = info(index);
+  const auto handle = static_cast<Handle>(index * slots_per_page_ + notes.records);
+  notes.records = *static_cast<std::uint16_t*>(at(handle));
+  spare_ = spare_ == index ? kNoSpare : spare_;
+  ++notes.reach;
+  ++live_;
+  --free_;
+  return handle;
+}
+
+void SlotStore::give(Handle handle) {
+  const std::uint32_t index = handle / slots_per_page_;
+  FrameInfo& notes = info(index);
+  MODMEM_ASSERT(notes.reach > 0);
+  *static_cast<std::uint16_t*>(at(handle)) = notes.records;
+  notes.records = static_cast<std::uint16_t>(handle % slots_per_page_);
+  --notes.reach;
+  --live_;
+  ++free_;
+  if (notes.reach == 0) {
+    if (spare_ != kNoSpare) {
+      remove_page(index);
+    } else {
+      spare_ = index;
+    }
+  }
+  trim();
+}
+
+bool SlotStore::reserve(std::uint32_t count) {
+  MODMEM_ASSERT(count <= slots_per_page_);
+  return free_ >= count || add_page();
+}
+
+void SlotStore::trim() {
+  if (spare_ != kNoSpare && (live_ == 0 || free_ - slots_per_page_ >= slots_per_page_ / 2)) {
+    remove_page(spare_);
+    spare_ = kNoSpare;
+  }
+}
+
+bool SlotStore::check() const {
+  std::uint32_t live = 0;
+  std::uint32_t pages = 0;
+  for (std::uint32_t index = 0; index < directory_size_; ++index) {
+    if (directory_[index] == FrameInfo::kNone) {
+      continue;
+    }
+    ++pages;
+    if (!space_->is_busy(directory_[index]) || info(index).heap != id_) {
+      return false;
+    }
+    std::uint32_t free = 0;
+    for (std::uint16_t slot = info(index).records; slot != kEndOfList && free <= slots_per_page_;
+         ++free) {
+      const auto handle = static_cast<Handle>(index * slots_per_page_ + slot);
+      slot = *static_cast<std::uint16_t*>(at(handle));
+    }
+    if (free + info(index).reach != slots_per_page_) {
+      return false;
+    }
+    live += info(index).reach;
+    if (info(index).reach == 0 && index != spare_) {
+      return false;
+    }
+  }
+  return live == live_ && pages == pages_ && free_ == pages * slots_per_page_ - live;
+}
+
+}  // namespace modmem

@@ -1,0 +1,24 @@
+// PageAccount: what one owner of frames holds, may hold, and is sure to get.
+//
+// Invariants: held <= limit; peak >= held; peak <= limit. All in frames.
+#pragma once
+
+#include <cstdint>
+
+namespace modmem {
+
+struct PageAccount {
+  static constexpr std::uint32_t kNoLimit = UINT32_MAX;
+
+  std::uint32_t guarantee = 0;     // frames that nobody else may take; set through PagePool
+  std::uint32_t limit = kNoLimit;  // frames that it may hold at most
+  std::uint32_t held = 0;          // frames that it holds now
+  std::uint32_t peak = 0;          // most frames that it ever held
+
+  // The part of the guarantee that is not used yet.
+  constexpr std::uint32_t unused_guarantee() const {
+    return guarantee > held ? guarantee - held : 0;
+  }
+};
+
+}  // namespace modmem

@@ -1,0 +1,54 @@
+#include "port/host/fault_report.hpp"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+namespace modmem {
+
+namespace {
+FaultReporter* active = nullptr;
+}
+
+FaultReporter::FaultReporter(const HostPort& port, Describe describe, const void* context)
+    : port_(port), describe_(describe), context_(context) {
+  active = this;
+  struct sigaction action {};
+  action.sa_sigaction = &FaultReporter::handle;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGSEGV, &action, &previous_segv_);
+  sigaction(SIGBUS, &action, &previous_bus_);
+}
+
+FaultReporter::~FaultReporter() {
+  sigaction(SIGSEGV, &previous_segv_, nullptr);
+  sigaction(SIGBUS, &previous_bus_, nullptr);
+  active = nullptr;
+}
+
+void FaultReporter::handle(int signal, siginfo_t* info, void* /*context*/) {
+  const FaultReporter& self = *active;
+  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  const auto window = reinterpret_cast<std::uintptr_t>(self.port_.window());
+  const auto alias = window + static_cast<std::uintptr_t>(self.port_.alias_offset());
+  const std::size_t bytes = self.port_.window_bytes();
+  if (address - window < bytes || address - alias < bytes) {
+    char what[160] = "";
+    self.describe_(self.context_, info->si_addr, what, sizeof what);
+    char line[256];
+    const int length =
+        std::snprintf(line, sizeof line, "modmem: stray access to %p: %s\n", info->si_addr, what);
+    if (length > 0) {
+      const ssize_t written = write(STDERR_FILENO, line, static_cast<std::size_t>(length));
+      static_cast<void>(written);  // nothing else to say it with
+    }
+  }
+  // The access is tried again when this returns, and meets the handler that was there before.
+  sigaction(SIGSEGV, &self.previous_segv_, nullptr);
+  sigaction(SIGBUS, &self.previous_bus_, nullptr);
+  static_cast<void>(signal);
+}
+
+}  // namespace modmem

@@ -1,0 +1,36 @@
+// Reports of stray accesses to simulated memory.
+//
+// While a FaultReporter lives, an access to a page of its window that is not mapped prints one line
+// on stderr - address, and what `describe` says of it - and then ends the program as the signal
+// would have ended it. Other faults go to whoever handled them before. One reporter at a time.
+#pragma once
+
+#include <csignal>
+#include <cstddef>
+
+#include "port/host/host_port.hpp"
+
+namespace modmem {
+
+class FaultReporter {
+ public:
+  // Writes what is known about `address` into `text` (`size` bytes, ending included). Runs in a
+  // signal handler: no allocation, no lock.
+  using Describe = void (*)(const void* context, const void* address, char* text, std::size_t size);
+
+  FaultReporter(const HostPort& port, Describe describe, const void* context);
+  ~FaultReporter();
+  FaultReporter(const FaultReporter&) = delete;
+  FaultReporter& operator=(const FaultReporter&) = delete;
+
+ private:
+  static void handle(int signal, siginfo_t* info, void* context);
+
+  const HostPort& port_;
+  Describe describe_;
+  const void* context_;
+  struct sigaction previous_segv_ {};
+  struct sigaction previous_bus_ {};
+};
+
+}  // namespace modmem

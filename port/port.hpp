@@ -1,0 +1,94 @@
+// Port: the few things that the library needs from a platform.
+//
+// A port is an object of a class derived from Port, given at boot and alive as long as the Memory
+// that uses it. The library calls it from the context of its own caller; no function may allocate
+// from modmem. Mapping and bank power are called under Memory's lock, so they need no lock of their
+// own. Porting guide: docs/porting.md.
+//
+// Vocabulary: a *page* is an index into the virtual window, a *frame* an index into the pool's
+// SRAM. On a platform without an MMU the window is the pool, page = frame, and map()/unmap() have
+// nothing to translate (a port may still use them to open and close the memory to access).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "port/platform_config.hpp"
+
+namespace modmem {
+
+// A virtual page and a physical frame, as distinct types: mixing them up is an error at compile
+// time.
+enum class Page : std::uint16_t {};
+enum class Frame : std::uint16_t {};
+enum class Bank : std::uint16_t {};
+
+constexpr std::uint16_t number(Page page) { return static_cast<std::uint16_t>(page); }
+constexpr std::uint16_t number(Frame frame) { return static_cast<std::uint16_t>(frame); }
+constexpr std::uint16_t number(Bank bank) { return static_cast<std::uint16_t>(bank); }
+
+enum class LogLevel : std::uint8_t { error, warning, info, debug };
+
+class Port {
+ public:
+  // Address of the first byte of the window: page 0, cached alias. Constant after boot,
+  // page-aligned.
+  virtual std::byte* window() const = 0;
+
+  // uncached address = cached address + alias_offset(). Zero where the platform has no alias.
+  virtual std::ptrdiff_t alias_offset() const = 0;
+
+  // Maps `page` of the window, through both aliases, to `frame`; the content is whatever the frame
+  // holds. Returns false, and leaves the page unmapped, where the platform could not. Requires that
+  // the page is unmapped and that the frame's bank is powered.
+  virtual bool map(Page page, Frame frame) = 0;
+
+  // Takes the mapping of `page` away, cached lines of it included. Cannot fail.
+  virtual void unmap(Page page) = 0;
+
+  // Switches a bank on or off; returns when the bank is ready. Off loses the content. Switching off
+  // cannot fail; switching on returns false where the hardware refuses.
+  virtual bool set_bank_power(Bank bank, bool on) = 0;
+
+  // Cache maintenance on the cached addresses [address, address + bytes), both multiples of the
+  // line.
+  virtual void cache_writeback(std::byte* address, std::size_t bytes) = 0;
+  virtual void cache_invalidate(std::byte* address, std::size_t bytes) = 0;
+
+  // The lock around all of Memory's state. Not recursive. Never held across a call out of the
+  // library other than those of this interface.
+  virtual void lock() = 0;
+  virtual void unlock() = 0;
+
+  // Identity of the calling thread (non-zero) and core, for checks and reports.
+  virtual std::uintptr_t thread_id() const = 0;
+  virtual std::uint32_t core_id() const = 0;
+
+  // True where the caller is on the audio path (the low-latency thread, an interrupt), which must
+  // not allocate: Memory counts such calls.
+  virtual bool on_audio_path() const = 0;
+
+  // Monotonic time in microseconds, for traces.
+  virtual std::uint64_t time_us() const = 0;
+
+  // One line of log, without its end of line.
+  virtual void log(LogLevel level, const char* line) = 0;
+
+ protected:
+  // Never deleted through this class: the library owns no port.
+  ~Port() = default;
+};
+
+// Holds the port's lock for a scope.
+class LockGuard {
+ public:
+  explicit LockGuard(Port& port) : port_(port) { port_.lock(); }
+  ~LockGuard() { port_.unlock(); }
+  LockGuard(const LockGuard&) = delete;
+  LockGuard& operator=(const LockGuard&) = delete;
+
+ private:
+  Port& port_;
+};
+
+}  // namespace modmem
