@@ -63,7 +63,9 @@ void ByteReader::require_end(std::string_view what) const {
 void ByteReader::fail_at(std::size_t offset, std::string_view reason) const {
   std::string message(name_);
   message += ": offset " + hex(offset) + ": ";
-  if (!context_.empty()) message += context_ + ": ";
+  if (!context_.empty()) {
+    message += context_ + ": ";
+  }
   message += reason;
   throw InputError(message);
 }

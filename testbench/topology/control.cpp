@@ -16,16 +16,22 @@ ControlOps to_ops(const snd_soc_tplg_io_ops& ops) {
 std::optional<ControlTlv> to_tlv(const snd_soc_tplg_ctl_tlv& raw, const ByteReader& reader,
                                  std::size_t start) {
   constexpr std::size_t kHeader = sizeof(raw.size) + sizeof(raw.type);
-  if (raw.size == 0) return std::nullopt;
+  if (raw.size == 0) {
+    return std::nullopt;
+  }
   if (raw.size < kHeader || raw.size > sizeof(raw) || raw.size % sizeof(std::uint32_t) != 0) {
     reader.fail_at(start, "TLV data of an impossible size: " + std::to_string(raw.size));
   }
   ControlTlv tlv;
   tlv.type = raw.type;
   tlv.data.resize((raw.size - kHeader) / sizeof(std::uint32_t));
-  for (std::size_t i = 0; i < tlv.data.size(); ++i) tlv.data[i] = raw.data[i];
+  for (std::size_t i = 0; i < tlv.data.size(); ++i) {
+    tlv.data[i] = raw.data[i];
+  }
   if (tlv.type == kTlvDbScale) {
-    if (tlv.data.size() < 3) reader.fail_at(start, "a dB scale that lacks min, step or mute");
+    if (tlv.data.size() < 3) {
+      reader.fail_at(start, "a dB scale that lacks min, step or mute");
+    }
     tlv.db_scale = DbScale{.min = static_cast<std::int32_t>(tlv.data[0]),
                            .step = tlv.data[1],
                            .mute = tlv.data[2] != 0};

@@ -9,33 +9,37 @@
 namespace modmem::testbench {
 namespace {
 
-// The tokens of a format, as indices into RawFormat::values. The first kPlainFields of them are
-// consecutive tokens.
+// The tokens of a format, as indices into RawFormat::values. The first field_consecutive of them
+// are consecutive tokens.
 enum Field : std::uint32_t {
-  kRate,
-  kBits,
-  kValidBits,
-  kChannels,
-  kChannelMap,
-  kChannelConfig,
-  kInterleaving,
-  kFormatConfig,
-  kSampleType,
-  kPin,
-  kPlainFields,
-  kBufferBytes = kPlainFields,
-  kFields
+  field_rate,
+  field_bits,
+  field_valid_bits,
+  field_channels,
+  field_channel_map,
+  field_channel_config,
+  field_interleaving,
+  field_format_config,
+  field_sample_type,
+  field_pin,
+  field_consecutive,
+  field_buffer_bytes = field_consecutive,
+  field_count
 };
 
 struct RawFormat {
-  std::array<std::optional<std::uint32_t>, kFields> values;
+  std::array<std::optional<std::uint32_t>, field_count> values;
 };
 
 std::optional<Field> field_of(std::uint32_t token, PinSide side) {
   const bool output = side == PinSide::output;
-  if (token == (output ? token::kOutputBufferBytes : token::kInputBufferBytes)) return kBufferBytes;
+  if (token == (output ? token::kOutputBufferBytes : token::kInputBufferBytes)) {
+    return field_buffer_bytes;
+  }
   const std::uint32_t first = token::kFormatRate + (output ? token::kOutputFormatDelta : 0);
-  if (token < first || token - first >= kPlainFields) return std::nullopt;
+  if (token < first || token - first >= field_consecutive) {
+    return std::nullopt;
+  }
   return static_cast<Field>(token - first);
 }
 
@@ -46,9 +50,13 @@ std::vector<RawFormat> collect(const Tuples& tuples, PinSide side, std::uint32_t
   for (const Tuple& tuple : tuples.list) {
     const std::optional<Field> field = field_of(tuple.token, side);
     const auto* value = std::get_if<std::uint32_t>(&tuple.value);
-    if (!field || value == nullptr) continue;
+    if (!field || value == nullptr) {
+      continue;
+    }
     if (formats.empty() || tuple.array != array || formats.back().values[*field]) {
-      if (formats.size() == limit) break;
+      if (formats.size() == limit) {
+        break;
+      }
       formats.emplace_back();
       array = tuple.array;
     }
@@ -59,34 +67,37 @@ std::vector<RawFormat> collect(const Tuples& tuples, PinSide side, std::uint32_t
 
 PinFormat decode(const RawFormat& raw, const ByteReader& reader, const std::string& what) {
   const auto required = [&](Field field, std::string_view name) {
-    if (!raw.values[field]) reader.fail(what + " lacks its " + std::string(name));
+    if (!raw.values[field]) {
+      reader.fail(what + " lacks its " + std::string(name));
+    }
     return *raw.values[field];
   };
   const auto optional = [&](Field field) { return raw.values[field].value_or(0); };
 
   PinFormat format;
-  format.pin = optional(kPin);
-  format.rate = required(kRate, "rate");
-  format.bits = required(kBits, "bit depth");
-  format.channel_map = optional(kChannelMap);
-  format.channel_config = optional(kChannelConfig);
-  format.interleaving = optional(kInterleaving);
-  format.buffer_bytes = required(kBufferBytes, "buffer size");
+  format.pin = optional(field_pin);
+  format.rate = required(field_rate, "rate");
+  format.bits = required(field_bits, "bit depth");
+  format.channel_map = optional(field_channel_map);
+  format.channel_config = optional(field_channel_config);
+  format.interleaving = optional(field_interleaving);
+  format.buffer_bytes = required(field_buffer_bytes, "buffer size");
   std::uint32_t sample_type = 0;
-  if (raw.values[kFormatConfig]) {
-    format.format_config = *raw.values[kFormatConfig];
+  if (raw.values[field_format_config]) {
+    format.format_config = *raw.values[field_format_config];
     format.channels = format.format_config & 0xff;
     format.valid_bits = format.format_config >> 8 & 0xff;
     sample_type = format.format_config >> 16 & 0xff;
   } else {
-    format.channels = required(kChannels, "channel count");
-    format.valid_bits = required(kValidBits, "valid bit depth");
-    sample_type = optional(kSampleType);
+    format.channels = required(field_channels, "channel count");
+    format.valid_bits = required(field_valid_bits, "valid bit depth");
+    sample_type = optional(field_sample_type);
   }
 
   const auto limit = [&](bool good, std::string_view name, std::uint32_t value) {
-    if (!good)
+    if (!good) {
       reader.fail(what + " has an impossible " + std::string(name) + ": " + std::to_string(value));
+    }
   };
   limit(format.pin < kMaxPins, "pin", format.pin);
   limit(format.rate > 0 && format.rate <= kMaxRate, "rate", format.rate);

@@ -34,12 +34,15 @@ snd_soc_tplg_hdr parse_block_header(ByteReader& reader) {
 // Calls parse(payload) for each of the `count` elements of a block of Records, which must fill the
 // block.
 template <typename Record, typename Parse>
-void for_each_element(ByteReader payload, std::uint32_t count, std::string_view what, Parse parse) {
+void for_each_element(ByteReader& payload, std::uint32_t count, std::string_view what,
+                      Parse parse) {
   if (count > payload.remaining() / asoc::kRecordSize<Record>) {
     payload.fail("a block of " + std::to_string(payload.remaining()) + " bytes cannot hold " +
                  std::to_string(count) + " " + std::string(what));
   }
-  for (std::uint32_t i = 0; i < count; ++i) parse(payload);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    parse(payload);
+  }
   payload.require_end("the last of " + std::to_string(count) + " " + std::string(what));
 }
 
@@ -69,11 +72,13 @@ Route parse_route(ByteReader& reader, std::uint32_t group) {
 }
 
 // Reads one block into `topology`; adds the number of physical DAIs in it to `dais`.
-void parse_block(Topology& topology, const snd_soc_tplg_hdr& header, ByteReader payload,
+void parse_block(Topology& topology, const snd_soc_tplg_hdr& header, ByteReader& payload,
                  std::uint32_t& dais) {
   switch (header.type) {
     case SND_SOC_TPLG_TYPE_MANIFEST:
-      if (topology.manifest) payload.fail("a second manifest");
+      if (topology.manifest) {
+        payload.fail("a second manifest");
+      }
       for_each_element<snd_soc_tplg_manifest>(payload, 1, "manifest", [&](ByteReader& reader) {
         topology.manifest = parse_manifest(reader);
       });
@@ -127,14 +132,20 @@ void parse_block(Topology& topology, const snd_soc_tplg_hdr& header, ByteReader 
 
 // A file that was cut between two blocks shows in nothing but its manifest.
 void check_manifest(const Topology& topology, std::uint32_t dais) {
-  if (!topology.manifest) return;
+  if (!topology.manifest) {
+    return;
+  }
   const auto check = [&](std::size_t promised, std::size_t found, std::string_view what) {
-    if (promised == found) return;
+    if (promised == found) {
+      return;
+    }
     throw InputError(topology.name + ": the manifest promises " + std::to_string(promised) + " " +
                      std::string(what) + ", the file holds " + std::to_string(found));
   };
   std::size_t controls = topology.controls.size();
-  for (const Widget& widget : topology.widgets) controls += widget.controls.size();
+  for (const Widget& widget : topology.widgets) {
+    controls += widget.controls.size();
+  }
   check(topology.manifest->controls, controls, "controls");
   check(topology.manifest->widgets, topology.widgets.size(), "widgets");
   check(topology.manifest->routes, topology.routes.size(), "routes");
@@ -148,7 +159,9 @@ void check_manifest(const Topology& topology, std::uint32_t dais) {
 Topology parse_topology(std::span<const std::byte> bytes, std::string_view name) {
   Topology topology;
   topology.name = name;
-  if (bytes.empty()) throw InputError(topology.name + ": the file is empty");
+  if (bytes.empty()) {
+    throw InputError(topology.name + ": the file is empty");
+  }
   ByteReader reader(bytes, name);
   std::uint32_t dais = 0;
   for (std::size_t block = 0; !reader.at_end(); ++block) {
@@ -158,8 +171,8 @@ Topology parse_topology(std::span<const std::byte> bytes, std::string_view name)
       topology.abi = header.abi;
       topology.vendor_version = header.version;
     }
-    parse_block(topology, header, reader.take_reader(header.payload_size, "a block's payload"),
-                dais);
+    ByteReader payload = reader.take_reader(header.payload_size, "a block's payload");
+    parse_block(topology, header, payload, dais);
   }
   check_manifest(topology, dais);
   link_topology(topology);
@@ -170,16 +183,22 @@ Topology load_topology(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) throw InputError(name + ": there is no such file");
+  if (!std::filesystem::exists(status)) {
+    throw InputError(name + ": there is no such file");
+  }
   if (std::filesystem::is_directory(status)) {
     throw InputError(name + ": is a directory, not a topology file");
   }
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(name + ": the file cannot be opened");
+  if (!file) {
+    throw InputError(name + ": the file cannot be opened");
+  }
   // One byte more than is allowed tells a file that is too long, without trusting its size.
   std::vector<std::byte> bytes(kMaxTopologyBytes + 1);
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (file.bad()) throw InputError(name + ": the file cannot be read");
+  if (file.bad()) {
+    throw InputError(name + ": the file cannot be read");
+  }
   bytes.resize(static_cast<std::size_t>(file.gcount()));
   if (bytes.size() > kMaxTopologyBytes) {
     throw InputError(name + ": the file is longer than " + std::to_string(kMaxTopologyBytes) +
@@ -190,14 +209,18 @@ Topology load_topology(const std::filesystem::path& path) {
 
 const Widget* find_widget(const Topology& topology, std::string_view name) {
   for (const Widget& widget : topology.widgets) {
-    if (widget.name == name) return &widget;
+    if (widget.name == name) {
+      return &widget;
+    }
   }
   return nullptr;
 }
 
 const Pipeline* find_pipeline(const Topology& topology, std::uint32_t id) {
   for (const Pipeline& pipeline : topology.pipelines) {
-    if (pipeline.id == id) return &pipeline;
+    if (pipeline.id == id) {
+      return &pipeline;
+    }
   }
   return nullptr;
 }

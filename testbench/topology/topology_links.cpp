@@ -22,7 +22,9 @@ NameIndex index_widgets(const Topology& topology) {
   NameIndex index;
   for (std::size_t i = 0; i < topology.widgets.size(); ++i) {
     const std::string& name = topology.widgets[i].name;
-    if (!index.emplace(name, i).second) fail(topology, "two widgets are named '" + name + "'");
+    if (!index.emplace(name, i).second) {
+      fail(topology, "two widgets are named '" + name + "'");
+    }
   }
   return index;
 }
@@ -74,7 +76,9 @@ void link_pipelines(Topology& topology) {
   std::map<std::uint32_t, std::size_t> by_group;
   for (std::size_t i = 0; i < topology.widgets.size(); ++i) {
     Widget& widget = topology.widgets[i];
-    if (!widget.is_scheduler()) continue;
+    if (!widget.is_scheduler()) {
+      continue;
+    }
     const auto [found, added] = by_group.emplace(widget.group, topology.pipelines.size());
     if (!added) {
       fail(topology, "widgets '" + topology.pipelines[found->second].name + "' and '" +
@@ -85,9 +89,13 @@ void link_pipelines(Topology& topology) {
   }
   for (std::size_t i = 0; i < topology.widgets.size(); ++i) {
     Widget& widget = topology.widgets[i];
-    if (!widget.is_module() || widget.is_scheduler()) continue;
+    if (!widget.is_module() || widget.is_scheduler()) {
+      continue;
+    }
     const auto found = by_group.find(widget.group);
-    if (found == by_group.end()) continue;
+    if (found == by_group.end()) {
+      continue;
+    }
     widget.pipeline = found->second;
     topology.pipelines[found->second].widgets.push_back(i);
   }
@@ -95,10 +103,14 @@ void link_pipelines(Topology& topology) {
 
 std::optional<std::size_t> find_host_copier(const Topology& topology, WidgetType type,
                                             const std::optional<StreamCaps>& caps) {
-  if (!caps || caps->name.empty()) return std::nullopt;
+  if (!caps || caps->name.empty()) {
+    return std::nullopt;
+  }
   for (std::size_t i = 0; i < topology.widgets.size(); ++i) {
     const Widget& widget = topology.widgets[i];
-    if (widget.type == type && widget.stream_name == caps->name) return i;
+    if (widget.type == type && widget.stream_name == caps->name) {
+      return i;
+    }
   }
   return std::nullopt;
 }
@@ -114,7 +126,9 @@ void link_streams(Topology& topology) {
   }
   for (std::size_t i = 0; i < topology.widgets.size(); ++i) {
     const Widget& widget = topology.widgets[i];
-    if (widget.type != WidgetType::dai_in && widget.type != WidgetType::dai_out) continue;
+    if (widget.type != WidgetType::dai_in && widget.type != WidgetType::dai_out) {
+      continue;
+    }
     const auto [first, last] = links_by_name.equal_range(widget.stream_name);
     for (auto link = first; link != last; ++link) {
       topology.links[link->second].widgets.push_back(i);
@@ -125,7 +139,9 @@ void link_streams(Topology& topology) {
 void link_routes(Topology& topology, const NameIndex& index) {
   const auto find = [&](const std::string& name) -> std::optional<std::size_t> {
     const auto found = index.find(name);
-    if (found == index.end()) return std::nullopt;
+    if (found == index.end()) {
+      return std::nullopt;
+    }
     return found->second;
   };
   for (Route& route : topology.routes) {

@@ -8,8 +8,12 @@ namespace {
 template <typename Value>
 std::optional<Value> first(const Tuples& tuples, std::uint32_t token) {
   for (const Tuple& tuple : tuples.list) {
-    if (tuple.token != token) continue;
-    if (const Value* value = std::get_if<Value>(&tuple.value)) return *value;
+    if (tuple.token != token) {
+      continue;
+    }
+    if (const Value* value = std::get_if<Value>(&tuple.value)) {
+      return *value;
+    }
   }
   return std::nullopt;
 }
@@ -74,8 +78,12 @@ std::optional<Uuid> Tuples::uuid(std::uint32_t token) const { return first<Uuid>
 std::vector<std::string> Tuples::strings(std::uint32_t token) const {
   std::vector<std::string> values;
   for (const Tuple& tuple : list) {
-    if (tuple.token != token) continue;
-    if (const auto* value = std::get_if<std::string>(&tuple.value)) values.push_back(*value);
+    if (tuple.token != token) {
+      continue;
+    }
+    if (const auto* value = std::get_if<std::string>(&tuple.value)) {
+      values.push_back(*value);
+    }
   }
   return values;
 }
@@ -87,8 +95,9 @@ Tuples parse_tuples(ByteReader reader) {
     const auto header = reader.take_record<snd_soc_tplg_vendor_array>("a vendor tuple array");
     const std::uint32_t type = header.type;
     const std::uint64_t element = element_size(type);
-    if (element == 0)
+    if (element == 0) {
       reader.fail_at(start, "vendor tuples of unknown type " + std::to_string(type));
+    }
     const std::uint64_t expected = sizeof(header) + header.num_elems * element;
     if (header.size != expected) {
       reader.fail_at(start, "a vendor tuple array of " + std::to_string(header.num_elems) +

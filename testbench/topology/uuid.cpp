@@ -17,7 +17,9 @@ std::string to_string(const Uuid& uuid) {
   std::string text;
   text.reserve(36);
   for (std::size_t i = 0; i < uuid.bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    if (i == 4 || i == 6 || i == 8 || i == 10) {
+      text += '-';
+    }
     text += kDigits[uuid.bytes[i] >> 4];
     text += kDigits[uuid.bytes[i] & 0xf];
   }

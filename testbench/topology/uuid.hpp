@@ -31,13 +31,17 @@ std::string to_string(const Uuid& uuid);
 
 // The UUID that `text` is the canonical form of (either case), or nothing.
 constexpr std::optional<Uuid> parse_uuid(std::string_view text) {
-  if (text.size() != 36) return std::nullopt;
+  if (text.size() != 36) {
+    return std::nullopt;
+  }
   Uuid uuid;
   std::size_t digit = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (i == 8 || i == 13 || i == 18 || i == 23) {
-      if (c != '-') return std::nullopt;
+      if (c != '-') {
+        return std::nullopt;
+      }
       continue;
     }
     int value = 0;

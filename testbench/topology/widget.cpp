@@ -38,16 +38,24 @@ std::vector<std::string> pin_bindings(const Tuples& tuples, std::uint32_t token,
 
 std::optional<Direction> direction(const Tuples& tuples, const ByteReader& reader) {
   const std::optional<std::uint32_t> value = tuples.number(token::kDirection);
-  if (!value) return std::nullopt;
-  if (*value > 1) reader.fail("has an impossible direction: " + std::to_string(*value));
+  if (!value) {
+    return std::nullopt;
+  }
+  if (*value > 1) {
+    reader.fail("has an impossible direction: " + std::to_string(*value));
+  }
   return static_cast<Direction>(*value);
 }
 
 // Compilers write the domain's name; the driver's numbers for the names are taken as well.
 SchedulerDomain scheduler_domain(const Tuples& tuples, const ByteReader& reader) {
   if (const std::optional<std::string> name = tuples.string(token::kSchedulerDomain)) {
-    if (*name == "LL") return SchedulerDomain::low_latency;
-    if (*name == "DP") return SchedulerDomain::data_processing;
+    if (*name == "LL") {
+      return SchedulerDomain::low_latency;
+    }
+    if (*name == "DP") {
+      return SchedulerDomain::data_processing;
+    }
     reader.fail("has an unknown scheduler domain: '" + *name + "'");
   }
   const std::uint32_t value = tuples.number(token::kSchedulerDomain).value_or(0);
@@ -108,7 +116,9 @@ Widget parse_widget(ByteReader& reader, std::uint32_t group) {
   const auto record = reader.take_record<snd_soc_tplg_dapm_widget>("a widget");
   Widget widget;
   widget.name = reader.text(record.name, start, "a widget's name");
-  if (widget.name.empty()) reader.fail_at(start, "a widget without a name");
+  if (widget.name.empty()) {
+    reader.fail_at(start, "a widget without a name");
+  }
   const std::string what = "widget '" + widget.name + "'";
   reader.require_size(record.size, asoc::kRecordSize<snd_soc_tplg_dapm_widget>, start, what);
   widget.stream_name = reader.text(record.sname, start, what + ", its stream name");
@@ -122,7 +132,9 @@ Widget parse_widget(ByteReader& reader, std::uint32_t group) {
   private_data.set_context(what);
   widget.tuples = parse_tuples(private_data);
   widget.uuid = widget.tuples.uuid(token::kUuid);
-  if (widget.is_module()) decode(widget, private_data);
+  if (widget.is_module()) {
+    decode(widget, private_data);
+  }
 
   if (record.num_kcontrols > reader.remaining() / asoc::kRecordSize<snd_soc_tplg_ctl_hdr>) {
     reader.fail_at(start, what + " declares " + std::to_string(record.num_kcontrols) +

@@ -30,7 +30,7 @@ enum class WidgetType : std::uint32_t {
   out_driver = SND_SOC_TPLG_DAPM_OUT_DRV,
   adc = SND_SOC_TPLG_DAPM_ADC,
   dac = SND_SOC_TPLG_DAPM_DAC,
-  switch_ = SND_SOC_TPLG_DAPM_SWITCH,
+  switch_control = SND_SOC_TPLG_DAPM_SWITCH,
   pre = SND_SOC_TPLG_DAPM_PRE,
   post = SND_SOC_TPLG_DAPM_POST,
   aif_in = SND_SOC_TPLG_DAPM_AIF_IN,    // a host copier for playback
