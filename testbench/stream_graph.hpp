@@ -1,0 +1,66 @@
+// StreamGraph: what of a topology is to run, in which order, and in which formats.
+//
+// Nodes are the modules of the chosen pipelines, in an order in which every module comes after
+// those it hears; edges are the buffers between them. The formats are picked as a driver picks them
+// when a stream opens: sources take, of the formats they list, the one nearest to the audio file's;
+// every other module takes the one that its first input delivers, and the output format that fits
+// it.
+//
+// Invariants: edges refer to nodes by index; an edge's source stands before its sink in `nodes`,
+// but for routes that form a ring; component ids are unique.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "testbench/stream_format.hpp"
+#include "testbench/topology/topology.hpp"
+
+namespace modmem::testbench {
+
+// What a node is to the world outside.
+enum class Endpoint : std::uint8_t {
+  none,
+  source,  // reads the input file: a playback host copier, a capture DAI copier
+  sink,    // feeds an output file: a playback DAI copier, a capture host copier
+};
+
+struct StreamEdge {
+  std::size_t source = 0;  // nodes
+  std::size_t sink = 0;
+  StreamFormat format;    // what the source writes
+  std::size_t bytes = 0;  // of the buffer: twice the larger of obs and ibs, a whole period at least
+  std::string name;       // "source > sink"
+};
+
+struct StreamNode {
+  const Widget* widget = nullptr;
+  std::size_t pipeline = 0;        // into Topology::pipelines
+  std::uint32_t component_id = 0;  // pipeline id << 16 | index in the pipeline
+  Endpoint endpoint = Endpoint::none;
+  std::vector<std::size_t> inputs;   // edges, in the order of the input pins
+  std::vector<std::size_t> outputs;  // edges
+  StreamFormat file_format;          // of an endpoint: what it reads from or gives to its file
+};
+
+struct StreamGraph {
+  std::vector<std::size_t> pipelines;  // chosen ones, into Topology::pipelines, in their order
+  std::vector<StreamNode> nodes;
+  std::vector<StreamEdge> edges;
+};
+
+// Frames of a stream of `rate` in period number `period` (of 1 ms): 44.1 kHz alternates.
+constexpr std::size_t frames_in_period(std::uint32_t rate, std::uint64_t period) {
+  return static_cast<std::size_t>((period + 1) * rate / 1000 - period * rate / 1000);
+}
+constexpr std::size_t most_frames_in_period(std::uint32_t rate) { return (rate + 999) / 1000; }
+
+// The graph of the pipelines whose ids are `pipeline_ids` (empty: all) and of all that they are
+// connected to. `file` is the audio file's format. Throws InputError where an id is unknown, a
+// format can't be handled, or nothing is left to run.
+StreamGraph build_graph(const Topology& topology, const std::vector<std::uint32_t>& pipeline_ids,
+                        const StreamFormat& file);
+
+}  // namespace modmem::testbench

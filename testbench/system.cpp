@@ -1,0 +1,115 @@
+#include "testbench/system.hpp"
+
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "modmem/presets.hpp"
+#include "testbench/input_error.hpp"
+
+namespace modmem::testbench {
+
+std::string to_text(const Site& site) {
+  if (site.line != 0) {
+    return std::string(static_cast<const char*>(site.where)) + ":" + std::to_string(site.line);
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, "%p", site.where);
+  return text;
+}
+
+const PlatformConfig& find_platform(const std::string& name) {
+  std::string names;
+  for (const PlatformConfig& preset : config::kPresets) {
+    if (name == preset.name) {
+      return preset;
+    }
+    names += names.empty() ? "" : ", ";
+    names += preset.name;
+  }
+  throw InputError("platform " + name + ": unknown; there are " + names);
+}
+
+const PlatformConfig& platform_of_topology(const std::string& file_name) {
+  // Pieces of a file's name and the preset they stand for; the first that occurs decides.
+  static constexpr std::pair<const char*, const char*> kPrefixes[] = {
+      {"sof-lnl-", "lnl"}, {"sof-ptl-", "ptl"}, {"sof-wcl-", "wcl"}, {"sof-mtl-", "mtl"},
+      {"sof-arl-", "mtl"}, {"sof-tgl-", "tgl"}, {"sof-adl-", "tgl"}, {"sof-rpl-", "tgl"}};
+  static constexpr std::pair<const char*, const char*> kInfixes[] = {
+      {"-ace1-", "mtl"}, {"-ace3-", "ptl"}, {"-cavs25-", "tgl"}};
+  for (const auto& [prefix, preset] : kPrefixes) {
+    if (file_name.starts_with(prefix)) {
+      return find_platform(preset);
+    }
+  }
+  for (const auto& [infix, preset] : kInfixes) {
+    if (file_name.find(infix) != std::string::npos) {
+      return find_platform(preset);
+    }
+  }
+  return config::kDefaultPlatform;
+}
+
+System::System(const PlatformConfig& config, const Policy& policy) : port_(config) {
+  const std::string name = std::string("platform ") + config.name;
+  if (const char* error = Memory::config_error(config)) {
+    throw InputError(name + ": " + error);
+  }
+  // Room to align within: what a vector gives is aligned for any fundamental type only.
+  const std::size_t needed = Memory::arena_bytes(config, port_);
+  arena_.resize(needed + MetadataArena::kAlignment);
+  void* start = arena_.data();
+  std::size_t space = arena_.size();
+  std::align(MetadataArena::kAlignment, needed, start, space);
+  const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
+  if (!memory_.boot(config, policy, port_, this, arena)) {
+    throw InputError(name + ": the heaps of policy " + policy.name + " do not fit its memory");
+  }
+  boot_mapped_bytes_ = mapped_bytes();
+  fault_reporter_.emplace(port_, &System::describe, this);
+}
+
+System::~System() { memory_.shutdown(); }
+
+std::size_t System::mapped_bytes() const {
+  return std::size_t{memory_.pool().taken()} * config::kPageBytes;
+}
+
+void System::on_failure(const Failure& failure) {
+  if (first_failure_) {
+    return;
+  }
+  FailureNote note;
+  note.owner = failure.owner_name;
+  note.owner_id = failure.owner_id;
+  note.figures = failure;
+  for (std::size_t i = 0; i < failure.top_count; ++i) {
+    const Failure::TopOwner& top = failure.top_owners[i];
+    note.top_owners.push_back({top.name, top.id, top.bytes});
+  }
+  first_failure_ = std::move(note);
+}
+
+void System::on_fault(const Fault& fault) {
+  faults_.push_back({fault.heap, fault.owner_name, fault.owner_id, fault.status});
+}
+
+void System::on_leak(const Leak& leak) {
+  leaks_.push_back(
+      {leak.owner_name, leak.owner_id, leak.bytes, leak.alignment, to_text(leak.site)});
+}
+
+// Called from a signal handler: only what neither locks nor allocates.
+void System::describe(const void* context, const void* address, char* text, std::size_t size) {
+  const auto& self = *static_cast<const System*>(context);
+  const HeapReport heap = self.memory_.locate(address);
+  if (heap.name == nullptr) {
+    std::snprintf(text, size, "in no heap");
+    return;
+  }
+  std::snprintf(text, size, "page not mapped, in heap %s of %s %s (id %#x)", heap.name,
+                to_string(heap.owner->spec.kind), heap.owner->spec.name,
+                static_cast<unsigned>(heap.owner->spec.id));
+}
+
+}  // namespace modmem::testbench

@@ -1,0 +1,93 @@
+// System: a simulated DSP with modmem booted on it, and what it has to say.
+//
+// Holds the host port, the metadata arena and the Memory, collects failures, faults and leaks as
+// they are reported, and has stray accesses to simulated memory reported with heap and owner.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "memory/memory.hpp"
+#include "port/host/fault_report.hpp"
+#include "port/host/host_port.hpp"
+
+namespace modmem::testbench {
+
+// A failure with copies of all names: owners may be gone when it is reported.
+struct FailureNote {
+  struct TopOwner {
+    std::string name;
+    std::uint32_t id = 0;
+    std::size_t bytes = 0;
+  };
+  std::string owner;
+  std::uint32_t owner_id = 0;
+  Failure figures;
+  std::vector<TopOwner> top_owners;
+};
+
+struct LeakNote {
+  std::string owner;
+  std::uint32_t owner_id = 0;
+  std::size_t bytes = 0;
+  std::size_t alignment = 0;
+  std::string site;
+};
+
+struct FaultNote {
+  std::string heap;
+  std::string owner;
+  std::uint32_t owner_id = 0;
+  PointerStatus status = PointerStatus::live;
+};
+
+// "file:line" or "0x<address>".
+std::string to_text(const Site& site);
+
+// The preset called `name`. Throws InputError, which lists the names there are, where there is
+// none.
+const PlatformConfig& find_platform(const std::string& name);
+
+// The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
+const PlatformConfig& platform_of_topology(const std::string& file_name);
+
+class System final : private MemoryObserver {
+ public:
+  // Boots. Throws InputError where the configuration does not hold or its heaps do not fit.
+  System(const PlatformConfig& config, const Policy& policy);
+  ~System();
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  Memory& memory() { return memory_; }
+  const Memory& memory() const { return memory_; }
+  HostPort& port() { return port_; }
+
+  // Bytes that were mapped when boot() had finished.
+  std::size_t boot_mapped_bytes() const { return boot_mapped_bytes_; }
+  std::size_t mapped_bytes() const;
+
+  const std::optional<FailureNote>& first_failure() const { return first_failure_; }
+  const std::vector<LeakNote>& leaks() const { return leaks_; }
+  const std::vector<FaultNote>& faults() const { return faults_; }
+
+ private:
+  void on_failure(const Failure& failure) override;
+  void on_fault(const Fault& fault) override;
+  void on_leak(const Leak& leak) override;
+  static void describe(const void* context, const void* address, char* text, std::size_t size);
+
+  HostPort port_;
+  std::vector<std::byte> arena_;
+  Memory memory_;
+  std::optional<FaultReporter> fault_reporter_;
+  std::size_t boot_mapped_bytes_ = 0;
+  std::optional<FailureNote> first_failure_;
+  std::vector<LeakNote> leaks_;
+  std::vector<FaultNote> faults_;
+};
+
+}  // namespace modmem::testbench

@@ -1,0 +1,121 @@
+#include "tools/report_json.hpp"
+
+#include <cstdio>
+
+namespace modmem::tools {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hex_id(std::uint32_t id) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(id));
+  return text;
+}
+
+Json pool_json(const testbench::RunReport& report) {
+  return {{"frames", report.frames},
+          {"banks", report.banks},
+          {"boot_mapped_bytes", report.boot_mapped_bytes},
+          {"mapped_bytes", report.mapped_bytes},
+          {"live_mapped_bytes", report.live_mapped_bytes},
+          {"peak_mapped_bytes", report.peak_mapped_bytes},
+          {"banks_on", report.banks_on},
+          {"banks_on_peak", report.banks_on_peak},
+          {"banks_on_mean", report.banks_on_mean},
+          {"metadata_bytes", report.metadata_bytes}};
+}
+
+Json heaps_json(const testbench::RunReport& report) {
+  Json heaps = Json::array();
+  for (const testbench::HeapNote& heap : report.heaps) {
+    heaps.push_back({{"name", heap.name},
+                     {"kind", heap.kind},
+                     {"owner", heap.owner},
+                     {"live_bytes", heap.figures.live_bytes},
+                     {"peak_live_bytes", heap.figures.peak_live_bytes},
+                     {"mapped_bytes", heap.figures.mapped_bytes},
+                     {"peak_mapped_bytes", heap.figures.peak_mapped_bytes},
+                     {"allocations", heap.figures.allocations},
+                     {"frees", heap.figures.frees},
+                     {"failures", heap.figures.failures}});
+  }
+  return heaps;
+}
+
+Json pipelines_json(const testbench::RunReport& report) {
+  Json pipelines = Json::array();
+  for (const testbench::PipelineReport& pipeline : report.pipelines) {
+    pipelines.push_back({{"id", pipeline.id},
+                         {"name", pipeline.name},
+                         {"core", pipeline.core},
+                         {"peak_live_bytes", pipeline.peak_live_bytes},
+                         {"peak_mapped_bytes", pipeline.peak_mapped_bytes}});
+  }
+  return pipelines;
+}
+
+Json modules_json(const testbench::RunReport& report) {
+  Json modules = Json::array();
+  for (const testbench::ModuleReport& module : report.modules) {
+    modules.push_back({{"id", hex_id(module.id)},
+                       {"uuid", module.uuid},
+                       {"name", module.name},
+                       {"pipeline", module.pipeline},
+                       {"placeholder", module.placeholder},
+                       {"live_bytes", module.live_bytes},
+                       {"peak_live_bytes", module.peak_live_bytes},
+                       {"allocations", module.allocations},
+                       {"failures", module.failures}});
+  }
+  return modules;
+}
+
+Json leaks_json(const testbench::RunReport& report) {
+  Json leaks = Json::array();
+  for (const testbench::LeakNote& leak : report.leaks) {
+    leaks.push_back({{"owner", leak.owner},
+                     {"id", hex_id(leak.owner_id)},
+                     {"bytes", leak.bytes},
+                     {"alignment", leak.alignment},
+                     {"site", leak.site}});
+  }
+  return leaks;
+}
+
+Json failure_json(const std::optional<testbench::FailureNote>& failure) {
+  if (!failure) {
+    return nullptr;
+  }
+  Json top_owners = Json::array();
+  for (const testbench::FailureNote::TopOwner& top : failure->top_owners) {
+    top_owners.push_back({{"owner", top.name}, {"id", hex_id(top.id)}, {"bytes", top.bytes}});
+  }
+  return {{"owner", failure->owner},
+          {"bytes", failure->figures.bytes},
+          {"alignment", failure->figures.alignment},
+          {"reason", to_string(failure->figures.reason)},
+          {"free_bytes", failure->figures.free_bytes},
+          {"largest_request", failure->figures.largest_request},
+          {"top_owners", std::move(top_owners)}};
+}
+
+}  // namespace
+
+Json to_json(const testbench::RunReport& report) {
+  return {{"platform", report.platform},
+          {"policy", report.policy},
+          {"pool", pool_json(report)},
+          {"heaps", heaps_json(report)},
+          {"pipelines", pipelines_json(report)},
+          {"modules", modules_json(report)},
+          {"leaks", leaks_json(report)},
+          {"audio",
+           {{"frames_in", report.frames_in},
+            {"frames_out", report.frames_out},
+            {"xruns", report.xruns}}},
+          {"failure", failure_json(report.failure)}};
+}
+
+}  // namespace modmem::tools

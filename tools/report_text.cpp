@@ -1,0 +1,162 @@
+#include "tools/report_text.hpp"
+
+#include <cstdarg>
+#include <cstdio>
+
+namespace modmem::tools {
+
+namespace {
+
+using testbench::RunReport;
+
+__attribute__((format(printf, 2, 3))) void add(std::string& text, const char* format, ...) {
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  text += line;
+}
+
+// `name` in at most `width` columns, its middle left out where it is longer.
+std::string fit(const std::string& name, std::size_t width) {
+  if (name.size() <= width) {
+    return name;
+  }
+  const std::size_t head = (width - 2) / 2;
+  return name.substr(0, head) + ".." + name.substr(name.size() - (width - 2 - head));
+}
+
+// A number with its thousands apart, as sizes here have up to seven digits.
+std::string count(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3;) {
+    at -= 3;
+    digits.insert(at, ",");
+  }
+  return digits;
+}
+
+std::string bytes(std::uint64_t number) { return count(number) + " B"; }
+
+void add_pool(std::string& text, const RunReport& report) {
+  const std::size_t pool = std::size_t{report.frames} * config::kPageBytes;
+  add(text, "Pool: %s in %u frames of %s, %u banks\n", bytes(pool).c_str(), report.frames,
+      bytes(config::kPageBytes).c_str(), report.banks);
+  add(text, "  %-22s %16s %16s %16s\n", "", "now", "peak", "mean");
+  add(text, "  %-22s %16s %16s %16s\n", "mapped", bytes(report.live_mapped_bytes).c_str(),
+      bytes(report.peak_mapped_bytes).c_str(),
+      bytes(static_cast<std::uint64_t>(report.mapped_mean_bytes)).c_str());
+  add(text, "  %-22s %16u %16u %16.2f\n", "banks on", report.banks_on, report.banks_on_peak,
+      report.banks_on_mean);
+  add(text, "  %-22s %16s\n", "largest request", bytes(report.largest_request).c_str());
+  add(text, "  %-22s %16s\n", "metadata", bytes(report.metadata_bytes).c_str());
+  add(text, "  %-22s %16s  (at boot %s)\n\n", "after tear-down", bytes(report.mapped_bytes).c_str(),
+      bytes(report.boot_mapped_bytes).c_str());
+}
+
+void add_heaps(std::string& text, const RunReport& report) {
+  add(text, "%-26s %-8s %11s %11s %11s %11s %7s %6s\n", "Heaps", "kind", "live B", "peak B",
+      "mapped B", "peak map B", "allocs", "fails");
+  for (const testbench::HeapNote& heap : report.heaps) {
+    add(text, "  %-24s %-8s %11s %11s %11s %11s %7s %6s\n", fit(heap.name, 24).c_str(),
+        heap.kind.c_str(), count(heap.figures.live_bytes).c_str(),
+        count(heap.figures.peak_live_bytes).c_str(), count(heap.figures.mapped_bytes).c_str(),
+        count(heap.figures.peak_mapped_bytes).c_str(), count(heap.figures.allocations).c_str(),
+        count(heap.figures.failures).c_str());
+  }
+  text += '\n';
+}
+
+void add_pipelines(std::string& text, const RunReport& report) {
+  add(text, "%-31s %4s %11s %11s %11s %11s %7s %6s\n", "Pipelines", "core", "live B", "peak B",
+      "mapped B", "peak map B", "allocs", "fails");
+  for (const testbench::PipelineReport& pipeline : report.pipelines) {
+    add(text, "  %4u %-24s %4u %11s %11s %11s %11s %7s %6s\n", pipeline.id,
+        fit(pipeline.name, 24).c_str(), pipeline.core, count(pipeline.live_bytes).c_str(),
+        count(pipeline.peak_live_bytes).c_str(), count(pipeline.mapped_bytes).c_str(),
+        count(pipeline.peak_mapped_bytes).c_str(), count(pipeline.allocations).c_str(),
+        count(pipeline.failures).c_str());
+  }
+  text += '\n';
+}
+
+void add_modules(std::string& text, const RunReport& report) {
+  bool placeholders = false;
+  add(text, "%-57s %11s %11s %8s %8s\n", "Modules", "live B", "peak B", "allocs", "fails");
+  for (const testbench::ModuleReport& module : report.modules) {
+    add(text, "  0x%08x %s %-42s %11s %11s %8s %8s\n", static_cast<unsigned>(module.id),
+        module.placeholder ? "*" : " ", fit(module.name, 42).c_str(),
+        count(module.live_bytes).c_str(), count(module.peak_live_bytes).c_str(),
+        count(module.allocations).c_str(), count(module.failures).c_str());
+    placeholders = placeholders || module.placeholder;
+  }
+  if (placeholders) {
+    text +=
+        "  * placeholder: passes audio through and holds the memory that the topology declares\n";
+  }
+  text += '\n';
+}
+
+void add_failure(std::string& text, const RunReport& report) {
+  const testbench::FailureNote& failure = *report.failure;
+  const Failure& figures = failure.figures;
+  add(text, "Out of memory: %s\n", report.failed_step.c_str());
+  add(text, "  asked for         %s, aligned to %s, flags %#x, by %s %s (%#x)\n",
+      bytes(figures.bytes).c_str(), bytes(figures.alignment).c_str(),
+      static_cast<unsigned>(figures.flags), to_string(figures.owner_kind), failure.owner.c_str(),
+      static_cast<unsigned>(failure.owner_id));
+  add(text, "  reason            %s\n", to_string(figures.reason));
+  add(text, "  free for it       %s\n", bytes(figures.free_bytes).c_str());
+  add(text, "  would succeed     %s at most\n", bytes(figures.largest_request).c_str());
+  for (const testbench::FailureNote::TopOwner& top : failure.top_owners) {
+    add(text, "  held by           %s (%#x): %s\n", top.name.c_str(), static_cast<unsigned>(top.id),
+        bytes(top.bytes).c_str());
+  }
+}
+
+void add_verdict(std::string& text, const RunReport& report) {
+  add(text, "Audio: %s periods of 1 ms, %s frames in, %s frames out, %s xruns\n",
+      count(report.periods).c_str(), count(report.frames_in).c_str(),
+      count(report.frames_out).c_str(), count(report.xruns).c_str());
+  for (const std::filesystem::path& file : report.files) {
+    text += "  written: " + file.string() + "\n";
+  }
+  if (report.failure) {
+    add_failure(text, report);
+  }
+  add(text, "Leaks: %s\n", report.leaks.empty() ? "none" : count(report.leaks.size()).c_str());
+  for (const testbench::LeakNote& leak : report.leaks) {
+    add(text, "  %s (%#x): %s, aligned to %s, from %s\n", leak.owner.c_str(),
+        static_cast<unsigned>(leak.owner_id), bytes(leak.bytes).c_str(),
+        bytes(leak.alignment).c_str(), leak.site.c_str());
+  }
+  for (const testbench::FaultNote& fault : report.faults) {
+    add(text, "Wrong free: %s; heap %s, %s (%#x)\n", to_string(fault.status), fault.heap.c_str(),
+        fault.owner.c_str(), static_cast<unsigned>(fault.owner_id));
+  }
+  if (report.audio_path_allocations != 0) {
+    add(text, "The audio path allocated: %s calls\n", count(report.audio_path_allocations).c_str());
+  }
+  if (report.mapped_bytes != report.boot_mapped_bytes) {
+    add(text, "The pool is not as it was at boot: %s mapped, %s then\n",
+        bytes(report.mapped_bytes).c_str(), bytes(report.boot_mapped_bytes).c_str());
+  }
+}
+
+}  // namespace
+
+std::string to_text(const RunReport& report) {
+  std::string text;
+  add(text, "%s on %s, policy %s, %s set up and torn down\n\n", fit(report.topology, 60).c_str(),
+      report.platform.c_str(), report.policy.c_str(),
+      report.cycles == 1 ? "once" : (count(report.cycles) + " times").c_str());
+  add_pool(text, report);
+  add_heaps(text, report);
+  add_pipelines(text, report);
+  add_modules(text, report);
+  add_verdict(text, report);
+  return text;
+}
+
+}  // namespace modmem::tools
