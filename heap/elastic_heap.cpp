@@ -370,8 +370,10 @@ bool ElasticHeap::shrink(const Block& block, std::uint32_t new_end) {
     info(last).descriptor = handle;
     descriptor(info(last)).occupy(0, kPageGranules);
   }
-  info(block.start / kPageGranules).reach =
-      static_cast<std::uint16_t>(last - block.start / kPageGranules);
+  const std::uint32_t first = block.start / kPageGranules;
+  if (block.end / kPageGranules != first) {  // else the reach is that of a block behind
+    info(first).reach = static_cast<std::uint16_t>(last - first);
+  }
   vacate(new_end, block.end);
   return true;
 }
@@ -413,7 +415,9 @@ bool ElasticHeap::grow(const Block& block, std::uint32_t new_end) {
     return false;
   }
   const std::uint32_t first = block.start / kPageGranules;
-  info(first).reach = static_cast<std::uint16_t>((new_end - 1) / kPageGranules - first);
+  if (new_end / kPageGranules != first) {  // else the reach is that of a block behind
+    info(first).reach = static_cast<std::uint16_t>((new_end - 1) / kPageGranules - first);
+  }
   return true;
 }
 
