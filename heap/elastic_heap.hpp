@@ -123,7 +123,7 @@ class ElasticHeap final : public Heap {
     std::uint32_t retained = 0;
     std::uint32_t occupied = 0;
     std::uint32_t blocks = 0;
-    std::uint32_t reached = 0;  // last page that an earlier page's block extends into
+    std::uint32_t reached = 0;  // end of the pages that an earlier page's block extends into
   };
   bool check_page(std::uint32_t page, Totals& totals) const;
   bool check_bins() const;

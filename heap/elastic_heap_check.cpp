@@ -46,11 +46,11 @@ bool ElasticHeap::check_page(std::uint32_t page, Totals& totals) const {
   if (notes.descriptor == FrameInfo::kNone) {
     totals.occupied += kPageGranules;
     // Lies inside a block: one that reached here from an earlier page.
-    return page <= totals.reached && notes.largest_hole == 0 && notes.reach == 0;
+    return page < totals.reached && notes.largest_hole == 0 && notes.reach == 0;
   }
   const PageDescriptor& blocks = descriptor(notes);
   if (!blocks.check() || blocks.empty() || blocks.largest_hole() != notes.largest_hole ||
-      (blocks.is_occupied(0) && !blocks.is_start(0)) != (page <= totals.reached)) {
+      (blocks.is_occupied(0) && !blocks.is_start(0)) != (page < totals.reached)) {
     return false;
   }
   totals.occupied += blocks.occupied_count();
@@ -59,7 +59,7 @@ bool ElasticHeap::check_page(std::uint32_t page, Totals& totals) const {
     if (blocks.tail_hole_start() != kPageGranules || blocks.start_count() == 0) {
       return false;
     }
-    totals.reached = page + notes.reach;
+    totals.reached = page + notes.reach + 1;
   }
   return true;
 }
@@ -77,13 +77,12 @@ bool ElasticHeap::do_check(CheckDepth depth) const {
     return true;
   }
   Totals totals;
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
-    const Span& span = spans_[i];
-    for (std::uint32_t page = space_->next_mapped(span.first, span.end()); page < span.end();
-         page = space_->next_mapped(page + 1, span.end())) {
-      if (info(page).heap == id_ && !check_page(page, totals)) {
-        return false;
-      }
+  // In order of addresses, which the spans are not in: blocks are followed from page to page.
+  const std::uint32_t last = space_->window_pages();
+  for (std::uint32_t page = space_->next_mapped(0, last); page < last;
+       page = space_->next_mapped(page + 1, last)) {
+    if (info(page).heap == id_ && (!owns_page(page) || !check_page(page, totals))) {
+      return false;
     }
   }
   return totals.pages == account_->held && totals.retained == retained_ &&
