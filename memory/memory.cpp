@@ -229,7 +229,8 @@ void Memory::enter() const {
 
 void Memory::verify() const {
   if constexpr (kChecks) {
-    MODMEM_ASSERT(check(CheckDepth::cheap));
+    MODMEM_ASSERT(check(config::kChecksLevel > 1 ? CheckDepth::deep : CheckDepth::cheap));
+    MODMEM_ASSERT(check_accounts());
   }
 }
 
@@ -240,14 +241,10 @@ bool Memory::check_owner(const Owner& owner, Sums& sums) const {
     const Record& record = records_[handle];
     const std::uint32_t page = record.granule / kPageGranules;
     if (record.owner != owner.handle || record.newer != newer || !space_.is_busy(page) ||
-        find_record(block_of(record)) != handle) {
+        space_.heap_of(page) == kMetadataHeap) {
       return false;
     }
-    const HeapSlot& slot = heaps_[number(space_.heap_of(page))];
-    if (slot.heap.usable_size(block_of(record)) < record.bytes) {
-      return false;
-    }
-    sums.live_by_heap[slot.handle] += record.bytes;
+    sums.live_by_heap[number(space_.heap_of(page))] += record.bytes;
     ++sums.blocks;
     own += record.bytes;
     newer = handle;
@@ -260,9 +257,40 @@ bool Memory::check_owner(const Owner& owner, Sums& sums) const {
     }
     tree += child->tree;
   }
-  sums.own += own;
   return own == owner.own && tree == owner.tree && tree <= owner.spec.limit &&
          owner.own <= owner.own_peak && owner.tree <= owner.tree_peak;
+}
+
+bool Memory::check_accounts() const {
+  Sums sums;
+  if (!check_owner(*system_, sums) || sums.blocks != records_.live()) {
+    return false;
+  }
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    if (sums.live_by_heap[handle] != heaps_[handle].live_bytes) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Every block has a record that can be found from its address, and as many bytes as that says.
+bool Memory::check_records(const Owner& owner) const {
+  for (std::uint16_t handle = owner.newest; handle != SlotStore::kNone;
+       handle = records_[handle].older) {
+    const std::byte* block = block_of(records_[handle]);
+    if (find_record(block) != handle ||
+        slot_of(block)->heap.usable_size(block) < records_[handle].bytes) {
+      return false;
+    }
+  }
+  for (const Owner* child = owner.first_child; child != nullptr; child = child->next_sibling) {
+    if (!check_records(*child)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool Memory::check(CheckDepth depth) const {
@@ -283,21 +311,9 @@ bool Memory::check(CheckDepth depth) const {
       blocks != records_.live()) {
     return false;
   }
-  if (depth == CheckDepth::cheap) {
-    return true;
-  }
-  Sums sums;
-  if (!check_owner(*system_, sums) || sums.own != live || sums.blocks != blocks) {
-    return false;
-  }
-  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
-       handle = heaps_[handle].next) {
-    if (sums.live_by_heap[handle] != heaps_[handle].live_bytes) {
-      return false;
-    }
-  }
-  return pool_.check() && space_.check() && descriptors_.check() && records_.check() &&
-         owners_.check() && heaps_.check();
+  return depth == CheckDepth::cheap ||
+         (check_accounts() && check_records(*system_) && pool_.check() && space_.check() &&
+          descriptors_.check() && records_.check() && owners_.check() && heaps_.check());
 }
 
 }  // namespace modmem

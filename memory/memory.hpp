@@ -149,7 +149,8 @@ class Memory {
   // handler can call it. The name is nullptr outside of all spans.
   HeapReport locate(const void* address) const;
 
-  // Checks the invariants of everything. cheap: O(owners + heaps); deep: O(blocks + pages).
+  // Checks the invariants: of the sums alone (cheap, O(heaps)), or everything (deep, O(blocks +
+  // pages)). Builds with invariant checks do so after every call, accounts included.
   bool check(CheckDepth depth) const;
 
  private:
@@ -172,7 +173,6 @@ class Memory {
 
   // What check() adds up.
   struct Sums {
-    std::size_t own = 0;
     std::size_t blocks = 0;
     std::size_t live_by_heap[kMaxHeaps] = {};
   };
@@ -200,6 +200,7 @@ class Memory {
   Owner& owner_of(const Request& request) const;
   bool well_formed(const Request& request) const;
   void* allocate_locked(const Request& request);
+  void* serve(const Request& request, const Route& route);
   Range allocate_range_locked(const Request& request, std::size_t preferred, std::size_t step);
   void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
   std::size_t largest_for(const Owner& owner, const Route& route) const;
@@ -220,7 +221,9 @@ class Memory {
 
   void enter() const;
   void verify() const;
+  bool check_accounts() const;
   bool check_owner(const Owner& owner, Sums& sums) const;
+  bool check_records(const Owner& owner) const;
 
   PlatformConfig config_{};
   const Policy* policy_ = nullptr;
