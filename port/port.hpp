@@ -35,7 +35,8 @@ class Port {
   // page-aligned.
   virtual std::byte* window() const = 0;
 
-  // uncached address = cached address + alias_offset(). Zero where the platform has no alias.
+  // uncached address = cached address + alias_offset(). Zero where the platform has no alias, else
+  // a multiple of a power of two no smaller than the window: blocks are aligned through both alike.
   virtual std::ptrdiff_t alias_offset() const = 0;
 
   // Maps `page` of the window, through both aliases, to `frame`; the content is whatever the frame

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -38,16 +39,14 @@ HostPort::HostPort(const PlatformConfig& config) : config_(config) {
   window_bytes_ = config.has_mmu ? config.window_bytes : pool_bytes;
   first_bank_offset_ = config.reserve_bytes % config.bank_bytes;
   banks_.resize(divide_up(pool_bytes + first_bank_offset_, config.bank_bytes));
-  // A page without access between and around the aliases: an overrun at the end of one faults too.
-  const std::size_t stride = window_bytes_ + config::kPageBytes;
-  const std::size_t reserved = stride * (config.has_mmu ? 2 : 1) + config::kPageBytes;
+  const std::size_t reserved = reserved_bytes();
   void* space =
       mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (space == MAP_FAILED) {
     fail("reserving address space for the simulated window");
   }
   window_ = static_cast<std::byte*>(space) + config::kPageBytes;
-  alias_offset_ = config.has_mmu ? static_cast<std::ptrdiff_t>(stride) : 0;
+  alias_offset_ = config.has_mmu ? static_cast<std::ptrdiff_t>(alias_stride()) : 0;
   sram_ = memfd_create("modmem-sram", MFD_CLOEXEC);
   if (sram_ < 0 || ftruncate(sram_, static_cast<off_t>(pool_bytes)) != 0) {
     const int error = errno;
@@ -61,9 +60,16 @@ HostPort::HostPort(const PlatformConfig& config) : config_(config) {
 }
 
 HostPort::~HostPort() {
-  const std::size_t stride = window_bytes_ + config::kPageBytes;
-  munmap(window_ - config::kPageBytes, stride * (config_.has_mmu ? 2 : 1) + config::kPageBytes);
+  munmap(window_ - config::kPageBytes, reserved_bytes());
   close(sram_);
+}
+
+std::size_t HostPort::alias_stride() const {
+  return std::bit_ceil(window_bytes_ + config::kPageBytes);
+}
+
+std::size_t HostPort::reserved_bytes() const {
+  return (config_.has_mmu ? alias_stride() : 0) + window_bytes_ + 2 * config::kPageBytes;
 }
 
 bool HostPort::map(Page page, Frame frame) {

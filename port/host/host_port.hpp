@@ -66,7 +66,11 @@ class HostPort final : public Port {
     bool broken = false;
   };
 
-  void set_access(std::byte* address, const Frame* frame);
+  // From one alias to the other: a power of two, so that a block is aligned through both alike,
+  // with at least a page without access between them.
+  std::size_t alias_stride() const;
+  // Both aliases, with a page without access before and behind: an overrun at either end faults.
+  std::size_t reserved_bytes() const;
 
   PlatformConfig config_;
   int sram_ = -1;
