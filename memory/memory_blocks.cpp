@@ -97,6 +97,15 @@ void* Memory::allocate_locked(const Request& request) {
     return nullptr;
   }
   const Route where = route(request);
+  void* block = serve(request, where);
+  if (block == nullptr) {
+    fail(request, where);
+  }
+  return block;
+}
+
+// A block for a well-formed request, nullptr where there is none; explains nothing.
+void* Memory::serve(const Request& request, const Route& where) {
   void* block = nullptr;
   // The record first: its page is not to take what the block was promised.
   if (where.slot != nullptr && request.bytes <= room_below_limits(owner_of(request)) &&
@@ -105,9 +114,6 @@ void* Memory::allocate_locked(const Request& request) {
   }
   void* result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
   records_.trim();
-  if (result == nullptr) {
-    fail(request, where);
-  }
   return result;
 }
 
@@ -173,8 +179,17 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   }
   Request exact = request;
   exact.bytes = chosen;
-  void* block = allocate_locked(exact);
-  return {block, block != nullptr ? chosen : 0};
+  void* block = serve(exact, route(exact));
+  if (block == nullptr && chosen > request.bytes) {
+    // The platform did not map all of it; less may do.
+    chosen = request.bytes;
+    block = serve(request, where);
+  }
+  if (block == nullptr) {
+    fail(request, where);
+    return {};
+  }
+  return {block, chosen};
 }
 
 void* Memory::reallocate(void* pointer, const Request& request) {
