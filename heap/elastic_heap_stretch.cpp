@@ -7,10 +7,12 @@
 namespace modmem {
 
 namespace {
+constexpr std::uint32_t kNowhere = UINT32_MAX;
 constexpr std::uint32_t page_of(std::uint32_t granule) { return granule / kPageGranules; }
 }  // namespace
 
-// `granule` moved up (down) to where the address is a multiple of `alignment` granules.
+// `granule` moved up (down) to where the address is a multiple of `alignment` granules; kNowhere
+// where that is below the window.
 std::uint32_t ElasticHeap::align(std::uint32_t granule, std::uint32_t alignment) const {
   const auto window = reinterpret_cast<std::uintptr_t>(space_->address_of(0));
   const std::size_t base = window / config::kGranuleBytes;
@@ -21,7 +23,7 @@ std::uint32_t ElasticHeap::align_back(std::uint32_t granule, std::uint32_t align
   const auto window = reinterpret_cast<std::uintptr_t>(space_->address_of(0));
   const std::size_t base = window / config::kGranuleBytes;
   const std::size_t down = align_down(base + granule, alignment);
-  return down < base ? 0 : static_cast<std::uint32_t>(down - base);
+  return down < base ? kNowhere : static_cast<std::uint32_t>(down - base);
 }
 
 ElasticHeap::Budget ElasticHeap::budget(std::uint32_t keep) const {
