@@ -19,7 +19,7 @@ const char* Memory::config_error(const PlatformConfig& config) {
   }
   if (config.cache_line_bytes < config::kGranuleBytes || config.cache_line_bytes > kPage ||
       config.dma_alignment > kPage) {
-    return "cache line and DMA alignment must lie between granule and page";
+    return "the cache line must lie between granule and page, the DMA alignment within a page";
   }
   if (config.reserve_bytes >= config.sram_bytes) {
     return "the reserve leaves nothing for the pool";
@@ -126,7 +126,8 @@ std::uint32_t Memory::fixed_arena_pages() const {
     return static_cast<std::uint32_t>(config_.arena_bytes / config::kPageBytes);
   }
   // All but a sixteenth, which holds the descriptors of all pages (a 64th) and records.
-  return pool_.free() - pool_.frames() / 16 - 1;
+  const std::uint32_t kept = pool_.frames() / 16 + 1;
+  return pool_.free() > kept ? pool_.free() - kept : 0;
 }
 
 Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name) {
@@ -146,7 +147,10 @@ Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* nam
   const auto guarantee =
       static_cast<std::uint32_t>(divide_up(owner.spec.guarantee, config::kPageBytes));
   const HeapId id{static_cast<std::uint8_t>(handle)};
-  if (handle >= kMaxHeaps || divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
+  // A fixed arena of no pages would be another kind of heap.
+  const bool nothing = kind == HeapKind::fixed && options.fixed_pages == 0;
+  if (nothing || handle >= kMaxHeaps ||
+      divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
       !pool_.set_guarantee(slot.account, guarantee)) {
     heaps_.destroy(handle);
     return nullptr;
