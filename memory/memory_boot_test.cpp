@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "memory/testing/test_system.hpp"
 
 namespace modmem {
@@ -9,7 +13,8 @@ namespace {
 
 using testing::ArenaMemory;
 using testing::CheckingPort;
-using testing::NotingObserver;
+using testing::preset;
+using testing::small_platform;
 using testing::TestSystem;
 
 struct Platform {
@@ -34,6 +39,25 @@ INSTANTIATE_TEST_SUITE_P(Presets, MemoryBoot, ::testing::ValuesIn(all_platforms(
                            return std::string(test.param.config.name) + "_" +
                                   test.param.policy->name;
                          });
+
+// Whether a system of this platform comes up in an arena of `spare` bytes more than it needs; where
+// it does not, everything must be as before.
+bool boots(const PlatformConfig& config, const Policy& policy, std::ptrdiff_t spare = 0) {
+  CheckingPort port(config);
+  const std::size_t needed = Memory::arena_bytes(config, port);
+  const ArenaMemory arena(needed + static_cast<std::size_t>(spare));
+  Memory memory;
+  const bool done = memory.boot(config, policy, port, nullptr, arena.span());
+  if (done) {
+    EXPECT_TRUE(memory.check(CheckDepth::deep));
+    EXPECT_EQ(memory.shutdown(), 0U);
+  }
+  EXPECT_EQ(memory.pool().taken(), 0U);
+  EXPECT_EQ(memory.pool().reserved(), 0U);
+  EXPECT_EQ(port.mapped_pages(), 0U);
+  EXPECT_EQ(port.banks_on(), 0U);
+  return done;
+}
 
 TEST_P(MemoryBoot, ServesAndReturnsEverything) {
   TestSystem system(GetParam().config, *GetParam().policy);
@@ -64,6 +88,180 @@ TEST_P(MemoryBoot, ServesAndReturnsEverything) {
   EXPECT_EQ(system.shutdown(), 0U);
   EXPECT_EQ(memory.pool().taken(), 0U);
   EXPECT_EQ(system.port().mapped_pages(), 0U);
+}
+
+TEST_P(MemoryBoot, NeedsExactlyTheArenaItAsksFor) {
+  EXPECT_TRUE(boots(GetParam().config, *GetParam().policy));
+  EXPECT_FALSE(boots(GetParam().config, *GetParam().policy, -1));
+}
+
+TEST_P(MemoryBoot, IsAcceptedByConfigError) {
+  EXPECT_EQ(Memory::config_error(GetParam().config), nullptr);
+}
+
+TEST_P(MemoryBoot, ShutdownReportsAndReleasesWhatIsHeld) {
+  TestSystem system(GetParam().config, *GetParam().policy);
+  Memory& memory = system.memory();
+  Owner& pipeline = system.pipeline();
+  Owner& module = system.module(pipeline);
+  ASSERT_NE(memory.allocate({nullptr, 10, 0, 0, MODMEM_HERE}), nullptr);
+  ASSERT_NE(memory.allocate({&pipeline, 20, 0, 0, MODMEM_HERE}), nullptr);
+  ASSERT_NE(memory.allocate({&module, 9000, 0, 0, MODMEM_HERE}), nullptr);
+  ASSERT_NE(memory.allocate({&module, 40, 0, flag::kCoherent | flag::kShared, MODMEM_HERE}),
+            nullptr);
+  EXPECT_EQ(system.shutdown(), 4U);
+  EXPECT_EQ(system.seen().leaks.size(), 4U);
+  EXPECT_EQ(memory.pool().taken(), 0U);
+  EXPECT_EQ(memory.pool().reserved(), 0U);
+  EXPECT_EQ(system.port().mapped_pages(), 0U);
+  EXPECT_EQ(system.port().banks_on(), 0U);
+}
+
+TEST_P(MemoryBoot, CountsItsMetadata) {
+  TestSystem system(GetParam().config, *GetParam().policy);
+  const std::size_t arena = Memory::arena_bytes(system.config(), system.port());
+  const std::size_t pages = system.heap("metadata").mapped_bytes;
+  EXPECT_GT(pages, 0U);
+  EXPECT_EQ(system.memory().metadata_bytes(), arena + pages);
+}
+
+TEST(MemoryBootRefuses, EveryRuleOfAConfiguration) {
+  constexpr std::size_t kPage = config::kPageBytes;
+  struct Rule {
+    const char* what;
+    const char* part;  // of the message
+    std::function<void(PlatformConfig&)> breach;
+  };
+  const Rule rules[] = {
+      {"sram", "multiples of the page", [](auto& c) { c.sram_bytes += 1; }},
+      {"bank", "multiples of the page", [](auto& c) { c.bank_bytes = kPage / 2; }},
+      {"reserve", "multiples of the page", [](auto& c) { c.reserve_bytes += kPage / 2; }},
+      {"arena", "multiples of the page", [](auto& c) { c.arena_bytes += 16; }},
+      {"bank 0", "powers of two", [](auto& c) { c.bank_bytes = 0; }},
+      {"bank 3 pages", "powers of two", [](auto& c) { c.bank_bytes = 3 * kPage; }},
+      {"line 0", "powers of two", [](auto& c) { c.cache_line_bytes = 0; }},
+      {"line 48", "powers of two", [](auto& c) { c.cache_line_bytes = 48; }},
+      {"dma 96", "powers of two", [](auto& c) { c.dma_alignment = 96; }},
+      {"dma 0", "powers of two", [](auto& c) { c.dma_alignment = 0; }},
+      {"line 8", "between granule and page",
+       [](auto& c) { c.cache_line_bytes = config::kGranuleBytes / 2; }},
+      {"line 2 pages", "between granule and page", [](auto& c) { c.cache_line_bytes = 2 * kPage; }},
+      {"dma 2 pages", "within a page", [](auto& c) { c.dma_alignment = 2 * kPage; }},
+      {"no pool", "reserve", [](auto& c) { c.reserve_bytes = c.sram_bytes; }},
+      {"less than none", "reserve", [](auto& c) { c.reserve_bytes = c.sram_bytes + kPage; }},
+      {"large pool", "too many pages",
+       [](auto& c) { c.sram_bytes = c.reserve_bytes + 65535 * kPage; }},
+      {"large arena", "arena",
+       [](auto& c) { c.arena_bytes = c.sram_bytes - c.reserve_bytes + kPage; }},
+      {"window", "window", [](auto& c) { c.window_bytes += 1; }},
+      {"large window", "window", [](auto& c) { c.window_bytes = 65535 * kPage; }},
+      {"small window", "window", [](auto& c) { c.window_bytes = c.span_bytes - kPage; }},
+      {"span", "span", [](auto& c) { c.span_bytes += 1; }},
+      {"span 0", "span", [](auto& c) { c.span_bytes = 0; }},
+      {"heaps 0", "heaps", [](auto& c) { c.max_heaps = 0; }},
+      {"heaps 255", "heaps", [](auto& c) { c.max_heaps = 255; }},
+      {"owners 0", "owners", [](auto& c) { c.max_owners = 0; }},
+      {"owners 65535", "owners", [](auto& c) { c.max_owners = 65535; }},
+  };
+  for (const Rule& rule : rules) {
+    SCOPED_TRACE(rule.what);
+    PlatformConfig config = preset("mtl");
+    rule.breach(config);
+    const char* error = Memory::config_error(config);
+    ASSERT_NE(error, nullptr);
+    EXPECT_NE(std::string(error).find(rule.part), std::string::npos) << error;
+    CheckingPort port(preset("mtl"));
+    const ArenaMemory arena(Memory::arena_bytes(preset("mtl"), port));
+    Memory memory;
+    EXPECT_FALSE(memory.boot(config, kElasticPolicy, port, nullptr, arena.span()));
+    EXPECT_EQ(port.mapped_pages(), 0U);
+  }
+}
+
+TEST(MemoryBootRefuses, NothingOfAWindowThatIsNotUsed) {
+  PlatformConfig config = preset("mcu");
+  config.window_bytes = 1;
+  config.span_bytes = 3;
+  EXPECT_EQ(Memory::config_error(config), nullptr);
+  EXPECT_TRUE(boots(config, kElasticPolicy));
+}
+
+TEST(MemoryBootRefuses, APolicyWhoseHeapsDoNotFit) {
+  PlatformConfig config = preset("mtl");
+  config.max_heaps = 1;  // elastic has a system heap and a shared one
+  EXPECT_FALSE(boots(config, kElasticPolicy));
+  EXPECT_TRUE(boots(config, kSinglePolicy));
+  config.max_heaps = 2;
+  EXPECT_TRUE(boots(config, kElasticPolicy));
+
+  for (const char* name : {"mtl", "mcu"}) {
+    config = preset(name);
+    config.arena_bytes = config.sram_bytes - config.reserve_bytes;  // nothing left for metadata
+    EXPECT_FALSE(boots(config, kSinglePolicy)) << name;
+    EXPECT_TRUE(boots(config, kElasticPolicy)) << name;
+  }
+
+  config = preset("mtl");
+  config.window_bytes = config.span_bytes;  // metadata takes all of it
+  EXPECT_FALSE(boots(config, kElasticPolicy));
+}
+
+TEST(MemoryBootRefuses, PoolsTooSmallForTheirOwnMetadata) {
+  for (const bool has_mmu : {true, false}) {
+    for (const Policy* policy : kPolicies) {
+      bool booted = false;
+      for (std::size_t frames = 1; frames <= 24; ++frames) {
+        SCOPED_TRACE(std::string(policy->name) + " " + std::to_string(frames));
+        PlatformConfig config = small_platform(has_mmu, frames);
+        config.span_bytes = has_mmu ? config::kPageBytes : 0;
+        const bool now = boots(config, *policy);
+        EXPECT_TRUE(now || !booted) << "a smaller pool was enough";
+        booted = now;
+        if (now) {
+          TestSystem system(config, *policy);
+          EXPECT_STREQ(system.heap("system").kind,
+                       policy->system == HeapKind::fixed ? "fixed" : "elastic");
+        }
+      }
+      EXPECT_TRUE(booted);
+    }
+  }
+}
+
+TEST(MemoryBootRefuses, APlatformThatDoesNotMapOrPower) {
+  for (const char* name : {"mtl", "mcu"}) {
+    for (const Policy* policy : kPolicies) {
+      for (std::uint64_t maps = 0; maps < 4; ++maps) {
+        const PlatformConfig config = preset(name);
+        CheckingPort port(config);
+        const ArenaMemory arena(Memory::arena_bytes(config, port));
+        port.host().fail_maps_after(maps);
+        Memory memory;
+        const bool done = memory.boot(config, *policy, port, nullptr, arena.span());
+        EXPECT_TRUE(!done || (maps >= 2 && policy->system != HeapKind::fixed));
+        if (done) {
+          memory.shutdown();
+        }
+        EXPECT_EQ(memory.pool().taken(), 0U);
+        EXPECT_EQ(port.mapped_pages(), 0U);
+        EXPECT_EQ(port.banks_on(), 0U);
+      }
+    }
+  }
+}
+
+TEST(MemoryBootFixedArena, TakesAllButWhatMetadataNeeds) {
+  for (const char* name : {"mtl", "mcu"}) {
+    PlatformConfig config = preset(name);
+    config.arena_bytes = 0;
+    TestSystem system(config, kSinglePolicy);
+    const std::size_t arena = system.heap("system").mapped_bytes;
+    EXPECT_GE(arena, (config.sram_bytes - config.reserve_bytes) / 10 * 9) << name;
+
+    config.arena_bytes = 20 * config::kPageBytes;
+    TestSystem other(config, kSinglePolicy);
+    EXPECT_EQ(other.heap("system").mapped_bytes, 20 * config::kPageBytes) << name;
+  }
 }
 
 }  // namespace
