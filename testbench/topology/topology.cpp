@@ -1,6 +1,6 @@
 #include "testbench/topology/topology.hpp"
 
-#include <bit>
+#include <algorithm>
 #include <fstream>
 #include <system_error>
 
@@ -130,7 +130,8 @@ void parse_block(Topology& topology, const snd_soc_tplg_hdr& header, ByteReader&
   }
 }
 
-// A file that was cut between two blocks shows in nothing but its manifest.
+// A file that was cut between two blocks shows in nothing but its manifest. Of controls a file may
+// hold more than promised: compilers count one that several widgets share once.
 void check_manifest(const Topology& topology, std::uint32_t dais) {
   if (!topology.manifest) {
     return;
@@ -146,7 +147,8 @@ void check_manifest(const Topology& topology, std::uint32_t dais) {
   for (const Widget& widget : topology.widgets) {
     controls += widget.controls.size();
   }
-  check(topology.manifest->controls, controls, "controls");
+  check(topology.manifest->controls, std::min<std::size_t>(controls, topology.manifest->controls),
+        "controls");
   check(topology.manifest->widgets, topology.widgets.size(), "widgets");
   check(topology.manifest->routes, topology.routes.size(), "routes");
   check(topology.manifest->pcms, topology.pcms.size(), "PCMs");

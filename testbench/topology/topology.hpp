@@ -11,7 +11,8 @@
 //   - widget names are unique and not empty; pipeline ids are unique;
 //   - names are printable ASCII, so any of them can stand in a one-line message or in JSON;
 //   - pin formats keep to the limits in pin_format.hpp;
-//   - the element counts of the manifest, if there is one, are those of the file.
+//   - the element counts of the manifest, if there is one, are those of the file (controls: at most
+//     those of the file).
 // Cost: linear in the file, but for name lookups, which are logarithmic.
 #pragma once
 

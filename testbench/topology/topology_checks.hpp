@@ -75,8 +75,8 @@ inline std::string check_widget(const Topology& topology, std::size_t index) {
   if (widget.input_pins > 8 || widget.output_pins > 8 || widget.core.value_or(0) > 15) {
     return "a widget's pins or core are beyond their limits";
   }
-  for (const std::vector<PinFormat>& formats : {widget.inputs, widget.outputs}) {
-    if (std::string problem = check_formats(formats); !problem.empty()) {
+  for (const std::vector<PinFormat>* formats : {&widget.inputs, &widget.outputs}) {
+    if (std::string problem = check_formats(*formats); !problem.empty()) {
       return problem;
     }
   }

@@ -20,7 +20,10 @@ namespace modmem::testbench {
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 
-  constexpr auto operator<=>(const Uuid&) const = default;
+  constexpr bool operator==(const Uuid&) const = default;
+  constexpr std::strong_ordering operator<=>(const Uuid& other) const {
+    return bytes <=> other.bytes;
+  }
 };
 
 // The UUID whose 16 bytes a file holds as `bytes`.
