@@ -19,7 +19,10 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
       span = Span{number(*run), pages};
     }
   } else {
-    span = space.reserve_span(pages, fixed ? pages : 1);
+    // A span is only a start: it leaves most of what is left of the window to others.
+    const std::uint32_t share = space.largest_gap() / 4;
+    const std::uint32_t wanted = fixed || !space.has_mmu() || pages < share ? pages : share + 1;
+    span = space.reserve_span(wanted, fixed ? pages : 1);
   }
   if (!span) {
     return false;
@@ -57,6 +60,7 @@ void ElasticHeap::close() {
   }
   span_count_ = 0;
   space_ = nullptr;
+  descriptors_->drop_spare();
 }
 
 bool ElasticHeap::owns_page(std::uint32_t page) const {
@@ -166,7 +170,7 @@ void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
 
 void* ElasticHeap::allocate_in_hole(std::uint32_t granules, std::uint32_t alignment,
                                     std::uint32_t tries) {
-  if (granules > kPageGranules || alignment > kPageGranules) {
+  if (granules > kPageGranules) {
     return nullptr;
   }
   const std::uint32_t own = PageBins::class_of(granules);
@@ -175,10 +179,11 @@ void* ElasticHeap::allocate_in_hole(std::uint32_t granules, std::uint32_t alignm
     std::uint32_t left = tries;
     for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone && left > 0;
          frame = space_->frame_info(frame).bin_next, --left) {
-      if (space_->frame_info(frame).largest_hole < granules) {
+      const FrameInfo& page = space_->frame_info(frame);
+      if (page.largest_hole < granules || !may_align(page, alignment)) {
         continue;
       }
-      if (void* block = place_in_hole(frame, granules, alignment)) {
+      if (void* block = place_in_hole(frame, granules, within_page(alignment))) {
         return block;
       }
     }
@@ -299,13 +304,13 @@ void ElasticHeap::release_page(std::uint32_t page) {
     notes.descriptor = FrameInfo::kNone;
   }
   notes.reach = 0;
-  if (retained_ < retained_limit_) {
+  // A span that was added for a large request keeps none: it goes with its last page.
+  if (retained_ < retained_limit_ && (!space_->has_mmu() || spans_[0].contains(page))) {
     space_->keep_empty(page);
     ++retained_;
     return;
   }
   space_->unmap(page, 1, *account_);
-  // A span that was added for a large request goes with its last page.
   for (std::uint32_t i = 1; i < span_count_; ++i) {
     const Span span = spans_[i];
     if (span.contains(page) && space_->next_mapped(span.first, span.end()) == span.end()) {
@@ -361,8 +366,12 @@ bool ElasticHeap::shrink(const Block& block, std::uint32_t new_end) {
     return true;
   }
   if (!has_descriptor(last) && new_end % kPageGranules != 0) {
-    // The page lay wholly inside the block and now gets a hole. Without memory to note that, the
-    // block keeps its size, which is as good to the caller.
+    // The page lay wholly inside the block and now gets a hole. Those behind it go first: the
+    // descriptor may need a frame of theirs. Without one the block keeps the page.
+    const std::uint32_t page_end = (last + 1) * kPageGranules;
+    if (page_end < block.end) {
+      return shrink(block, page_end) && shrink({block.start, page_end}, new_end);
+    }
     const std::uint16_t handle = descriptors_->create();
     if (handle == FrameInfo::kNone) {
       return true;
@@ -407,16 +416,27 @@ std::uint32_t ElasticHeap::free_end(std::uint32_t granule, std::uint32_t last) c
 }
 
 bool ElasticHeap::grow(const Block& block, std::uint32_t new_end) {
-  // Before the pages are chosen: without an MMU, a page of descriptors could take one of them.
-  descriptors_->reserve(1);
-  const bool grown = free_end(block.end, new_end) == new_end && claim(block.end, new_end, false);
+  // Before the pages are looked at: without an MMU, a page of descriptors could take one of them.
+  const std::uint32_t pages = descriptors_->pages();
+  if (cost(block.end, new_end, false).descriptors > descriptors_->free()) {
+    descriptors_->reserve(1);
+  }
+  const bool reserved = descriptors_->pages() != pages;
+  const bool grown = extend(block, new_end);
   descriptors_->trim();
-  if (!grown) {
+  return grown || (reserved && extend(block, new_end));
+}
+
+// Occupies what lies behind the block up to `new_end`, or up to the end of that page where no
+// descriptor is left for it.
+bool ElasticHeap::extend(const Block& block, std::uint32_t new_end) {
+  const std::uint32_t end = affordable_end(block.end, new_end, false, descriptors_->free());
+  if (free_end(block.end, end) != end || !claim(block.end, end, false)) {
     return false;
   }
   const std::uint32_t first = block.start / kPageGranules;
-  if (new_end / kPageGranules != first) {  // else the reach is that of a block behind
-    info(first).reach = static_cast<std::uint16_t>((new_end - 1) / kPageGranules - first);
+  if (end / kPageGranules != first) {  // else the reach is that of a block behind
+    info(first).reach = static_cast<std::uint16_t>((end - 1) / kPageGranules - first);
   }
   return true;
 }

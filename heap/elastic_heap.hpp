@@ -97,7 +97,8 @@ class ElasticHeap final : public Heap {
 
   // Stretches (elastic_heap_stretch.cpp)
   void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment);
-  std::optional<std::uint32_t> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
+  void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment);
+  std::optional<Stretch> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   std::uint32_t furthest_end(const Stretch& stretch, std::uint32_t start,
                              const Budget& budget) const;
@@ -105,8 +106,16 @@ class ElasticHeap final : public Heap {
   std::uint32_t largest_in_stretches(std::uint32_t alignment, const Budget& budget) const;
   template <typename Visit>
   void for_each_stretch(std::uint32_t shortest, Visit visit) const;
+  template <typename Visit>
+  void for_each_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
   Budget budget(std::uint32_t keep) const;
   Budget cost(std::uint32_t start, std::uint32_t end, bool new_block) const;
+  std::uint32_t affordable_end(std::uint32_t start, std::uint32_t end, bool new_block,
+                               std::uint32_t descriptors) const;
+  bool may_align(const FrameInfo& page, std::uint32_t alignment) const;
+  static constexpr std::uint32_t within_page(std::uint32_t alignment) {
+    return alignment < kPageGranules ? alignment : kPageGranules;
+  }
   std::uint32_t align(std::uint32_t granule, std::uint32_t alignment) const;
   std::uint32_t align_back(std::uint32_t granule, std::uint32_t alignment) const;
 
@@ -116,6 +125,7 @@ class ElasticHeap final : public Heap {
   void release_page(std::uint32_t page);
   bool shrink(const Block& block, std::uint32_t new_end);
   bool grow(const Block& block, std::uint32_t new_end);
+  bool extend(const Block& block, std::uint32_t new_end);
 
   // Looking at itself (elastic_heap_check.cpp)
   struct Totals {

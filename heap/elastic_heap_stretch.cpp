@@ -26,6 +26,13 @@ std::uint32_t ElasticHeap::align_back(std::uint32_t granule, std::uint32_t align
   return down < base ? kNowhere : static_cast<std::uint32_t>(down - base);
 }
 
+// True where a place in the page can have that alignment: one beyond the page only the page's start
+// can have, and only in some pages.
+bool ElasticHeap::may_align(const FrameInfo& page, std::uint32_t alignment) const {
+  const std::uint32_t start = page.page * kPageGranules;
+  return alignment <= kPageGranules || align(start, alignment) == start;
+}
+
 ElasticHeap::Budget ElasticHeap::budget(std::uint32_t keep) const {
   const std::uint32_t available = space_->pool().available(*account_);
   const std::uint32_t spare = space_->pool().free() - space_->pool().reserved();
@@ -53,6 +60,15 @@ ElasticHeap::Budget ElasticHeap::cost(std::uint32_t start, std::uint32_t end,
   return needed;
 }
 
+// `end`, or the end of its page where no descriptor is left for a page that the granules only
+// begin: a whole page needs none. The page is one that they take anyway.
+std::uint32_t ElasticHeap::affordable_end(std::uint32_t start, std::uint32_t end, bool new_block,
+                                          std::uint32_t descriptors) const {
+  const bool whole =
+      cost(start, end, new_block).descriptors > descriptors && !space_->is_busy(page_of(end - 1));
+  return whole ? (page_of(end - 1) + 1) * kPageGranules : end;
+}
+
 // Calls visit(stretch, free_pages) for every maximal run of free granules that touches more than
 // one page or a whole page, but for runs without a free page that are surely shorter than
 // `shortest`.
@@ -77,33 +93,51 @@ void ElasticHeap::for_each_stretch(std::uint32_t shortest, Visit visit) const {
   }
 }
 
-std::optional<std::uint32_t> ElasticHeap::find_stretch(std::uint32_t granules,
-                                                       std::uint32_t alignment) const {
+// Calls visit(start) for the places in the stretch that a search has to look at: right behind the
+// block before, and at the pages kept empty, which cost nothing. A place between two of these costs
+// no less than one of them, or than the last place of the stretch.
+template <typename Visit>
+void ElasticHeap::for_each_start(const Stretch& stretch, std::uint32_t alignment,
+                                 Visit visit) const {
+  visit(align(stretch.begin, alignment));
+  if (fixed_ || retained_ == 0) {
+    return;
+  }
+  const std::uint32_t last = stretch.end / kPageGranules;
+  std::uint32_t kept = space_->next_kept(page_of(stretch.begin + kPageGranules - 1), last);
+  while (kept < last) {
+    visit(align(kept * kPageGranules, alignment));
+    visit(align_back(kept * kPageGranules, alignment));
+    kept = space_->next_kept(space_->kept_run_end(kept, last), last);
+  }
+}
+
+std::optional<ElasticHeap::Stretch> ElasticHeap::find_stretch(std::uint32_t granules,
+                                                              std::uint32_t alignment) const {
   const Budget most = budget(0);
   struct Candidate {
-    std::uint32_t frames, banks, size, start;
+    std::uint32_t frames, banks, size;
+    Stretch place;
   };
   std::optional<Candidate> best;
   for_each_stretch(granules, [&](const Stretch& stretch) {
     if (stretch.end - stretch.begin < granules) {
       return;
     }
-    // Right behind the block before, or right before the block behind.
-    const std::uint32_t low = align(stretch.begin, alignment);
-    const std::uint32_t high = align_back(stretch.end - granules, alignment);
-    for (const std::uint32_t start : {low, high}) {
+    const auto consider = [&](std::uint32_t start) {
       if (start < stretch.begin || start > stretch.end - granules) {
-        continue;
+        return;
       }
-      const Budget needed = cost(start, start + granules, true);
+      const std::uint32_t end = affordable_end(start, start + granules, true, most.descriptors);
+      const Budget needed = cost(start, end, true);
       if (needed.frames > most.frames || needed.descriptors > most.descriptors) {
-        continue;
+        return;
       }
       const std::uint32_t first = page_of(start);
-      const std::uint32_t pages = page_of(start + granules - 1) - first + 1;
+      const std::uint32_t pages = page_of(end - 1) - first + 1;
       const std::uint32_t banks =
           space_->has_mmu() ? 0 : space_->pool().banks_to_power(first, pages);
-      const Candidate candidate{needed.frames, banks, stretch.end - stretch.begin, start};
+      const Candidate candidate{needed.frames, banks, stretch.end - stretch.begin, {start, end}};
       const bool better = !best || candidate.frames < best->frames ||
                           (candidate.frames == best->frames &&
                            (candidate.banks < best->banks ||
@@ -111,9 +145,11 @@ std::optional<std::uint32_t> ElasticHeap::find_stretch(std::uint32_t granules,
       if (better) {
         best = candidate;
       }
-    }
+    };
+    for_each_start(stretch, alignment, consider);
+    consider(align_back(stretch.end - granules, alignment));  // right before the block behind
   });
-  return best ? std::optional<std::uint32_t>(best->start) : std::nullopt;
+  return best ? std::optional<Stretch>(best->place) : std::nullopt;
 }
 
 bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
@@ -122,7 +158,7 @@ bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
   }
   const auto pages = static_cast<std::uint32_t>(divide_up(granules, kPageGranules));
   const std::uint32_t slack = alignment > kPageGranules ? alignment / kPageGranules - 1 : 0;
-  if (cost(0, granules, true).descriptors > descriptors_->free() || pages > budget(0).frames) {
+  if (descriptors_->free() == 0 || pages > budget(0).frames) {
     return false;  // not worth a span
   }
   const std::uint32_t needed = pages + slack;
@@ -137,31 +173,40 @@ bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
 void* ElasticHeap::allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment) {
   // Before the pages are chosen: without an MMU, a page of descriptors could take one of them.
   // Whether this works out is seen from the budget.
+  const std::uint32_t pages = descriptors_->pages();
   descriptors_->reserve(2);
-  std::optional<std::uint32_t> start = find_stretch(granules, alignment);
-  bool added = false;
-  if (!start && add_span(granules, alignment)) {
-    added = true;
-    start = find_stretch(granules, alignment);
-  }
-  const bool claimed = start && claim(*start, *start + granules, true);
-  if (!claimed && added) {
-    space_->release_span(spans_[--span_count_]);
-  }
-  void* block = nullptr;
-  if (claimed) {
-    const std::uint32_t page = page_of(*start);
-    const std::uint32_t last = page_of(*start + granules - 1);
-    descriptor(info(page)).set_start(*start % kPageGranules);
-    // Only the last block of a page reaches on; one that ends in the page leaves that as it is.
-    if (last != page || (*start + granules) % kPageGranules == 0) {
-      info(page).reach = static_cast<std::uint16_t>(last - page);
-    }
-    ++live_blocks_;
-    block = address_of(*start);
-  }
+  const bool reserved = descriptors_->pages() != pages;
+  void* block = place_in_stretch(granules, alignment);
   descriptors_->trim();
+  if (block == nullptr && reserved) {
+    // The frame that went for descriptors may be the one that is missing.
+    block = place_in_stretch(granules, alignment);
+  }
   return block;
+}
+
+// Puts a block where find_stretch() says, if need be in a new span.
+void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignment) {
+  std::optional<Stretch> place = find_stretch(granules, alignment);
+  bool added = false;
+  if (!place && add_span(granules, alignment)) {
+    added = true;
+    place = find_stretch(granules, alignment);
+  }
+  if (!place || !claim(place->begin, place->end, true)) {
+    if (added) {
+      space_->release_span(spans_[--span_count_]);
+    }
+    return nullptr;
+  }
+  const std::uint32_t page = page_of(place->begin);
+  descriptor(info(page)).set_start(place->begin % kPageGranules);
+  // Only the last block of a page reaches on; one that ends in the page leaves that as it is.
+  if (page_of(place->end) != page) {
+    info(page).reach = static_cast<std::uint16_t>(page_of(place->end - 1) - page);
+  }
+  ++live_blocks_;
+  return address_of(place->begin);
 }
 
 // Where a block that starts at `start` could end at most.
@@ -178,13 +223,8 @@ std::uint32_t ElasticHeap::furthest_end(const Stretch& stretch, std::uint32_t st
     const std::uint32_t page_end = (page + 1) * kPageGranules;
     end = page_end < stretch.end ? page_end : stretch.end;
   }
-  if (end > start && cost(start, end, true).descriptors > most.descriptors) {
-    end = end / kPageGranules * kPageGranules;  // a whole last page needs none
-    if (end > start && cost(start, end, true).descriptors > most.descriptors) {
-      end = start;
-    }
-  }
-  return end > start ? end : start;
+  // The last page is whole, or has a descriptor already; the first may lack one.
+  return end > start && cost(start, end, true).descriptors <= most.descriptors ? end : start;
 }
 
 // Where a block that ends with the stretch could start at least.
@@ -206,16 +246,14 @@ std::uint32_t ElasticHeap::furthest_start(const Stretch& stretch, const Budget& 
 std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment, const Budget& most) const {
   std::uint32_t largest = 0;
   for_each_stretch(0, [&](const Stretch& stretch) {
-    const std::uint32_t low = align(stretch.begin, alignment);
-    if (low < stretch.end) {
-      const std::uint32_t size = furthest_end(stretch, low, most) - low;
-      largest = size > largest ? size : largest;
-    }
-    const std::uint32_t high = align(furthest_start(stretch, most), alignment);
-    if (high < stretch.end && stretch.end - high > largest &&
-        cost(high, stretch.end, true).descriptors <= most.descriptors) {
-      largest = stretch.end - high;
-    }
+    const auto consider = [&](std::uint32_t start) {
+      if (start >= stretch.begin && start < stretch.end) {
+        const std::uint32_t size = furthest_end(stretch, start, most) - start;
+        largest = size > largest ? size : largest;
+      }
+    };
+    for_each_start(stretch, alignment, consider);
+    consider(align(furthest_start(stretch, most), alignment));
   });
   // A span that is not there yet.
   if (!fixed_ && span_count_ < kMaxSpans && most.descriptors > 0) {
@@ -234,17 +272,24 @@ std::size_t ElasticHeap::do_largest_request(std::size_t alignment, std::uint32_t
     return 0;
   }
   const auto step = static_cast<std::uint32_t>(aligned);
-  descriptors_->reserve(2);  // as allocate() does
+  // As allocate() does.
+  const std::uint32_t pages = descriptors_->pages();
+  descriptors_->reserve(2);
+  const bool reserved = descriptors_->pages() != pages;
   std::uint32_t largest = largest_in_stretches(step, budget(keep));
   descriptors_->trim();
-  if (step <= kPageGranules) {
-    for (std::uint32_t classes = bins_.map(); classes != 0; classes &= classes - 1) {
-      const auto size_class = static_cast<std::uint32_t>(std::countr_zero(classes));
-      for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone;
-           frame = space_->frame_info(frame).bin_next) {
-        const std::uint32_t fit = descriptor(space_->frame_info(frame)).largest_fit(step);
-        largest = fit > largest ? fit : largest;
-      }
+  if (reserved) {
+    const std::uint32_t without = largest_in_stretches(step, budget(keep));
+    largest = without > largest ? without : largest;
+  }
+  for (std::uint32_t classes = bins_.map(); classes != 0; classes &= classes - 1) {
+    const auto size_class = static_cast<std::uint32_t>(std::countr_zero(classes));
+    for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone;
+         frame = space_->frame_info(frame).bin_next) {
+      const FrameInfo& page = space_->frame_info(frame);
+      const std::uint32_t fit =
+          may_align(page, step) ? descriptor(page).largest_fit(within_page(step)) : 0;
+      largest = fit > largest ? fit : largest;
     }
   }
   return std::size_t{largest} * config::kGranuleBytes;

@@ -85,7 +85,7 @@ class Memory {
 
   // A new account under `parent`, with a heap where the policy gives its kind one. nullptr, with
   // nothing changed, exactly when metadata, heaps or address space are exhausted or the guarantee
-  // can't be kept.
+  // can't be kept; that is explained to the observer.
   Owner* create_owner(Owner& parent, const OwnerSpec& spec);
 
   // Ends the owner and its descendants. Blocks that they still hold are reported as leaks and
@@ -205,6 +205,7 @@ class Memory {
   void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
   std::size_t largest_for(const Owner& owner, const Route& route) const;
   void fail(const Request& request, const Route& route);
+  void fail_owner(Owner& parent, const OwnerSpec& spec);
   void collect_top_owners(const Owner& owner, Failure& failure) const;
   void fault(const void* pointer, PointerStatus status, const Owner* owner);
   PointerStatus free_locked(void* pointer, const Owner* owner);
@@ -216,6 +217,7 @@ class Memory {
   std::byte* block_of(const Record& record) const;
   void drop_record(std::uint16_t handle);
   std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
+  Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec);
   std::size_t destroy_tree(Owner& owner, const HeapSlot* closing);
   void unlink(Owner& owner);
 

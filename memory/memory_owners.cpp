@@ -8,6 +8,15 @@ namespace modmem {
 Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
   const LockGuard guard(*port_);
   enter();
+  Owner* owner = create_owner_locked(parent, spec);
+  verify();
+  if (owner == nullptr) {
+    fail_owner(parent, spec);
+  }
+  return owner;
+}
+
+Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
   const std::uint16_t handle =
       owners_.live() < config_.max_owners ? owners_.create() : SlotStore::kNone;
   if (handle == SlotStore::kNone) {
@@ -20,7 +29,6 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
     const HeapSlot* slot = open_heap(policy_->pipeline, owner, spec.name);
     if (slot == nullptr) {
       owners_.destroy(handle);
-      verify();
       return nullptr;
     }
     owner.heap = HeapId{static_cast<std::uint8_t>(slot->handle)};
@@ -31,8 +39,35 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
     last = &(*last)->next_sibling;
   }
   *last = &owner;
-  verify();
   return &owner;
+}
+
+// Explains why there is no room for another owner.
+void Memory::fail_owner(Owner& parent, const OwnerSpec& spec) {
+  ++parent.failures;
+  if (observer_ == nullptr) {
+    return;
+  }
+  const std::size_t free = std::size_t{pool_.free()} * config::kPageBytes;
+  const std::size_t reserved = std::size_t{pool_.reserved()} * config::kPageBytes;
+  Failure failure;
+  failure.owner_kind = spec.kind;
+  failure.owner_id = spec.id;
+  failure.owner_name = spec.name;
+  // What it takes is its guarantee, or a page for its record.
+  failure.bytes = spec.guarantee != 0 ? spec.guarantee : config::kPageBytes;
+  failure.alignment = config::kPageBytes;
+  if (owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps) {
+    failure.reason = FailureReason::limit;
+  } else if (failure.bytes <= free - reserved) {
+    failure.reason = FailureReason::fragmentation;  // of the window: no span is left
+  } else {
+    failure.reason = failure.bytes <= free ? FailureReason::guarantee : FailureReason::pool;
+  }
+  failure.free_bytes = free - reserved;
+  failure.largest_request = largest_for(parent, route({.owner = &parent, .bytes = 1}));
+  collect_top_owners(*system_, failure);
+  observer_->on_failure(failure);
 }
 
 void Memory::unlink(Owner& owner) {

@@ -61,6 +61,20 @@ std::optional<Span> AddressSpace::reserve_span(std::uint32_t wanted, std::uint32
   return best;
 }
 
+std::optional<std::uint32_t> AddressSpace::reserve_page() {
+  if (!has_mmu_) {
+    const std::uint32_t page = pool_->taken_map().next_clear(0, window_pages_);
+    return page < window_pages_ ? std::optional(page) : std::nullopt;
+  }
+  for (std::uint32_t page = window_pages_; page-- > 0;) {
+    if (!reserved_.test(page)) {
+      reserved_.set(page);
+      return page;
+    }
+  }
+  return std::nullopt;
+}
+
 std::uint32_t AddressSpace::largest_gap() const {
   std::uint32_t largest = 0;
   std::uint32_t from = 0;
@@ -177,6 +191,19 @@ std::uint32_t AddressSpace::free_run_end(std::uint32_t page, std::uint32_t last,
     kept = mapped_.next_set(kept + 1, end);
   }
   return kept;
+}
+
+std::uint32_t AddressSpace::next_kept(std::uint32_t page, std::uint32_t last) const {
+  page = mapped_.next_set(page, last);
+  while (page < last && busy_.test(page)) {
+    page = mapped_.next_set(page + 1, last);
+  }
+  return page;
+}
+
+std::uint32_t AddressSpace::kept_run_end(std::uint32_t page, std::uint32_t last) const {
+  const std::uint32_t unmapped = mapped_.next_clear(page, last);
+  return busy_.next_set(page, unmapped);
 }
 
 std::uint16_t AddressSpace::frame_of(std::uint32_t page) const {

@@ -50,6 +50,11 @@ class AddressSpace {
   // not reserved. O(window pages / 64).
   std::optional<Span> reserve_span(std::uint32_t wanted, std::uint32_t minimum);
 
+  // Reserves one page, for metadata, at the far end of the window, where it is in no span's way.
+  // Without an MMU: finds a page whose frame is free. Nothing exactly when there is none. O(window
+  // pages).
+  std::optional<std::uint32_t> reserve_page();
+
   // Pages of the largest gap that reserve_span() could give; 0 without an MMU.
   std::uint32_t largest_gap() const;
 
@@ -80,6 +85,10 @@ class AddressSpace {
   std::uint32_t next_mapped(std::uint32_t page, std::uint32_t last) const {
     return mapped_.next_set(page, last);
   }
+  // First page of [page, last) that is mapped and kept empty, `last` where there is none; end of
+  // the run of them that starts at `page`. Whose they are is not looked at.
+  std::uint32_t next_kept(std::uint32_t page, std::uint32_t last) const;
+  std::uint32_t kept_run_end(std::uint32_t page, std::uint32_t last) const;
   // Pages of [first, first + count) that map() would have to take a frame for.
   std::uint32_t unmapped_in(std::uint32_t first, std::uint32_t count) const {
     return count - mapped_.count(first, first + count);

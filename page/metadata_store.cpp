@@ -28,11 +28,6 @@ bool SlotStore::boot(AddressSpace& space, HeapId id, PageAccount& account, std::
   for (std::uint32_t i = 0; i < directory_size_; ++i) {
     directory_[i] = FrameInfo::kNone;
   }
-  const std::optional<Span> span = space.reserve_span(directory_size_, 1);
-  if (!span) {
-    return false;
-  }
-  span_ = *span;
   return true;
 }
 
@@ -42,10 +37,10 @@ void SlotStore::shutdown() {
       remove_page(index);
     }
   }
-  space_->release_span(span_);
   live_ = 0;
   free_ = 0;
   spare_ = kNoSpare;
+  ahead_ = false;
 }
 
 void* SlotStore::at(Handle handle) const {
@@ -57,18 +52,22 @@ void* SlotStore::at(Handle handle) const {
 }
 
 bool SlotStore::add_page() {
-  std::uint32_t page = space_->next_not_busy(span_.first, span_.end());
-  while (page < span_.end() && !space_->is_free_for(page, id_)) {
-    page = space_->next_not_busy(page + 1, span_.end());
-  }
   std::uint32_t index = 0;
   while (index < directory_size_ && directory_[index] != FrameInfo::kNone) {
     ++index;
   }
-  if (page == span_.end() || index == directory_size_ || !space_->map(page, 1, id_, *account_)) {
+  if (index == directory_size_) {
     return false;
   }
-  directory_[index] = static_cast<std::uint16_t>(page);
+  const std::optional<std::uint32_t> page = space_->reserve_page();
+  if (!page) {
+    return false;
+  }
+  if (!space_->map(*page, 1, id_, *account_)) {
+    space_->release_span({*page, 1});
+    return false;
+  }
+  directory_[index] = static_cast<std::uint16_t>(*page);
   FrameInfo& notes = info(index);
   notes.reach = 0;
   notes.records = kEndOfList;
@@ -89,6 +88,7 @@ void SlotStore::remove_page(std::uint32_t index) {
   free_ -= slots_per_page_;
   --pages_;
   space_->unmap(page, 1, *account_);
+  space_->release_span({page, 1});
 }
 
 SlotStore::Handle SlotStore::take() {
@@ -102,7 +102,10 @@ SlotStore::Handle SlotStore::take() {
   FrameInfo& notes = info(index);
   const auto handle = static_cast<Handle>(index * slots_per_page_ + notes.records);
   notes.records = *static_cast<std::uint16_t*>(at(handle));
-  spare_ = spare_ == index ? kNoSpare : spare_;
+  if (spare_ == index) {
+    spare_ = kNoSpare;
+    ahead_ = false;
+  }
   ++notes.reach;
   ++live_;
   --free_;
@@ -125,19 +128,32 @@ void SlotStore::give(Handle handle) {
       spare_ = index;
     }
   }
-  trim();
+  if (spare_ != kNoSpare && (live_ == 0 || free_ - slots_per_page_ >= slots_per_page_ / 2)) {
+    drop_spare();
+  }
 }
 
 bool SlotStore::reserve(std::uint32_t count) {
   MODMEM_ASSERT(count <= slots_per_page_);
-  return free_ >= count || add_page();
+  if (free_ >= count) {
+    return true;
+  }
+  ahead_ = add_page();
+  return ahead_;
 }
 
 void SlotStore::trim() {
-  if (spare_ != kNoSpare && (live_ == 0 || free_ - slots_per_page_ >= slots_per_page_ / 2)) {
-    remove_page(spare_);
-    spare_ = kNoSpare;
+  if (ahead_) {
+    drop_spare();
   }
+}
+
+void SlotStore::drop_spare() {
+  if (spare_ != kNoSpare) {
+    remove_page(spare_);
+  }
+  spare_ = kNoSpare;
+  ahead_ = false;
 }
 
 bool SlotStore::check() const {

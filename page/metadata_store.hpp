@@ -34,10 +34,14 @@ class SlotStore {
   // Gives every page back, live objects or not.
   void shutdown();
 
-  // Maps pages ahead so that take() can't fail `count` times; returns whether that holds. What
-  // turns out not to be needed is given back by trim().
+  // Maps a page ahead so that take() can't fail `count` times; returns whether that holds. trim()
+  // follows: it gives the page back if nothing was taken from it, so that a call that fails in
+  // between leaves no trace.
   bool reserve(std::uint32_t count);
   void trim();
+
+  // Gives the spare page back, where there is one.
+  void drop_spare();
 
   // A free slot, kNone exactly when no slot is free and no page can be mapped.
   Handle take();
@@ -60,7 +64,6 @@ class SlotStore {
   AddressSpace* space_ = nullptr;
   PageAccount* account_ = nullptr;
   HeapId id_ = kNoHeap;
-  Span span_;
   std::uint32_t slot_bytes_ = 0;
   std::uint32_t slots_per_page_ = 0;
   std::uint32_t directory_size_ = 0;
@@ -69,6 +72,7 @@ class SlotStore {
   std::uint32_t free_ = 0;
   std::uint32_t pages_ = 0;
   std::uint32_t spare_ = kNoSpare;  // directory index of the page without a live object
+  bool ahead_ = false;              // the spare was mapped by reserve(), and trim() is to come
 };
 
 template <typename T>
@@ -99,6 +103,7 @@ class MetadataStore {
   // As in SlotStore.
   bool reserve(std::uint32_t count) { return slots_.reserve(count); }
   void trim() { slots_.trim(); }
+  void drop_spare() { slots_.drop_spare(); }
   std::uint32_t free() const { return slots_.free(); }
   std::uint32_t live() const { return slots_.live(); }
   std::uint32_t pages() const { return slots_.pages(); }

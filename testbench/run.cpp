@@ -65,8 +65,8 @@ void play(System& system, Session& session, FileEnds& files, std::uint64_t perio
 }  // namespace
 
 bool RunReport::failed() const {
-  return failure.has_value() || !leaks.empty() || !faults.empty() || audio_path_allocations != 0 ||
-         mapped_bytes != boot_mapped_bytes;
+  return failure.has_value() || !failed_step.empty() || !leaks.empty() || !faults.empty() ||
+         audio_path_allocations != 0 || mapped_bytes != boot_mapped_bytes;
 }
 
 RunReport run(const RunOptions& options, const Progress& progress) {
