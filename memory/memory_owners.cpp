@@ -65,7 +65,7 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec) {
     failure.reason = failure.bytes <= free ? FailureReason::guarantee : FailureReason::pool;
   }
   failure.free_bytes = free - reserved;
-  failure.largest_request = largest_for(parent, route({.owner = &parent, .bytes = 1}));
+  failure.largest_request = largest_for(parent, route({&parent, 1, 0, 0, {}}));
   collect_top_owners(*system_, failure);
   observer_->on_failure(failure);
 }

@@ -1,5 +1,6 @@
 #include "testbench/session.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "testbench/modules/factory.hpp"
@@ -178,6 +179,8 @@ std::vector<ModuleReport> Session::modules() const {
     }
     reports.push_back(report);
   }
+  std::sort(reports.begin(), reports.end(),
+            [](const ModuleReport& a, const ModuleReport& b) { return a.id < b.id; });
   return reports;
 }
 
