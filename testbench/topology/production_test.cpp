@@ -202,8 +202,7 @@ std::size_t count_routes(const std::string& text) {
 TEST_F(Production, CountsAreThoseOfAlsatplgWhereItManages) {
   std::size_t decoded = 0;
   for (const std::filesystem::path& path : files_) {
-    const std::filesystem::path text_path =
-        std::filesystem::path(testing::TempDir()) / "modmem-production-test.conf";
+    const std::filesystem::path text_path = temporary_path(".conf");
     std::filesystem::remove(text_path);
     const CommandResult result =
         run_command("alsatplg -d " + quoted(path.string()) + " -o " + quoted(text_path.string()));
@@ -338,8 +337,7 @@ TEST(AlsaTopologyConf, SourcesAreRefusedAndLoadOnceCompiled) {
   if (!std::filesystem::is_directory(folder)) {
     GTEST_SKIP() << "ALSA-TOPOLOGY-CONF IS NOT INSTALLED: " << folder;
   }
-  const std::filesystem::path compiled =
-      std::filesystem::path(testing::TempDir()) / "modmem-production-test.tplg";
+  const std::filesystem::path compiled = temporary_path(".tplg");
   std::size_t loaded = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".conf") {

@@ -1,5 +1,6 @@
 // What the loader refuses, and what it says.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -258,7 +259,8 @@ TEST(Refusal, Files) {
             (folder / "no-such.tplg").string() + ": there is no such file");
   EXPECT_EQ(load_refusal(folder), folder.string() + ": is a directory, not a topology file");
 
-  const std::filesystem::path path = folder / "modmem-refusal-test.tplg";
+  const std::filesystem::path path =
+      folder / ("modmem-refusal-test-" + std::to_string(::getpid()) + ".tplg");
   const auto write = [&](const std::vector<std::byte>& bytes) {
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     file.write(reinterpret_cast<const char*>(bytes.data()),

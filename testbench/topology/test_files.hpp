@@ -1,6 +1,8 @@
 // Where tests find the topologies that do not lie in the repository, and other programs' opinions.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -48,6 +50,12 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
   std::transform(text.begin(), text.end(), bytes.begin(),
                  [](char c) { return static_cast<std::byte>(c); });
   return bytes;
+}
+
+// A path for a temporary file of this process.
+inline std::filesystem::path temporary_path(const std::string& suffix) {
+  return std::filesystem::temp_directory_path() /
+         ("modmem-test-" + std::to_string(::getpid()) + suffix);
 }
 
 // `text` as one word of a shell command.
