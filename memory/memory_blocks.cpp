@@ -1,6 +1,6 @@
 // Blocks: requests are routed by the policy, recorded, explained where they fail, and found again.
 
-#include <string.h>
+#include <cstring>
 
 #include "base/check.hpp"
 #include "memory/memory.hpp"
@@ -87,7 +87,7 @@ void* Memory::allocate(const Request& request) {
 void* Memory::allocate_zeroed(const Request& request) {
   void* block = allocate(request);
   if (block != nullptr) {
-    memset(block, 0, request.bytes);
+    std::memset(block, 0, request.bytes);
   }
   return block;
 }
@@ -231,7 +231,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   void* moved = allocate_locked(own);
   if (moved != nullptr) {
     if ((request.flags & flag::kNoCopy) == 0) {
-      memcpy(moved, pointer, old_bytes < request.bytes ? old_bytes : request.bytes);
+      std::memcpy(moved, pointer, old_bytes < request.bytes ? old_bytes : request.bytes);
     }
     free_locked(pointer, nullptr);
   }
