@@ -347,7 +347,7 @@ TEST(Topology, FormatsKeepTheirOwnPin) {
           .append(number_tuples({{415, 3}, {416, 2}, {411, 2}}))
           .append(input_format(48000, 16, 16, 2))
           .append(number_tuples(
-              {{1900, 16000}, {1901, 32}, {1902, 32}, {1903, 1}, {1909, 1}, {1970, 64}}))
+              {{1909, 1}, {1900, 16000}, {1901, 32}, {1902, 32}, {1903, 1}, {1970, 64}}))
           .append(number_tuples({{1900, 48000}, {1901, 16}, {1907, 0x11004}, {1970, 384}}))
           .append(number_tuples({{1930, 48000},
                                  {1931, 16},
