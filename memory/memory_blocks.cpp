@@ -16,6 +16,7 @@ Owner& Memory::owner_of(const Request& request) const {
 Memory::HeapSlot* Memory::place(Place place, const Owner& owner) const {
   switch (place) {
     case Place::any:
+    case Place::lp:  // a wish, and not one that this system can grant
     case Place::owner:
       for (const Owner* at = &owner; at != nullptr; at = at->parent) {
         if (at->heap != kNoHeap) {
@@ -28,7 +29,6 @@ Memory::HeapSlot* Memory::place(Place place, const Owner& owner) const {
     case Place::shared:
       return shared_heap_;
     case Place::l3:
-    case Place::lp:
       return nullptr;  // memory that this system does not have
   }
   return nullptr;
@@ -56,7 +56,8 @@ Memory::Route Memory::route(const Request& request) const {
   route.slot = place(where == Place::any ? base.place : where, owner_of(request));
   route.alignment =
       request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
-  if (lines) {
+  // What is reached past the cache shares no line with what is reached through it, in any policy.
+  if (lines || route.uncached) {
     route.unit = config_.cache_line_bytes;
     route.alignment = route.alignment > route.unit ? route.alignment : route.unit;
   }

@@ -33,7 +33,7 @@ struct PolicyRow {
   Place place;
   bool whole_lines;  // starts and ends on a cache line
   bool dma_aligned;  // starts at the platform's DMA alignment
-  bool uncached;     // the caller gets the uncached alias
+  bool uncached;     // the caller gets the uncached alias, and whole lines with it
 };
 
 // What kind of heap serves a role.
