@@ -202,7 +202,7 @@ TEST(MemoryBootRefuses, APolicyWhoseHeapsDoNotFit) {
   }
 
   config = preset("mtl");
-  config.window_bytes = config.span_bytes;  // metadata takes all of it
+  config.window_bytes = config.span_bytes = config::kPageBytes;  // metadata takes all of it
   EXPECT_FALSE(boots(config, kElasticPolicy));
 }
 

@@ -222,7 +222,12 @@ void RandomDriver::create_owner() {
   if (owner != nullptr) {
     expect(owner->parent == &parent && owner->own == 0 && owner->tree == 0, "a used owner");
     owners_[owner] = {};
+    return;
   }
+  ++owners_.at(&parent).failures;
+  expect(system_.seen().failures.size() == explained_ + 1 &&
+             system_.seen().failures.back().owner_id == spec.id,
+         "an owner that is refused is not explained");
 }
 
 void RandomDriver::destroy_owner() {

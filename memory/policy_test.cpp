@@ -1,0 +1,258 @@
+// The policy table: every row does what it says, and changing a row changes what its flag does.
+
+#include "memory/policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "memory/testing/test_system.hpp"
+
+namespace modmem {
+namespace {
+
+using testing::is_aligned;
+using testing::preset;
+using testing::TestSystem;
+
+const Flags kEachFlag[] = {flag::kDma,  flag::kNoCopy,   flag::kCoherent,
+                           flag::kL3,   flag::kLowPower, flag::kKernel,
+                           flag::kUser, flag::kShared,   flag::kLargeBuffer};
+
+const PolicyRow& row_of(const Policy& policy, Flags flag) {
+  for (const PolicyRow& row : policy.rows) {
+    if (row.flag == flag) {
+      return row;
+    }
+  }
+  throw std::logic_error("no row");
+}
+
+PolicyRow& row_of(Policy& policy, Flags flag) {
+  return const_cast<PolicyRow&>(row_of(static_cast<const Policy&>(policy), flag));
+}
+
+// A policy of heaps for all roles whose rows say nothing at all.
+Policy blank_policy() {
+  Policy policy = kElasticPolicy;
+  policy.unflagged = {0, Place::owner, false, false, false};
+  for (PolicyRow& row : policy.rows) {
+    row = {row.flag, Place::any, false, false, false};
+  }
+  return policy;
+}
+
+// What becomes of requests with some flags: the heap, the alignment and size, the alias.
+struct Outcome {
+  std::string heap;  // "" where refused
+  bool starts_on_line = true;
+  bool ends_on_line = true;
+  bool dma_aligned = true;
+  bool uncached = false;
+};
+
+Outcome outcome(const Policy& policy, Flags flags) {
+  TestSystem system(preset("mtl"), policy);
+  Memory& memory = system.memory();
+  Owner& module = system.module(system.pipeline());
+  Outcome result;
+  // Odd sizes, so that what is not rounded shows.
+  for (const std::size_t bytes : {17U, 33U, 1U, 100U, 5000U, 17U, 16U}) {
+    void* block = memory.allocate({&module, bytes, 0, flags, MODMEM_HERE});
+    if (block == nullptr) {
+      return {"", false, false, false, false};
+    }
+    const std::byte* cached = memory.space().to_cached(block);
+    const std::size_t line = system.config().cache_line_bytes;
+    result.heap = system.heap_of(block).name;
+    result.uncached = memory.space().is_uncached(block);
+    result.starts_on_line = result.starts_on_line && is_aligned(cached, line);
+    result.ends_on_line = result.ends_on_line && memory.usable_size(block) % line == 0;
+    result.dma_aligned = result.dma_aligned && is_aligned(cached, system.config().dma_alignment);
+  }
+  return result;
+}
+
+class PolicyFlag : public ::testing::TestWithParam<Flags> {};
+
+INSTANTIATE_TEST_SUITE_P(Flags, PolicyFlag, ::testing::ValuesIn(kEachFlag),
+                         [](const auto& test) { return std::to_string(test.param); });
+
+TEST(Policy, HasARowForEveryFlag) {
+  for (const Policy* policy : kPolicies) {
+    Flags seen = 0;
+    for (const PolicyRow& row : policy->rows) {
+      EXPECT_EQ(seen & row.flag, 0U) << policy->name;
+      seen |= row.flag;
+    }
+    EXPECT_EQ(seen, flag::kAll) << policy->name;
+    EXPECT_EQ(policy->unflagged.flag, 0U);
+  }
+}
+
+TEST(Policy, IsFoundByName) {
+  EXPECT_EQ(find_policy("elastic"), &kElasticPolicy);
+  EXPECT_EQ(find_policy("single"), &kSinglePolicy);
+  EXPECT_EQ(find_policy(""), nullptr);
+  EXPECT_EQ(find_policy("elast"), nullptr);
+  EXPECT_EQ(find_policy("elastic2"), nullptr);
+}
+
+TEST_P(PolicyFlag, RowThatSaysNothingChangesNothing) {
+  const Outcome plain = outcome(blank_policy(), GetParam());
+  EXPECT_EQ(plain.heap, "pipeline");
+  EXPECT_FALSE(plain.starts_on_line);
+  EXPECT_FALSE(plain.ends_on_line);
+  EXPECT_FALSE(plain.dma_aligned);
+  EXPECT_FALSE(plain.uncached);
+}
+
+TEST_P(PolicyFlag, RowNamesTheHeap) {
+  const std::pair<Place, const char*> places[] = {
+      {Place::any, "pipeline"},  {Place::owner, "pipeline"}, {Place::system, "system"},
+      {Place::shared, "shared"}, {Place::lp, "pipeline"},    {Place::l3, ""}};
+  for (const auto& [place, heap] : places) {
+    Policy policy = blank_policy();
+    row_of(policy, GetParam()).place = place;
+    EXPECT_EQ(outcome(policy, GetParam()).heap, heap) << static_cast<int>(place);
+    // and only for requests with the flag.
+    EXPECT_EQ(outcome(policy, flag::kAll & ~GetParam()).heap, "pipeline");
+    EXPECT_EQ(outcome(policy, 0).heap, "pipeline");
+  }
+}
+
+TEST_P(PolicyFlag, RowAsksForWholeLines) {
+  Policy policy = blank_policy();
+  row_of(policy, GetParam()).whole_lines = true;
+  const Outcome with = outcome(policy, GetParam());
+  EXPECT_TRUE(with.starts_on_line);
+  EXPECT_TRUE(with.ends_on_line);
+  EXPECT_FALSE(with.dma_aligned);
+  EXPECT_FALSE(outcome(policy, 0).ends_on_line);
+  EXPECT_FALSE(outcome(policy, flag::kAll & ~GetParam()).ends_on_line);
+}
+
+TEST_P(PolicyFlag, RowAsksForDmaAlignment) {
+  Policy policy = blank_policy();
+  row_of(policy, GetParam()).dma_aligned = true;
+  const Outcome with = outcome(policy, GetParam());
+  EXPECT_TRUE(with.dma_aligned);
+  EXPECT_FALSE(with.ends_on_line);
+  EXPECT_FALSE(outcome(policy, 0).dma_aligned);
+  EXPECT_FALSE(outcome(policy, flag::kAll & ~GetParam()).dma_aligned);
+}
+
+TEST_P(PolicyFlag, RowAsksForTheUncachedAlias) {
+  Policy policy = blank_policy();
+  row_of(policy, GetParam()).uncached = true;
+  const Outcome with = outcome(policy, GetParam());
+  EXPECT_TRUE(with.uncached);
+  // What is not reached through the cache must share no line with what is.
+  EXPECT_TRUE(with.starts_on_line);
+  EXPECT_TRUE(with.ends_on_line);
+  EXPECT_FALSE(outcome(policy, 0).uncached);
+  EXPECT_FALSE(outcome(policy, flag::kAll & ~GetParam()).uncached);
+}
+
+TEST(Policy, UnflaggedRowIsWhereEveryRequestStarts) {
+  const std::pair<Place, const char*> places[] = {
+      {Place::any, "pipeline"},  {Place::owner, "pipeline"}, {Place::system, "system"},
+      {Place::shared, "shared"}, {Place::lp, "pipeline"},    {Place::l3, ""}};
+  for (const auto& [place, heap] : places) {
+    Policy policy = blank_policy();
+    policy.unflagged.place = place;
+    EXPECT_EQ(outcome(policy, 0).heap, heap) << static_cast<int>(place);
+    EXPECT_EQ(outcome(policy, flag::kAll).heap, heap) << static_cast<int>(place);
+  }
+  Policy policy = blank_policy();
+  policy.unflagged.whole_lines = true;
+  EXPECT_TRUE(outcome(policy, 0).ends_on_line);
+  EXPECT_TRUE(outcome(policy, flag::kAll).starts_on_line);
+  policy = blank_policy();
+  policy.unflagged.dma_aligned = true;
+  EXPECT_TRUE(outcome(policy, 0).dma_aligned);
+  policy = blank_policy();
+  policy.unflagged.uncached = true;
+  EXPECT_TRUE(outcome(policy, flag::kUser).uncached);
+}
+
+TEST(Policy, FirstRowThatNamesAHeapDecides) {
+  Policy policy = blank_policy();
+  row_of(policy, flag::kCoherent).place = Place::shared;
+  row_of(policy, flag::kDma).place = Place::system;
+  EXPECT_EQ(outcome(policy, flag::kCoherent | flag::kDma).heap, "shared");
+  EXPECT_EQ(outcome(policy, flag::kDma).heap, "system");
+  // Low-power memory is a wish where there is none: the next row decides.
+  row_of(policy, flag::kLowPower).place = Place::lp;
+  EXPECT_EQ(outcome(policy, flag::kLowPower | flag::kDma).heap, "system");
+}
+
+TEST(Policy, RulesOfSeveralRowsAddUp) {
+  Policy policy = blank_policy();
+  row_of(policy, flag::kUser).whole_lines = true;
+  row_of(policy, flag::kNoCopy).dma_aligned = true;
+  row_of(policy, flag::kKernel).uncached = true;
+  const Outcome all = outcome(policy, flag::kUser | flag::kNoCopy | flag::kKernel);
+  EXPECT_TRUE(all.ends_on_line && all.dma_aligned && all.uncached);
+}
+
+TEST(Policy, ElasticServesEachIntent) {
+  const Policy& policy = kElasticPolicy;
+  EXPECT_EQ(outcome(policy, 0).heap, "pipeline");
+  EXPECT_EQ(outcome(policy, flag::kUser).heap, "pipeline");
+  EXPECT_EQ(outcome(policy, flag::kKernel).heap, "system");
+  EXPECT_EQ(outcome(policy, flag::kKernel | flag::kUser).heap, "system");
+  EXPECT_EQ(outcome(policy, flag::kShared).heap, "shared");
+  EXPECT_EQ(outcome(policy, flag::kShared | flag::kKernel).heap, "shared");
+  EXPECT_EQ(outcome(policy, flag::kLowPower).heap, "pipeline");
+  EXPECT_EQ(outcome(policy, flag::kNoCopy).heap, "pipeline");
+  EXPECT_EQ(outcome(policy, flag::kL3).heap, "");
+  EXPECT_EQ(outcome(policy, flag::kL3 | flag::kCoherent).heap, "");
+  EXPECT_FALSE(outcome(policy, 0).ends_on_line);
+  EXPECT_FALSE(outcome(policy, flag::kUser).starts_on_line);
+  for (const Flags lined : {flag::kShared, flag::kLargeBuffer, flag::kCoherent, flag::kDma}) {
+    EXPECT_TRUE(outcome(policy, lined).starts_on_line) << lined;
+    EXPECT_TRUE(outcome(policy, lined).ends_on_line) << lined;
+    EXPECT_EQ(outcome(policy, lined).uncached, lined == flag::kCoherent);
+    EXPECT_EQ(outcome(policy, lined).dma_aligned, lined == flag::kDma);
+  }
+}
+
+TEST(Policy, SinglePutsEverythingOnLinesOfOneArena) {
+  for (const Flags flags : kEachFlag) {
+    const Outcome result = outcome(kSinglePolicy, flags);
+    EXPECT_EQ(result.heap, flags == flag::kL3 ? "" : "system") << flags;
+    EXPECT_EQ(result.starts_on_line, flags != flag::kL3);
+    EXPECT_EQ(result.ends_on_line, flags != flag::kL3);
+    EXPECT_EQ(result.uncached, flags == flag::kCoherent);
+  }
+  EXPECT_EQ(outcome(kSinglePolicy, 0).heap, "system");
+  EXPECT_TRUE(outcome(kSinglePolicy, 0).ends_on_line);
+}
+
+TEST(Policy, IgnoresFlagsThatItDoesNotKnow) {
+  for (const Policy* policy : kPolicies) {
+    const Outcome plain = outcome(*policy, 0);
+    const Outcome odd = outcome(*policy, ~flag::kAll);
+    EXPECT_EQ(odd.heap, plain.heap);
+    EXPECT_EQ(odd.ends_on_line, plain.ends_on_line);
+    EXPECT_EQ(odd.dma_aligned, plain.dma_aligned);
+    EXPECT_EQ(odd.uncached, plain.uncached);
+  }
+}
+
+TEST(Policy, SaysWhichHeapsExist) {
+  Policy policy = kElasticPolicy;
+  policy.pipeline = HeapKind::none;
+  EXPECT_EQ(outcome(policy, flag::kUser).heap, "system");
+  policy.shared = HeapKind::none;
+  EXPECT_EQ(outcome(policy, flag::kShared).heap, "system");
+  policy.system = HeapKind::fixed;
+  TestSystem system(preset("mtl"), policy);
+  EXPECT_STREQ(system.heap("system").kind, "fixed");
+  EXPECT_EQ(system.heap("shared").name, nullptr);
+  EXPECT_EQ(system.pipeline().heap, kNoHeap);
+}
+
+}  // namespace
+}  // namespace modmem
