@@ -1,0 +1,41 @@
+#include "testbench/modules/factory.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "testbench/modules/copier.hpp"
+#include "testbench/modules/gain.hpp"
+#include "testbench/modules/mixout.hpp"
+#include "testbench/modules/placeholder.hpp"
+
+namespace modmem::testbench {
+namespace {
+
+template <typename T>
+ModuleHandle<Module> make(ModuleMemory& memory) {
+  return memory.make<T>();
+}
+
+constexpr std::array kModules = {
+    ModuleInfo{kCopierUuid, "copier", make<Copier>},
+    ModuleInfo{kGainUuid, "gain", make<Gain>},
+    ModuleInfo{kMixinUuid, "mixin", make<Copier>},
+    ModuleInfo{kMixoutUuid, "mixout", make<Mixout>},
+};
+
+}  // namespace
+
+std::span<const ModuleInfo> known_modules() { return kModules; }
+
+const ModuleInfo* find_module(const Uuid& uuid) {
+  const auto* found = std::find_if(kModules.begin(), kModules.end(),
+                                   [&](const ModuleInfo& module) { return module.uuid == uuid; });
+  return found == kModules.end() ? nullptr : found;
+}
+
+ModuleHandle<Module> make_module(const Uuid& uuid, ModuleMemory& memory) {
+  const ModuleInfo* known = find_module(uuid);
+  return known != nullptr ? known->make(memory) : make<Placeholder>(memory);
+}
+
+}  // namespace modmem::testbench
