@@ -64,17 +64,16 @@ Memory::Route Memory::route(const Request& request) const {
   if (dma && route.alignment < config_.dma_alignment) {
     route.alignment = config_.dma_alignment;
   }
-  route.bytes = align_up(request.bytes, route.unit);
+  // Rounding must not wrap; no heap has as much as is cut off here.
+  constexpr std::size_t kMost = SIZE_MAX - config::kPageBytes;
+  route.bytes = align_up(request.bytes < kMost ? request.bytes : kMost, route.unit);
   return route;
 }
 
 // --- allocation ---
 
 bool Memory::well_formed(const Request& request) const {
-  const bool aligned = request.alignment == 0 || is_power_of_two(request.alignment);
-  // The slack of one page covers what rounding may add.
-  return request.bytes != 0 && aligned &&
-         !add_overflows(request.bytes, request.alignment + config::kPageBytes);
+  return request.bytes != 0 && (request.alignment == 0 || is_power_of_two(request.alignment));
 }
 
 void* Memory::allocate(const Request& request) {
