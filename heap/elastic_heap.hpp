@@ -104,6 +104,7 @@ class ElasticHeap final : public Heap {
                              const Budget& budget) const;
   std::uint32_t furthest_start(const Stretch& stretch, const Budget& budget) const;
   std::uint32_t largest_in_stretches(std::uint32_t alignment, const Budget& budget) const;
+  Span joined_span(std::uint32_t index) const;
   template <typename Visit>
   void for_each_stretch(std::uint32_t shortest, Visit visit) const;
   template <typename Visit>

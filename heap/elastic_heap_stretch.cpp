@@ -69,13 +69,33 @@ std::uint32_t ElasticHeap::affordable_end(std::uint32_t start, std::uint32_t end
   return whole ? (page_of(end - 1) + 1) * kPageGranules : end;
 }
 
-// Calls visit(stretch, free_pages) for every maximal run of free granules that touches more than
+// The span `index` with those that follow it without a gap, which one block may lie across; empty
+// where it follows another one itself.
+Span ElasticHeap::joined_span(std::uint32_t index) const {
+  Span joined = spans_[index];
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
+    if (spans_[i].end() == joined.first) {
+      return Span{};
+    }
+  }
+  for (std::uint32_t i = 0; i < span_count_;) {
+    if (spans_[i].first == joined.end()) {
+      joined.pages += spans_[i].pages;
+      i = 0;
+    } else {
+      ++i;
+    }
+  }
+  return joined;
+}
+
+// Calls visit(stretch) for every maximal run of free granules that touches more than
 // one page or a whole page, but for runs without a free page that are surely shorter than
 // `shortest`.
 template <typename Visit>
 void ElasticHeap::for_each_stretch(std::uint32_t shortest, Visit visit) const {
   for (std::uint32_t i = 0; i < span_count_; ++i) {
-    const Span span = spans_[i];
+    const Span span = joined_span(i);
     std::uint32_t page = span.first;
     while (page < span.end()) {
       const std::uint32_t run_end = space_->free_run_end(page, span.end(), id_);
