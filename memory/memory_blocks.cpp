@@ -321,8 +321,12 @@ std::byte* Memory::block_of(const Record& record) const {
 }
 
 PointerStatus Memory::status_of(const void* pointer) const {
-  const HeapSlot* slot = slot_of(pointer);
-  return slot != nullptr ? slot->heap.status(pointer) : PointerStatus::foreign;
+  if (const HeapSlot* slot = slot_of(pointer)) {
+    return slot->heap.status(pointer);
+  }
+  // Nothing lives where no frame lies: what did went with its page, or with its heap.
+  const std::optional<std::uint32_t> page = space_.page_of(pointer);
+  return page && !space_.is_mapped(*page) ? PointerStatus::not_live : PointerStatus::foreign;
 }
 
 // Record of the live block that starts at `pointer`.
