@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,14 @@
 #include "memory/memory.hpp"
 #include "memory/testing/checking_port.hpp"
 #include "modmem/presets.hpp"
+
+namespace modmem {
+
+// How GoogleTest shows them.
+inline void PrintTo(PointerStatus status, std::ostream* out) { *out << to_string(status); }
+inline void PrintTo(FailureReason reason, std::ostream* out) { *out << to_string(reason); }
+
+}  // namespace modmem
 
 namespace modmem::testing {
 
