@@ -130,9 +130,21 @@ std::uint32_t Memory::fixed_arena_pages() const {
   return pool_.free() > kept ? pool_.free() - kept : 0;
 }
 
+// A slot for a heap. Its handle is the heap's number, and must be one that a HeapId can name.
+std::uint16_t Memory::take_heap_handle() {
+  const std::uint16_t handle = heaps_.create();
+  if (handle == SlotStore::kNone || handle < kMaxHeaps) {
+    return handle;
+  }
+  // The last page of the store has a few slots beyond: there is a free one before them.
+  const std::uint16_t lower = take_heap_handle();
+  heaps_.destroy(handle);
+  return lower;
+}
+
 Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name) {
   const std::uint16_t handle =
-      heaps_.live() < config_.max_heaps ? heaps_.create() : SlotStore::kNone;
+      heaps_.live() < config_.max_heaps ? take_heap_handle() : SlotStore::kNone;
   if (handle == SlotStore::kNone) {
     return nullptr;
   }
@@ -149,7 +161,7 @@ Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* nam
   const HeapId id{static_cast<std::uint8_t>(handle)};
   // A fixed arena of no pages would be another kind of heap.
   const bool nothing = kind == HeapKind::fixed && options.fixed_pages == 0;
-  if (nothing || handle >= kMaxHeaps ||
+  if (nothing ||
       divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
       !pool_.set_guarantee(slot.account, guarantee)) {
     heaps_.destroy(handle);

@@ -189,6 +189,7 @@ class Memory {
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
   std::uint32_t fixed_arena_pages() const;
+  std::uint16_t take_heap_handle();
   HeapSlot* open_heap(HeapKind kind, Owner& owner, const char* name);
   void close_heap(HeapSlot& slot);
   Route route(const Request& request) const;
