@@ -125,9 +125,34 @@ std::uint32_t Memory::fixed_arena_pages() const {
   if (config_.arena_bytes != 0) {
     return static_cast<std::uint32_t>(config_.arena_bytes / config::kPageBytes);
   }
-  // All but a sixteenth, which holds the descriptors of all pages (a 64th) and records.
-  const std::uint32_t kept = pool_.frames() / 16 + 1;
+  const std::uint32_t kept = metadata_share(pool_.frames());
   return pool_.free() > kept ? pool_.free() - kept : 0;
+}
+
+// Pages of metadata that go with `pages` of payload: a 64th for the descriptors of all of them, the
+// rest for records, which is enough where blocks have a KiB on average. Never less than one of
+// each.
+std::uint32_t Memory::metadata_share(std::uint32_t pages) { return pages / 16 + 2; }
+
+// Before frames are taken, for `slot` or nobody in particular: keeps frames aside for the metadata
+// of guaranteed blocks, up to their share, as a guarantee is worth nothing where the page of
+// records that it needs is not to be had. Only a heap within its guarantee may have metadata put
+// there.
+void Memory::set_metadata_aside(const HeapSlot* slot) const {
+  PagePool& pool = space_.pool();
+  PageAccount& metadata = metadata_account_;
+  metadata.limit = PageAccount::kNoLimit;
+  pool.set_guarantee(metadata, 0);
+  if (set_aside_ == 0) {
+    return;
+  }
+  const std::uint32_t spare = pool.free() - pool.reserved();
+  const std::uint32_t kept = set_aside_ < spare ? set_aside_ : spare;
+  pool.set_guarantee(metadata, metadata.held + kept);
+  if (slot == nullptr || slot->account.guarantee == 0 ||
+      slot->account.held > slot->account.guarantee) {
+    metadata.limit = metadata.held + spare - kept;
+  }
 }
 
 // A slot for a heap. Its handle is the heap's number, and must be one that a HeapId can name.
@@ -159,10 +184,11 @@ Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* nam
   const auto guarantee =
       static_cast<std::uint32_t>(divide_up(owner.spec.guarantee, config::kPageBytes));
   const HeapId id{static_cast<std::uint8_t>(handle)};
+  const std::uint32_t share = guarantee != 0 ? metadata_share(guarantee) : 0;
   // A fixed arena of no pages would be another kind of heap.
   const bool nothing = kind == HeapKind::fixed && options.fixed_pages == 0;
-  if (nothing ||
-      divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
+  if (nothing || divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
+      guarantee + share > pool_.free() - pool_.reserved() ||
       !pool_.set_guarantee(slot.account, guarantee)) {
     heaps_.destroy(handle);
     return nullptr;
@@ -172,6 +198,8 @@ Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* nam
     heaps_.destroy(handle);
     return nullptr;
   }
+  set_aside_ += share;
+  set_metadata_aside(nullptr);
   std::uint16_t* last = &first_heap_;
   while (*last != SlotStore::kNone) {
     last = &heaps_[*last].next;
@@ -182,7 +210,9 @@ Memory::HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* nam
 
 void Memory::close_heap(HeapSlot& slot) {
   slot.heap.close();
+  set_aside_ -= slot.account.guarantee != 0 ? metadata_share(slot.account.guarantee) : 0;
   pool_.set_guarantee(slot.account, 0);
+  set_metadata_aside(nullptr);
   std::uint16_t* link = &first_heap_;
   while (*link != slot.handle) {
     link = &heaps_[*link].next;

@@ -189,6 +189,8 @@ class Memory {
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
   std::uint32_t fixed_arena_pages() const;
+  static std::uint32_t metadata_share(std::uint32_t pages);
+  void set_metadata_aside(const HeapSlot* slot) const;
   std::uint16_t take_heap_handle();
   HeapSlot* open_heap(HeapKind kind, Owner& owner, const char* name);
   void close_heap(HeapSlot& slot);
@@ -234,7 +236,8 @@ class Memory {
   MemoryObserver* observer_ = nullptr;
   PagePool pool_;
   AddressSpace space_;
-  PageAccount metadata_account_;
+  mutable PageAccount metadata_account_;
+  std::uint32_t set_aside_ = 0;  // frames for the metadata of guaranteed blocks
   mutable MetadataStore<PageDescriptor> descriptors_;
   mutable MetadataStore<Record> records_;
   MetadataStore<Owner> owners_;

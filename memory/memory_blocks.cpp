@@ -107,6 +107,7 @@ void* Memory::allocate_locked(const Request& request) {
 // A block for a well-formed request, nullptr where there is none; explains nothing.
 void* Memory::serve(const Request& request, const Route& where) {
   void* block = nullptr;
+  set_metadata_aside(where.slot);
   // The record first: its page is not to take what the block was promised.
   if (where.slot != nullptr && request.bytes <= room_below_limits(owner_of(request)) &&
       records_.reserve(1)) {
@@ -165,6 +166,7 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   }
   const Route where = route(request);
   std::size_t chosen = request.bytes;
+  set_metadata_aside(where.slot);
   if (where.slot != nullptr && records_.reserve(1)) {
     const std::uint32_t headroom =
         config_.headroom_divisor != 0 ? pool_.frames() / config_.headroom_divisor : 0;
@@ -214,6 +216,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   own.owner = &owner;
   const Route where = route(own);
   const std::size_t old_bytes = records_[handle].bytes;
+  set_metadata_aside(&slot);
   const std::size_t more = request.bytes > old_bytes ? request.bytes - old_bytes : 0;
   const bool aligned = is_power_of_two(where.alignment) &&
                        reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
@@ -245,6 +248,7 @@ std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
   if (where.slot == nullptr) {
     return 0;
   }
+  set_metadata_aside(where.slot);
   const bool recordable = records_.reserve(1);
   const std::size_t fits =
       recordable ? align_down(where.slot->heap.largest_request(where.alignment), where.unit) : 0;
@@ -300,7 +304,10 @@ void Memory::fail(const Request& request, const Route& where) {
   } else if (where.slot != nullptr) {
     const FailureReason reason = where.slot->heap.explain(where.bytes, where.alignment);
     // The heap could serve it: then it was the record that found no page.
-    failure.reason = reason != FailureReason::none ? reason : FailureReason::pool;
+    const bool others = pool_.free() != 0 && pool_.available(metadata_account_) == 0;
+    failure.reason = reason != FailureReason::none ? reason
+                     : others                      ? FailureReason::guarantee
+                                                   : FailureReason::pool;
   }
   failure.free_bytes = where.slot != nullptr ? where.slot->heap.free_bytes() : 0;
   failure.largest_request = largest_for(owner, where);

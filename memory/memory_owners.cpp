@@ -17,6 +17,7 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
 }
 
 Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
+  set_metadata_aside(nullptr);
   const std::uint16_t handle =
       owners_.live() < config_.max_owners ? owners_.create() : SlotStore::kNone;
   if (handle == SlotStore::kNone) {

@@ -24,7 +24,9 @@ struct OwnerSpec {
   std::uint32_t id = 0;          // component id, as it appears in reports
   const char* name = "";         // must outlive the owner
   std::size_t limit = kNoLimit;  // most bytes that it and its descendants may hold
-  std::size_t guarantee = 0;     // bytes that nobody else can take; owners with a heap only
+  // Bytes that nobody else can take, as whole pages, with room for the metadata of blocks of a KiB
+  // on average. Owners with a heap of their own only.
+  std::size_t guarantee = 0;
 };
 
 struct Owner {
