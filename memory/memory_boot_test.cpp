@@ -256,7 +256,7 @@ TEST(MemoryBootFixedArena, TakesAllButWhatMetadataNeeds) {
     config.arena_bytes = 0;
     TestSystem system(config, kSinglePolicy);
     const std::size_t arena = system.heap("system").mapped_bytes;
-    EXPECT_GE(arena, (config.sram_bytes - config.reserve_bytes) / 10 * 9) << name;
+    EXPECT_GE(arena, (config.sram_bytes - config.reserve_bytes) / 8 * 7) << name;
 
     config.arena_bytes = 20 * config::kPageBytes;
     TestSystem other(config, kSinglePolicy);
