@@ -1,18 +1,12 @@
 #include "tools/report_json.hpp"
 
-#include <cstdio>
+#include "tools/hex_id.hpp"
 
 namespace modmem::tools {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string hex_id(std::uint32_t id) {
-  char text[16];
-  std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(id));
-  return text;
-}
 
 Json pool_json(const testbench::RunReport& report) {
   return {{"frames", report.frames},

@@ -3,11 +3,15 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "tools/hex_id.hpp"
+
 namespace modmem::tools {
 
 namespace {
 
 using testbench::RunReport;
+
+constexpr std::size_t kColumns = 100;
 
 __attribute__((format(printf, 2, 3))) void add(std::string& text, const char* format, ...) {
   char line[512];
@@ -85,7 +89,7 @@ void add_modules(std::string& text, const RunReport& report) {
   bool placeholders = false;
   add(text, "%-57s %11s %11s %8s %8s\n", "Modules", "live B", "peak B", "allocs", "fails");
   for (const testbench::ModuleReport& module : report.modules) {
-    add(text, "  0x%08x %s %-42s %11s %11s %8s %8s\n", static_cast<unsigned>(module.id),
+    add(text, "  %s %s %-42s %11s %11s %8s %8s\n", hex_id(module.id).c_str(),
         module.placeholder ? "*" : " ", fit(module.name, 42).c_str(),
         count(module.live_bytes).c_str(), count(module.peak_live_bytes).c_str(),
         count(module.allocations).c_str(), count(module.failures).c_str());
@@ -99,19 +103,22 @@ void add_modules(std::string& text, const RunReport& report) {
 }
 
 void add_failure(std::string& text, const RunReport& report) {
+  add(text, "Out of memory: %s\n", fit(report.failed_step, 80).c_str());
+  if (!report.failure) {
+    return;
+  }
   const testbench::FailureNote& failure = *report.failure;
   const Failure& figures = failure.figures;
-  add(text, "Out of memory: %s\n", report.failed_step.c_str());
-  add(text, "  asked for         %s, aligned to %s, flags %#x, by %s %s (%#x)\n",
-      bytes(figures.bytes).c_str(), bytes(figures.alignment).c_str(),
-      static_cast<unsigned>(figures.flags), to_string(figures.owner_kind), failure.owner.c_str(),
-      static_cast<unsigned>(failure.owner_id));
+  add(text, "  asked for         %s, aligned to %s, flags %#x\n", bytes(figures.bytes).c_str(),
+      bytes(figures.alignment).c_str(), static_cast<unsigned>(figures.flags));
+  add(text, "  by                %s %s (%s)\n", to_string(figures.owner_kind),
+      fit(failure.owner, 50).c_str(), hex_id(failure.owner_id).c_str());
   add(text, "  reason            %s\n", to_string(figures.reason));
   add(text, "  free for it       %s\n", bytes(figures.free_bytes).c_str());
   add(text, "  would succeed     %s at most\n", bytes(figures.largest_request).c_str());
   for (const testbench::FailureNote::TopOwner& top : failure.top_owners) {
-    add(text, "  held by           %s (%#x): %s\n", top.name.c_str(), static_cast<unsigned>(top.id),
-        bytes(top.bytes).c_str());
+    add(text, "  held by           %s (%s): %s\n", fit(top.name, 50).c_str(),
+        hex_id(top.id).c_str(), bytes(top.bytes).c_str());
   }
 }
 
@@ -122,18 +129,18 @@ void add_verdict(std::string& text, const RunReport& report) {
   for (const std::filesystem::path& file : report.files) {
     text += "  written: " + file.string() + "\n";
   }
-  if (report.failure) {
+  if (!report.failed_step.empty()) {
     add_failure(text, report);
   }
   add(text, "Leaks: %s\n", report.leaks.empty() ? "none" : count(report.leaks.size()).c_str());
   for (const testbench::LeakNote& leak : report.leaks) {
-    add(text, "  %s (%#x): %s, aligned to %s, from %s\n", leak.owner.c_str(),
-        static_cast<unsigned>(leak.owner_id), bytes(leak.bytes).c_str(),
-        bytes(leak.alignment).c_str(), leak.site.c_str());
+    add(text, "  %s (%s)\n    %s, aligned to %s, from %s\n", fit(leak.owner, 80).c_str(),
+        hex_id(leak.owner_id).c_str(), bytes(leak.bytes).c_str(), bytes(leak.alignment).c_str(),
+        fit(leak.site, 50).c_str());
   }
   for (const testbench::FaultNote& fault : report.faults) {
-    add(text, "Wrong free: %s; heap %s, %s (%#x)\n", to_string(fault.status), fault.heap.c_str(),
-        fault.owner.c_str(), static_cast<unsigned>(fault.owner_id));
+    add(text, "Wrong free: %s\n  heap %s, %s (%s)\n", to_string(fault.status),
+        fit(fault.heap, 35).c_str(), fit(fault.owner, 35).c_str(), hex_id(fault.owner_id).c_str());
   }
   if (report.audio_path_allocations != 0) {
     add(text, "The audio path allocated: %s calls\n", count(report.audio_path_allocations).c_str());
@@ -148,9 +155,10 @@ void add_verdict(std::string& text, const RunReport& report) {
 
 std::string to_text(const RunReport& report) {
   std::string text;
-  add(text, "%s on %s, policy %s, %s set up and torn down\n\n", fit(report.topology, 60).c_str(),
-      report.platform.c_str(), report.policy.c_str(),
-      report.cycles == 1 ? "once" : (count(report.cycles) + " times").c_str());
+  const std::string how = " on " + report.platform + ", policy " + report.policy + ", " +
+                          (report.cycles == 1 ? "once" : count(report.cycles) + " times") +
+                          " set up and torn down\n\n";
+  text += fit(report.topology, kColumns - how.size()) + how;
   add_pool(text, report);
   add_heaps(text, report);
   add_pipelines(text, report);
