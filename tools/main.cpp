@@ -2,34 +2,49 @@
 // into exit statuses.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <string>
 
-#include "testbench/input_error.hpp"
 #include "tools/exit_status.hpp"
+#include "tools/interrupt.hpp"
 #include "tools/run_command.hpp"
 
+namespace {
+
+using modmem::tools::ExitStatus;
+
+// Says on one line of stderr what was wrong, whatever characters the names in it hold.
+int complain(std::string message) {
+  std::replace_if(
+      message.begin(), message.end(),
+      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+  std::fprintf(stderr, "modmem: %s\n", message.c_str());
+  return ExitStatus::kBadInput;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using modmem::tools::ExitStatus;
   CLI::App app("The memory system for real-time audio modules: simulate, play and look at it.",
                "modmem");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   std::function<int()> action;
   modmem::tools::add_run_command(app, action);
   try {
     app.parse(argc, argv);
+    if (!action) {
+      return complain("no command is given; modmem --help lists them");
+    }
+    return action();
   } catch (const CLI::ParseError& error) {
     // Asking for help is no error; everything else is one status, whatever the library's own code.
-    return app.exit(error) == 0 ? ExitStatus::kSuccess : ExitStatus::kBadInput;
-  }
-  try {
-    return action();
-  } catch (const modmem::testbench::InputError& error) {
-    std::fprintf(stderr, "modmem: %s\n", error.what());
-    return ExitStatus::kBadInput;
+    return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what());
+  } catch (const modmem::tools::Interrupted& interrupted) {
+    modmem::tools::die_of(interrupted);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "modmem: %s\n", error.what());
-    return ExitStatus::kBadInput;
+    return complain(error.what());
   }
 }

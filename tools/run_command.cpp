@@ -1,16 +1,17 @@
 #include "tools/run_command.hpp"
 
-#include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <filesystem>
 #include <memory>
-#include <sstream>
+#include <optional>
+#include <string>
 
-#include "testbench/input_error.hpp"
 #include "testbench/run.hpp"
+#include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
+#include "tools/interrupt.hpp"
 #include "tools/progress.hpp"
+#include "tools/report_file.hpp"
 #include "tools/report_json.hpp"
 #include "tools/report_text.hpp"
 
@@ -18,12 +19,9 @@ namespace modmem::tools {
 
 namespace {
 
-using testbench::InputError;
-
 constexpr const char* kDefaultInput = "/usr/share/sounds/alsa/Front_Center.wav";
 constexpr const char* kDefaultTopology = "examples/topologies/playback-and-capture.tplg";
-// A day; more is a slip of the keyboard.
-constexpr double kMostSeconds = 24 * 3600;
+constexpr std::uint64_t kMostCycles = 1'000'000'000;
 
 struct Arguments {
   std::string topology;
@@ -32,8 +30,8 @@ struct Arguments {
   std::string platform;
   std::string policy;
   std::string pipelines = "all";
-  double seconds = 0;
-  std::uint64_t cycles = 1;
+  std::string seconds;
+  std::string cycles = "1";
   std::string json;
 };
 
@@ -44,79 +42,54 @@ std::string default_topology() {
   return (program.parent_path() / kDefaultTopology).string();
 }
 
-std::vector<std::uint32_t> pipeline_ids(const std::string& list) {
-  std::vector<std::uint32_t> ids;
-  if (list == "all") {
-    return ids;
-  }
-  std::istringstream items(list);
-  for (std::string item; std::getline(items, item, ',');) {
-    std::uint32_t id = 0;
-    if (!CLI::detail::lexical_cast(item, id)) {
-      throw InputError("--pipelines " + list + ": \"" + item + "\" is no pipeline id");
-    }
-    ids.push_back(id);
-  }
-  if (ids.empty() || list.back() == ',') {
-    throw InputError("--pipelines " + list + ": an id is missing");
-  }
-  return ids;
-}
-
-testbench::RunOptions to_options(const Arguments& arguments, bool has_seconds) {
+// `given` tells whether an option stood on the command line, whatever its value.
+testbench::RunOptions to_options(const Arguments& arguments,
+                                 const std::function<bool(const char*)>& given) {
   testbench::RunOptions options;
-  options.topology = arguments.topology.empty() ? default_topology() : arguments.topology;
-  options.input = arguments.input;
-  if (!arguments.output.empty()) {
-    options.output = arguments.output;
+  options.topology =
+      given("TOPOLOGY") ? parse_path("TOPOLOGY", arguments.topology) : default_topology();
+  options.input = parse_path("--in", arguments.input);
+  if (given("--out")) {
+    options.output = parse_path("--out", arguments.output);
   }
-  if (!arguments.platform.empty()) {
+  if (given("--platform")) {
     options.platform = arguments.platform;
   }
-  if (!arguments.policy.empty()) {
+  if (given("--policy")) {
     options.policy = arguments.policy;
   }
-  options.pipelines = pipeline_ids(arguments.pipelines);
-  if (has_seconds) {
-    if (!std::isfinite(arguments.seconds) || arguments.seconds <= 0 ||
-        arguments.seconds > kMostSeconds) {
-      throw InputError("--seconds: must be more than 0 and at most a day");
-    }
-    options.seconds = arguments.seconds;
+  options.pipelines = parse_pipelines("--pipelines", arguments.pipelines);
+  if (given("--seconds")) {
+    options.seconds = parse_seconds("--seconds", arguments.seconds);
   }
-  if (arguments.cycles == 0) {
-    throw InputError("--cycles: must be at least 1");
-  }
-  options.cycles = arguments.cycles;
+  options.cycles = parse_count("--cycles", arguments.cycles, 1, kMostCycles);
   return options;
 }
 
-void write_json(const std::string& path, const testbench::RunReport& report) {
-  const std::string text = to_json(report).dump(2) + "\n";
-  if (path == "-") {
-    std::cout << text << std::flush;
-    return;
+int run_command(const CLI::App& command, const Arguments& arguments) {
+  const auto given = [&](const char* option) { return command.count(option) != 0; };
+  const testbench::RunOptions options = to_options(arguments, given);
+  std::optional<ReportFile> json;
+  if (given("--json")) {
+    json.emplace(parse_path("--json", arguments.json));
   }
-  std::ofstream file(path, std::ios::trunc);
-  file << text << std::flush;
-  if (!file) {
-    throw InputError(path + ": can't write the report");
-  }
-}
-
-int run_command(const Arguments& arguments, bool has_seconds) {
-  const testbench::RunOptions options = to_options(arguments, has_seconds);
   testbench::RunReport report;
   {
+    const InterruptGuard interrupts;
     ProgressLine progress;
-    report = testbench::run(
-        options, [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); });
+    report = testbench::run(options, [&](std::uint64_t done, std::uint64_t total) {
+      InterruptGuard::check();
+      progress.show(done, total);
+    });
   }
   // Standard output is the JSON's where that was asked for.
-  std::ostream& people = arguments.json == "-" ? std::cerr : std::cout;
-  people << to_text(report) << std::flush;
-  if (!arguments.json.empty()) {
-    write_json(arguments.json, report);
+  if (json && json->is_standard_output()) {
+    write_text(stderr, "standard error", to_text(report));
+  } else {
+    write_text(stdout, "standard output", to_text(report));
+  }
+  if (json) {
+    json->write(to_json(report).dump(2) + "\n");
   }
   return report.failed() ? kMemoryTrouble : kSuccess;
 }
@@ -127,28 +100,30 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
   CLI::App* command =
       app.add_subcommand("run", "Play a topology and report where every byte of memory went");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("TOPOLOGY", arguments->topology,
-                      "Compiled ALSA topology (.tplg); the example where not given");
-  command->add_option("--in", arguments->input, "Audio file that every source endpoint reads")
+  // All of them are read as text: what the words mean is settled in one place, tools/arguments.hpp.
+  const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
+    return command->add_option(name, value, help)->type_name(type);
+  };
+  add("TOPOLOGY", arguments->topology, "FILE",
+      "Compiled ALSA topology (.tplg); the example where not given");
+  add("--in", arguments->input, "FILE", "Audio file that every source endpoint reads")
       ->capture_default_str();
-  command->add_option("--out", arguments->output,
-                      "Where the first playback PCM's audio goes, or a directory for all sinks");
-  command->add_option("--platform", arguments->platform,
-                      "Platform preset; by the topology's file name where not given");
-  command->add_option("--policy", arguments->policy,
-                      "Policy: elastic or single; the platform's where not given");
-  command
-      ->add_option("--pipelines", arguments->pipelines,
-                   "Pipeline ids, e.g. 1,2, and what they are connected to; or all")
+  add("--out", arguments->output, "FILE|FOLDER",
+      "Where the first playback PCM's audio goes, or a folder for all sinks");
+  add("--platform", arguments->platform, "NAME",
+      "Platform preset; by the topology's file name where not given");
+  add("--policy", arguments->policy, "NAME",
+      "Policy: elastic or single; the platform's where not given");
+  add("--pipelines", arguments->pipelines, "LIST",
+      "Pipeline ids, e.g. 1,2, and what they are connected to; or all")
       ->capture_default_str();
-  const CLI::Option* seconds = command->add_option(
-      "--seconds", arguments->seconds, "Length of the run in seconds; the input's where not given");
-  command->add_option("--cycles", arguments->cycles, "Set up and tear down so many times")
+  add("--seconds", arguments->seconds, "NUMBER",
+      "Length of the run in seconds; the input's where not given");
+  add("--cycles", arguments->cycles, "NUMBER", "Set up and tear down so many times")
       ->capture_default_str();
-  command->add_option("--json", arguments->json,
-                      "Write the report as JSON to a file, - for stdout");
-  command->callback([arguments, seconds, &action] {
-    action = [arguments, given = seconds->count() > 0] { return run_command(*arguments, given); };
+  add("--json", arguments->json, "FILE|-", "Write the report as JSON to a file, - for stdout");
+  command->callback([arguments, command, &action] {
+    action = [=] { return run_command(*command, *arguments); };
   });
 }
 
