@@ -113,7 +113,8 @@ class Memory {
   Range allocate_range(const Request& request, std::size_t preferred, std::size_t step = 1);
 
   // Makes the block at `pointer` request.bytes long: in place where possible, else moved, with its
-  // content up to the shorter of both sizes unless kNoCopy. The block keeps its owner.
+  // content up to the shorter of both sizes unless kNoCopy. The block keeps its owner; size, site
+  // and alias are the request's.
   // pointer nullptr: allocates. Returns nullptr, with the block as it was, exactly when bytes is 0,
   // the pointer is no live block (a fault), or memory runs out.
   void* reallocate(void* pointer, const Request& request);
@@ -204,6 +205,7 @@ class Memory {
   bool well_formed(const Request& request) const;
   void* allocate_locked(const Request& request);
   void* serve(const Request& request, const Route& route);
+  bool resize_in_place(Record& record, const Request& request, const Route& route);
   Range allocate_range_locked(const Request& request, std::size_t preferred, std::size_t step);
   void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
   std::size_t largest_for(const Owner& owner, const Route& route) const;
@@ -218,6 +220,7 @@ class Memory {
   PointerStatus status_of(const void* pointer) const;
   std::uint16_t find_record(const void* pointer) const;
   std::byte* block_of(const Record& record) const;
+  void* handed_out(const Record& record) const;
   void drop_record(std::uint16_t handle);
   std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
   Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec);

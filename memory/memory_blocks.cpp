@@ -208,38 +208,58 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   if (!well_formed(request)) {
     return nullptr;
   }
-  const std::uint16_t handle = find_record(pointer);
-  Owner& owner = owners_[records_[handle].owner];
-  std::byte* block = space_.to_cached(pointer);
-  HeapSlot& slot = *slot_of(block);
+  Record& record = records_[find_record(pointer)];
   Request own = request;
-  own.owner = &owner;
-  const Route where = route(own);
-  const std::size_t old_bytes = records_[handle].bytes;
-  set_metadata_aside(&slot);
-  const std::size_t more = request.bytes > old_bytes ? request.bytes - old_bytes : 0;
-  const bool aligned = is_power_of_two(where.alignment) &&
-                       reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
-  if (where.slot == &slot && aligned && where.uncached == records_[handle].uncached &&
-      more <= room_below_limits(owner) && slot.heap.resize(block, where.bytes)) {
-    uncharge(owner, slot, old_bytes);
-    charge(owner, slot, request.bytes);
-    // One block all along: no free and no allocation.
-    --owner.frees;
-    --slot.frees;
-    records_[handle].bytes = static_cast<std::uint32_t>(request.bytes);
+  own.owner = &owners_[record.owner];
+  if (resize_in_place(record, own, route(own))) {
     verify();
-    return pointer;
+    return handed_out(record);
   }
+  const std::size_t old_bytes = record.bytes;
   void* moved = allocate_locked(own);
   if (moved != nullptr) {
     if ((request.flags & flag::kNoCopy) == 0) {
-      std::memcpy(moved, pointer, old_bytes < request.bytes ? old_bytes : request.bytes);
+      std::memcpy(moved, handed_out(record), old_bytes < request.bytes ? old_bytes : request.bytes);
     }
     free_locked(pointer, nullptr);
   }
   verify();
   return moved;
+}
+
+// Gives the block of `record` the size and the site of `request`, where it can stay.
+bool Memory::resize_in_place(Record& record, const Request& request, const Route& where) {
+  Owner& owner = *request.owner;
+  std::byte* block = block_of(record);
+  HeapSlot& slot = *slot_of(block);
+  const std::size_t more = request.bytes > record.bytes ? request.bytes - record.bytes : 0;
+  const bool aligned = is_power_of_two(where.alignment) &&
+                       reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
+  if (where.slot != &slot || !aligned || where.uncached != record.uncached ||
+      more > room_below_limits(owner)) {
+    return false;
+  }
+  set_metadata_aside(&slot);
+  const std::size_t before = slot.heap.usable_size(block);
+  if (record.uncached && where.bytes < before) {
+    port_->cache_invalidate(block + where.bytes, before - where.bytes);
+  }
+  if (!slot.heap.resize(block, where.bytes)) {
+    return false;
+  }
+  const std::size_t after = slot.heap.usable_size(block);
+  if (record.uncached && after > before) {
+    port_->cache_invalidate(block + before, after - before);
+  }
+  uncharge(owner, slot, record.bytes);
+  charge(owner, slot, request.bytes);
+  // One block all along: no free and no allocation.
+  --owner.frees;
+  --slot.frees;
+  record.bytes = static_cast<std::uint32_t>(request.bytes);
+  record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
+  record.site = request.site;
+  return true;
 }
 
 // --- failures ---
@@ -325,6 +345,11 @@ Memory::HeapSlot* Memory::slot_of(const void* pointer) const {
 
 std::byte* Memory::block_of(const Record& record) const {
   return space_.address_of(0) + std::size_t{record.granule} * config::kGranuleBytes;
+}
+
+// The block through the alias that its owner got.
+void* Memory::handed_out(const Record& record) const {
+  return record.uncached ? space_.to_uncached(block_of(record)) : block_of(record);
 }
 
 PointerStatus Memory::status_of(const void* pointer) const {
