@@ -72,10 +72,14 @@ bool PagePool::has_room(std::uint32_t bank) const {
 
 std::uint32_t PagePool::powered_bank_with_room() {
   std::uint32_t fullest = kNoBank;
+  std::uint32_t most = 0;
   for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
-    if (banks_[bank].powered && has_room(bank) &&
-        (fullest == kNoBank || banks_[bank].taken > banks_[fullest].taken)) {
+    // The bank of the reserve is on anyway: what lies there keeps no other one on.
+    const std::uint32_t used =
+        banks_[bank].taken + (banks_[bank].holds_reserve ? bank_frames_ : 0U);
+    if (banks_[bank].powered && has_room(bank) && (fullest == kNoBank || used > most)) {
       fullest = bank;
+      most = used;
     }
   }
   // A bank that refuses to come up is passed over: another may serve.

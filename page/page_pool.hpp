@@ -36,6 +36,7 @@ class PagePool {
   std::uint32_t available(const PageAccount& account) const;
 
   // Takes one frame out of the fullest powered bank that has one, powering a bank where none has.
+  // The bank that holds the reserve's end is on anyway, and counts as the fullest.
   // Nothing exactly when available() is zero or no bank can be powered.
   std::optional<Frame> take(PageAccount& account);
 
