@@ -28,10 +28,10 @@ bool make_table(ModuleMemory& memory, std::size_t size, ModuleArray<T>& table) {
 
 }  // namespace
 
-bool StreamBuffer::open(Memory& memory, Owner& pipeline, const StreamEdge& edge, std::uint32_t id) {
+bool StreamBuffer::open(Memory& memory, Owner& pipeline, const StreamEdge& edge) {
   edge_ = &edge;
   if (!memory_.open(memory, pipeline,
-                    {.kind = OwnerKind::buffer, .id = id, .name = edge.name.c_str()})) {
+                    {.kind = OwnerKind::buffer, .id = edge.id, .name = edge.name.c_str()})) {
     return false;
   }
   data_ = memory_.make_array<std::byte>(edge.bytes, flag::kLargeBuffer, MODMEM_HERE);

@@ -18,7 +18,7 @@ namespace modmem::testbench {
 class StreamBuffer {
  public:
   // Opens the account and takes the memory. False exactly when memory ran out.
-  bool open(Memory& memory, Owner& pipeline, const StreamEdge& edge, std::uint32_t id);
+  bool open(Memory& memory, Owner& pipeline, const StreamEdge& edge);
   void close();
 
   std::byte* data() const { return data_.data(); }

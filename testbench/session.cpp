@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "testbench/input_error.hpp"
 #include "testbench/modules/factory.hpp"
 #include "testbench/out_of_memory.hpp"
 
@@ -27,6 +28,7 @@ Session::Session(System& system, const Topology& topology, const StreamGraph& gr
 }
 
 void Session::set_up() {
+  xruns_ = 0;
   create_pipelines();
   create_modules();
   bind();
@@ -59,24 +61,23 @@ void Session::create_pipelines() {
 void Session::create_modules() {
   for (const StreamNode& node : graph_.nodes) {
     components_.emplace_back();
-    if (!components_.back().open(system_.memory(), *pipelines_[node.pipeline].owner, node)) {
-      throw OutOfMemory("creating " + node.widget->name);
+    try {
+      if (!components_.back().open(system_.memory(), *pipelines_[node.pipeline].owner, node)) {
+        throw OutOfMemory("creating " + node.widget->name);
+      }
+    } catch (const InputError& error) {
+      // Modules know their widget, not its file.
+      throw InputError(topology_.name + ": " + error.what());
     }
   }
 }
 
 void Session::bind() {
   for (const StreamEdge& edge : graph_.edges) {
-    // A buffer belongs to the pipeline of the module that fills it. Its id is that module's, with
-    // the top bit of the index set and the number of the output.
-    const StreamNode& source = graph_.nodes[edge.source];
-    std::uint32_t output = 0;
-    while (&graph_.edges[source.outputs[output]] != &edge) {
-      ++output;
-    }
-    const std::uint32_t id = source.component_id | 0x8000U | output << 8;
+    // A buffer belongs to the pipeline of the module that fills it.
+    Owner& pipeline = *pipelines_[graph_.nodes[edge.source].pipeline].owner;
     buffers_.emplace_back();
-    if (!buffers_.back().open(system_.memory(), *pipelines_[source.pipeline].owner, edge, id)) {
+    if (!buffers_.back().open(system_.memory(), pipeline, edge)) {
       throw OutOfMemory("binding " + edge.name);
     }
   }

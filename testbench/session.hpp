@@ -56,7 +56,9 @@ class Session {
   // start: the caller fills sources' before a period and empties sinks' after it.
   FilePort* file_port(std::size_t node) { return file_ports_[node]; }
 
-  // Throws OutOfMemory, which names the component, where memory ran out.
+  // Throws OutOfMemory, which names the component, where memory ran out, and InputError, which
+  // names the topology and the widget, where a widget's configuration makes no sense. Requires that
+  // nothing is set up.
   void set_up();
 
   // One period. No allocation: counted by Memory where one happens all the same.

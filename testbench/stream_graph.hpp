@@ -4,10 +4,12 @@
 // those it hears; edges are the buffers between them. The formats are picked as a driver picks them
 // when a stream opens: sources take, of the formats they list, the one nearest to the audio file's;
 // every other module takes the one that its first input delivers, and the output format that fits
-// it.
+// it. Nearest is the same rate before the same channels before the same samples, and wider samples
+// before narrower ones, which would lose something.
 //
 // Invariants: edges refer to nodes by index; an edge's source stands before its sink in `nodes`,
-// but for routes that form a ring; component ids are unique.
+// but for routes that form a ring; ids of nodes and edges are unique.
+// Cost: O((modules + routes) log modules).
 #pragma once
 
 #include <cstddef>
@@ -30,6 +32,9 @@ enum class Endpoint : std::uint8_t {
 struct StreamEdge {
   std::size_t source = 0;  // nodes
   std::size_t sink = 0;
+  std::uint32_t source_pin = 0;  // the pin that is bound to the other end, else the next free
+  std::uint32_t sink_pin = 0;
+  std::uint32_t id = 0;   // pipeline id of the source << 16 | 0x8000 | number in the pipeline
   StreamFormat format;    // what the source writes
   std::size_t bytes = 0;  // of the buffer: twice the larger of obs and ibs, a whole period at least
   std::string name;       // "source > sink"
@@ -41,7 +46,7 @@ struct StreamNode {
   std::uint32_t component_id = 0;  // pipeline id << 16 | index in the pipeline
   Endpoint endpoint = Endpoint::none;
   std::vector<std::size_t> inputs;   // edges, in the order of the input pins
-  std::vector<std::size_t> outputs;  // edges
+  std::vector<std::size_t> outputs;  // edges, in the order of the output pins
   StreamFormat file_format;          // of an endpoint: what it reads from or gives to its file
 };
 
@@ -58,8 +63,9 @@ constexpr std::size_t frames_in_period(std::uint32_t rate, std::uint64_t period)
 constexpr std::size_t most_frames_in_period(std::uint32_t rate) { return (rate + 999) / 1000; }
 
 // The graph of the pipelines whose ids are `pipeline_ids` (empty: all) and of all that they are
-// connected to. `file` is the audio file's format. Throws InputError where an id is unknown, a
-// format can't be handled, or nothing is left to run.
+// connected to. `file` is the audio file's format; `topology` must outlive the graph. Throws
+// InputError where an id is unknown or too large for component ids, a format can't be handled, or
+// nothing is left to run.
 StreamGraph build_graph(const Topology& topology, const std::vector<std::uint32_t>& pipeline_ids,
                         const StreamFormat& file);
 
