@@ -4,6 +4,10 @@
 #include <array>
 
 #include "testbench/modules/copier.hpp"
+#include "testbench/modules/crossover.hpp"
+#include "testbench/modules/dc_block.hpp"
+#include "testbench/modules/eq_fir.hpp"
+#include "testbench/modules/eq_iir.hpp"
 #include "testbench/modules/gain.hpp"
 #include "testbench/modules/mixout.hpp"
 #include "testbench/modules/placeholder.hpp"
@@ -18,6 +22,10 @@ ModuleHandle<Module> make(ModuleMemory& memory) {
 
 constexpr std::array kModules = {
     ModuleInfo{kCopierUuid, "copier", make<Copier>},
+    ModuleInfo{kCrossoverUuid, "crossover", make<Crossover>},
+    ModuleInfo{kDcBlockUuid, "dcblock", make<DcBlock>},
+    ModuleInfo{kEqFirUuid, "eq-fir", make<EqFir>},
+    ModuleInfo{kEqIirUuid, "eq-iir", make<EqIir>},
     ModuleInfo{kGainUuid, "gain", make<Gain>},
     ModuleInfo{kMixinUuid, "mixin", make<Copier>},
     ModuleInfo{kMixoutUuid, "mixout", make<Mixout>},

@@ -13,7 +13,7 @@ namespace {
 
 using FactoryTest = ModuleTest;
 
-constexpr Uuid kUnknownUuid = *parse_uuid("5150c0e6-27f9-4ec8-8351-c705b642d12f");
+constexpr Uuid kUnknownUuid = *parse_uuid("00112233-4455-6677-8899-aabbccddeeff");
 
 template <typename T>
 bool makes(const Uuid& uuid, ModuleMemory& memory) {

@@ -1,0 +1,131 @@
+#include "testbench/modules/eq_iir.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "testbench/modules/channel_block.hpp"
+#include "testbench/modules/transfer.hpp"
+
+namespace modmem::testbench {
+namespace {
+
+constexpr std::uint32_t kMostSections = 11;  // of a response
+constexpr std::size_t kReservedBytes = 16;
+
+}  // namespace
+
+bool EqIir::init(const Widget& widget, ModuleMemory& memory) {
+  map_ = {};
+  responses_.reset();
+  ConfigurationBlob blob(widget);
+  if (blob.empty()) {
+    return true;
+  }
+  blob.take_size();
+  const auto channels = blob.take<std::uint32_t>("the number of channels");
+  const auto count = blob.take<std::uint32_t>("the number of responses");
+  blob.skip(kReservedBytes, "the reserved bytes");
+  map_.take<std::int32_t>(blob, channels, count);
+  if (count == 0) {
+    return true;
+  }
+  responses_ = memory.make_array<Response>(count);
+  if (!responses_) {
+    return false;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    blob.set_context("response " + std::to_string(i));
+    if (!take_response(blob, responses_[i], memory)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool EqIir::take_response(ConfigurationBlob& blob, Response& response, ModuleMemory& memory) {
+  const auto sections = blob.take<std::uint32_t>("the number of sections");
+  const auto in_chain = blob.take<std::uint32_t>("the number of sections in a chain");
+  blob.skip(kReservedBytes, "the reserved bytes");
+  blob.require_range(sections, 1, kMostSections, "a number of sections");
+  blob.require_range(in_chain, 1, sections, "a number of sections in a chain");
+  if (sections % in_chain != 0) {
+    blob.fail(std::to_string(sections) + " sections can't be divided into chains of " +
+              std::to_string(in_chain));
+  }
+  response.in_chain = in_chain;
+  response.sections = memory.make_array<Biquad>(sections);
+  if (!response.sections) {
+    return false;
+  }
+  for (Biquad& section : response.sections) {
+    section = take_biquad(blob);
+  }
+  return true;
+}
+
+bool EqIir::prepare(std::span<const StreamFormat> inputs, std::span<const StreamFormat> /*outputs*/,
+                    ModuleMemory& memory) {
+  const std::uint32_t channels = inputs.empty() ? 0 : inputs.front().channels;
+  std::size_t sections = 0;
+  for (std::uint32_t i = 0; i < channels; ++i) {
+    const std::optional<std::size_t> response = map_.of(i);
+    sections += response ? responses_[*response].sections.size() : 0;
+  }
+  if (sections == 0) {
+    return true;
+  }
+  channels_ = memory.make_array<Channel>(channels);
+  states_ = memory.make_array<BiquadState>(sections);
+  if (!channels_ || !states_) {
+    return false;
+  }
+  BiquadState* states = states_.data();
+  for (std::uint32_t i = 0; i < channels; ++i) {
+    if (const std::optional<std::size_t> response = map_.of(i)) {
+      channels_[i] = {.response = &responses_[*response], .states = states};
+      states += channels_[i].response->sections.size();
+    }
+  }
+  return true;
+}
+
+void EqIir::process(std::span<const InputView> inputs, std::span<const OutputView> outputs) {
+  const InputView in = inputs.empty() ? InputView{} : inputs.front();
+  if (!channels_) {
+    for (const OutputView& out : outputs) {
+      transfer(in, out);
+    }
+    return;
+  }
+  filter_channels(
+      in, outputs,
+      [this](std::uint32_t channel, std::span<const std::int32_t> samples,
+             std::span<double> result) { filter(channels_[channel], samples, result); });
+}
+
+void EqIir::reset(ModuleMemory& /*memory*/) {
+  states_.reset();
+  channels_.reset();
+}
+
+void EqIir::filter(const Channel& channel, std::span<const std::int32_t> samples,
+                   std::span<double> result) {
+  if (channel.response == nullptr) {
+    std::copy(samples.begin(), samples.end(), result.begin());
+    return;
+  }
+  std::fill(result.begin(), result.end(), 0.0);
+  const ModuleArray<Biquad>& sections = channel.response->sections;
+  for (std::size_t first = 0; first < sections.size(); first += channel.response->in_chain) {
+    BlockOfValues block;
+    const std::span<double> chain(block.data(), samples.size());
+    std::copy(samples.begin(), samples.end(), chain.begin());
+    for (std::size_t i = first; i < first + channel.response->in_chain; ++i) {
+      run(sections[i], channel.states[i], chain);
+    }
+    std::transform(chain.begin(), chain.end(), result.begin(), result.begin(), std::plus<>());
+  }
+}
+
+}  // namespace modmem::testbench
