@@ -17,11 +17,17 @@ namespace modmem {
 struct Site {
   const void* where = nullptr;  // file name, a C string, where line is not 0; else a code address
   std::uint32_t line = 0;
+
+  // The source position of the call, also of one whose default argument this is.
+  static constexpr Site here(const char* file = __builtin_FILE(),
+                             std::uint32_t line = __builtin_LINE()) {
+    return {file, line};
+  }
 };
 
-// The source position of the call, as a default argument: `Site site = MODMEM_HERE`.
-#define MODMEM_HERE \
-  ::modmem::Site { __builtin_FILE(), static_cast<std::uint32_t>(__builtin_LINE()) }
+// For a default argument: `Site site = MODMEM_HERE`. (g++ names the declaration, not the call,
+// where the position stands in braces.)
+#define MODMEM_HERE ::modmem::Site::here()
 
 struct Record {
   Site site;
