@@ -50,11 +50,19 @@ const PlatformConfig& platform_of_topology(const std::string& file_name) {
   return config::kDefaultPlatform;
 }
 
-System::System(const PlatformConfig& config, const Policy& policy) : port_(config) {
-  const std::string name = std::string("platform ") + config.name;
+namespace {
+
+// `config`, where it holds.
+const PlatformConfig& checked(const PlatformConfig& config) {
   if (const char* error = Memory::config_error(config)) {
-    throw InputError(name + ": " + error);
+    throw InputError(std::string("platform ") + config.name + ": " + error);
   }
+  return config;
+}
+
+}  // namespace
+
+System::System(const PlatformConfig& config, const Policy& policy) : port_(checked(config)) {
   // Room to align within: what a vector gives is aligned for any fundamental type only.
   const std::size_t needed = Memory::arena_bytes(config, port_);
   arena_.resize(needed + MetadataArena::kAlignment);
@@ -63,7 +71,8 @@ System::System(const PlatformConfig& config, const Policy& policy) : port_(confi
   std::align(MetadataArena::kAlignment, needed, start, space);
   const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
   if (!memory_.boot(config, policy, port_, this, arena)) {
-    throw InputError(name + ": the heaps of policy " + policy.name + " do not fit its memory");
+    throw InputError(std::string("platform ") + config.name + ": the heaps of policy " +
+                     policy.name + " do not fit its memory");
   }
   boot_mapped_bytes_ = mapped_bytes();
   fault_reporter_.emplace(port_, &System::describe, this);
