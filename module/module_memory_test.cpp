@@ -1,0 +1,267 @@
+// ModuleMemory: what a module holds is its own, counted, capped, and gone with it.
+
+#include "module/module_memory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "memory/testing/test_system.hpp"
+
+namespace modmem {
+namespace {
+
+using testing::figures;
+using testing::is_aligned;
+using testing::preset;
+using testing::TestSystem;
+
+constexpr std::size_t kPage = config::kPageBytes;
+
+class ModuleMemoryTest : public ::testing::TestWithParam<const Policy*> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(module_.open(memory_, pipeline_, {OwnerKind::module, 0x10001, "gain", 100000, 0}));
+    ASSERT_TRUE(other_.open(memory_, pipeline_, {OwnerKind::module, 0x10002, "mixer"}));
+  }
+
+  TestSystem system_{preset("mtl"), *GetParam()};
+  Memory& memory_ = system_.memory();
+  testing::NotingObserver& seen_ = system_.seen();
+  Owner& pipeline_ = system_.pipeline();
+  ModuleMemory module_;
+  ModuleMemory other_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Policies, ModuleMemoryTest, ::testing::ValuesIn(kPolicies),
+                         [](const auto& test) { return test.param->name; });
+
+TEST_P(ModuleMemoryTest, OpensAnAccountBelowItsParent) {
+  ASSERT_NE(module_.owner(), nullptr);
+  EXPECT_EQ(module_.owner()->parent, &pipeline_);
+  EXPECT_EQ(module_.owner()->spec.id, 0x10001U);
+  EXPECT_EQ(module_.owner()->spec.limit, 100000U);
+  EXPECT_EQ(module_.held_bytes(), 0U);
+  EXPECT_EQ(module_.high_water_mark(), 0U);
+  EXPECT_EQ(module_.failures(), 0U);
+}
+
+TEST_P(ModuleMemoryTest, CountsWhatItHolds) {
+  void* one = module_.allocate(1000);
+  void* two = module_.allocate(2000, 256, flag::kUser | flag::kCoherent);
+  ASSERT_NE(one, nullptr);
+  ASSERT_NE(two, nullptr);
+  EXPECT_TRUE(is_aligned(two, 256));
+  EXPECT_EQ(module_.held_bytes(), 3000U);
+  EXPECT_EQ(pipeline_.tree, 3000U);
+  EXPECT_EQ(module_.free(one), PointerStatus::live);
+  EXPECT_EQ(module_.held_bytes(), 2000U);
+  EXPECT_EQ(module_.high_water_mark(), 3000U);
+  EXPECT_EQ(module_.free(two), PointerStatus::live);
+  EXPECT_EQ(module_.held_bytes(), 0U);
+  EXPECT_EQ(module_.high_water_mark(), 3000U);
+  EXPECT_EQ(other_.high_water_mark(), 0U);
+}
+
+TEST_P(ModuleMemoryTest, ZeroesOnRequest) {
+  auto* block = static_cast<unsigned char*>(module_.allocate_zeroed(3000, 64));
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(is_aligned(block, 64));
+  for (std::size_t i = 0; i < 3000; ++i) {
+    ASSERT_EQ(block[i], 0);
+  }
+}
+
+TEST_P(ModuleMemoryTest, GivesARange) {
+  const Range range = module_.allocate_range(1000, 5000);
+  ASSERT_NE(range.pointer, nullptr);
+  EXPECT_EQ(range.bytes, 5000U);
+  EXPECT_TRUE(is_aligned(range.pointer, system_.config().cache_line_bytes));
+  EXPECT_EQ(module_.held_bytes(), 5000U);
+  // The module's limit is the most that there is for it.
+  EXPECT_EQ(module_.allocate_range(1000, 500000).bytes, 95000U);
+  EXPECT_EQ(module_.allocate_range(1, 500000).pointer, nullptr);
+  EXPECT_EQ(module_.failures(), 1U);
+}
+
+TEST_P(ModuleMemoryTest, HoldsItsLimitAndCountsFailures) {
+  void* block = module_.allocate(60000);
+  EXPECT_EQ(module_.allocate(40001), nullptr);
+  ASSERT_EQ(seen_.failures.size(), 1U);
+  EXPECT_EQ(seen_.failures[0].reason, FailureReason::limit);
+  EXPECT_EQ(seen_.failures[0].owner_id, 0x10001U);
+  EXPECT_STREQ(seen_.failures[0].owner_name, "gain");
+  EXPECT_EQ(seen_.failures[0].largest_request, 40000U);
+  EXPECT_EQ(module_.failures(), 1U);
+  EXPECT_EQ(module_.allocate_zeroed(40001), nullptr);
+  EXPECT_EQ(module_.failures(), 2U);
+  EXPECT_EQ(module_.held_bytes(), 60000U);
+  EXPECT_NE(module_.allocate(40000), nullptr);
+  EXPECT_EQ(other_.failures(), 0U);
+  EXPECT_EQ(module_.free(block), PointerStatus::live);
+  EXPECT_EQ(module_.high_water_mark(), 100000U);
+}
+
+TEST_P(ModuleMemoryTest, ReleasesAllNewestFirst) {
+  // The order shows in the invalidation of coherent blocks as they are taken back.
+  std::vector<std::byte*> blocks;
+  for (const std::size_t bytes : {100U, 5000U, 300U, 20U}) {
+    blocks.push_back(
+        memory_.space().to_cached(module_.allocate(bytes, 0, flag::kUser | flag::kCoherent)));
+  }
+  void* others = other_.allocate(10);
+  system_.port().forget_invalidations();
+  EXPECT_EQ(module_.release_all(), 4U);
+  const auto& order = system_.port().invalidations();
+  ASSERT_EQ(order.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(order[i].address, blocks[3 - i]);
+  }
+  EXPECT_EQ(module_.held_bytes(), 0U);
+  EXPECT_TRUE(seen_.leaks.empty());
+  EXPECT_EQ(module_.release_all(), 0U);
+  EXPECT_NE(module_.allocate(10), nullptr);  // it is still open
+  EXPECT_EQ(other_.free(others), PointerStatus::live);
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_P(ModuleMemoryTest, CloseReportsLeaksWithTheLineOfTheCall) {
+  std::vector<std::uint32_t> lines;
+  lines.push_back(__LINE__ + 1);
+  module_.allocate(1);
+  lines.push_back(__LINE__ + 1);
+  module_.allocate_zeroed(2);
+  lines.push_back(__LINE__ + 1);
+  module_.allocate_range(3, 3);
+  lines.push_back(__LINE__ + 1);
+  auto array = module_.make_array<char>(4);
+  lines.push_back(__LINE__ + 1);
+  const auto from_lambda = [&] { return module_.allocate(5); };
+  ASSERT_NE(from_lambda(), nullptr);
+  EXPECT_EQ(module_.close(), 5U);
+  ASSERT_EQ(seen_.leaks.size(), 5U);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const Leak& leak = seen_.leaks[4 - i];
+    EXPECT_EQ(leak.bytes, i + 1);
+    EXPECT_EQ(leak.owner_id, 0x10001U);
+    EXPECT_EQ(leak.site.line, lines[i]) << i;
+    EXPECT_NE(std::string(static_cast<const char*>(leak.site.where)).find("module_memory_test.cpp"),
+              std::string::npos);
+  }
+  new (&array) ModuleArray<char>;  // what it held is gone
+  EXPECT_EQ(module_.owner(), nullptr);
+  EXPECT_EQ(pipeline_.tree, 0U);
+  EXPECT_EQ(module_.close(), 0U);
+}
+
+TEST_P(ModuleMemoryTest, FailuresNameTheLineOfTheCall) {
+  const std::uint32_t line = __LINE__ + 1;
+  EXPECT_EQ(module_.allocate(100001), nullptr);
+  EXPECT_EQ(seen_.failures.back().site.line, line);
+  EXPECT_NE(std::string(static_cast<const char*>(seen_.failures.back().site.where))
+                .find("module_memory_test.cpp"),
+            std::string::npos);
+}
+
+TEST_P(ModuleMemoryTest, GoingOutOfScopeCloses) {
+  const auto before = system_.pool_state();
+  {
+    ModuleMemory local;
+    ASSERT_TRUE(local.open(memory_, pipeline_, {.id = 3, .name = "local"}));
+    ASSERT_NE(local.allocate(5000), nullptr);
+  }
+  EXPECT_EQ(seen_.leaks.size(), 1U);
+  EXPECT_EQ(pipeline_.tree, 0U);
+  EXPECT_EQ(system_.pool_state(), before);
+}
+
+TEST_P(ModuleMemoryTest, CanBeOpenedAgain) {
+  module_.close();
+  ASSERT_TRUE(module_.open(memory_, pipeline_, {.id = 9, .name = "again"}));
+  EXPECT_NE(module_.allocate(10), nullptr);
+  EXPECT_EQ(module_.high_water_mark(), 10U);
+}
+
+TEST_P(ModuleMemoryTest, GivesNothingWhereNotOpen) {
+  ModuleMemory closed;
+  int local = 0;
+  EXPECT_EQ(closed.owner(), nullptr);
+  EXPECT_EQ(closed.allocate(10), nullptr);
+  EXPECT_EQ(closed.allocate_zeroed(10), nullptr);
+  EXPECT_EQ(closed.allocate_range(10, 20).pointer, nullptr);
+  EXPECT_EQ(closed.free(nullptr), PointerStatus::live);
+  EXPECT_EQ(closed.free(&local), PointerStatus::foreign);
+  EXPECT_EQ(closed.release_all(), 0U);
+  EXPECT_EQ(closed.close(), 0U);
+  EXPECT_EQ(closed.held_bytes() + closed.high_water_mark() + closed.failures(), 0U);
+  EXPECT_FALSE(closed.make<int>(1));
+  EXPECT_FALSE(closed.make_array<int>(1));
+}
+
+TEST_P(ModuleMemoryTest, IsNotOpenedWhereThereIsNoRoom) {
+  PlatformConfig config = preset("mtl");
+  config.max_owners = 2;
+  TestSystem system(config, *GetParam());
+  ModuleMemory first;
+  ModuleMemory second;
+  EXPECT_TRUE(first.open(system.memory(), system.memory().system(), {}));
+  EXPECT_FALSE(second.open(system.memory(), system.memory().system(), {}));
+  EXPECT_EQ(second.allocate(10), nullptr);
+  first.close();
+  EXPECT_TRUE(second.open(system.memory(), system.memory().system(), {}));
+}
+
+TEST_P(ModuleMemoryTest, RefusesWhatIsNotItsOwn) {
+  void* mine = module_.allocate(100);
+  void* others = other_.allocate(100);
+  void* kernels = memory_.allocate({nullptr, 100, 0, flag::kKernel, MODMEM_HERE});
+  int local = 0;
+  const auto before = figures(system_);
+  EXPECT_EQ(module_.free(nullptr), PointerStatus::live);
+  EXPECT_TRUE(seen_.faults.empty());
+  EXPECT_EQ(module_.free(others), PointerStatus::foreign);
+  EXPECT_EQ(module_.free(kernels), PointerStatus::foreign);
+  EXPECT_EQ(module_.free(&local), PointerStatus::foreign);
+  EXPECT_EQ(module_.free(static_cast<char*>(mine) + 8), PointerStatus::interior);
+  EXPECT_EQ(module_.free(static_cast<char*>(others) + 16), PointerStatus::interior);
+  ASSERT_EQ(seen_.faults.size(), 5U);
+  for (const Fault& fault : seen_.faults) {
+    EXPECT_EQ(fault.owner_id, 0x10001U);  // who tried
+  }
+  EXPECT_EQ(figures(system_), before);
+  EXPECT_EQ(module_.free(mine), PointerStatus::live);
+  EXPECT_EQ(module_.free(mine), PointerStatus::not_live);
+  EXPECT_EQ(other_.free(others), PointerStatus::live);
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_P(ModuleMemoryTest, AnyThreadMayFree) {
+  void* block = module_.allocate(100);
+  std::thread([&] { EXPECT_EQ(module_.free(block), PointerStatus::live); }).join();
+  EXPECT_EQ(module_.held_bytes(), 0U);
+}
+
+TEST_P(ModuleMemoryTest, FullMemoryFailsAndComesBack) {
+  const auto before = system_.pool_state();
+  ModuleMemory greedy;
+  ASSERT_TRUE(greedy.open(memory_, pipeline_, {.id = 7, .name = "greedy"}));
+  std::size_t count = 0;
+  while (greedy.allocate(3 * kPage) != nullptr) {
+    ++count;
+  }
+  EXPECT_EQ(greedy.failures(), 1U);
+  EXPECT_EQ(seen_.failures.back().reason, FailureReason::pool);
+  EXPECT_EQ(module_.allocate(3 * kPage), nullptr);
+  EXPECT_EQ(module_.failures(), 1U);
+  EXPECT_EQ(seen_.failures.back().top_owners[0].id, 7U);
+  EXPECT_EQ(greedy.release_all(), count);
+  EXPECT_NE(module_.allocate(3 * kPage), nullptr);
+  module_.release_all();
+  greedy.close();
+  EXPECT_EQ(system_.pool_state(), before);
+}
+
+}  // namespace
+}  // namespace modmem
