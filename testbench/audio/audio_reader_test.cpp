@@ -76,15 +76,15 @@ TEST_F(AudioReaderTest, ScalesFloatingPointByFullScaleNotByItsPeak) {
   Wav wav{.tag = 3, .channels = 1, .rate = 48000, .bits = 32, .data = {}};
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
-  for (const float value :
-       {0.0F, 0.5F, -0.25F, -1.0F, 1.0F, 2.0F, -3.0F, 0x1p-31F, nan, infinity, -infinity}) {
+  for (const float value : {0.0F, 0.5F, -0.25F, -1.0F, 1.0F, 2.0F, -3.0F, 0x1p-31F, 0x1.8p-32F,
+                            0x1p-33F, nan, infinity, -infinity}) {
     Wav::put(wav.data, value);
   }
   AudioReader reader(file(wav.bytes()));
   EXPECT_EQ(reader.sample(), SampleFormat::s32);
   EXPECT_EQ(read_all(reader),
             (std::vector<std::int32_t>{0, 0x40000000, -0x20000000, INT32_MIN, INT32_MAX, INT32_MAX,
-                                       INT32_MIN, 1, 0, INT32_MAX, INT32_MIN}));
+                                       INT32_MIN, 1, 1, 0, 0, INT32_MAX, INT32_MIN}));
 }
 
 TEST_F(AudioReaderTest, ReadsInAnyPieces) {

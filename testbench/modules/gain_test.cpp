@@ -72,7 +72,7 @@ TEST_F(GainTest, IsBitForBitFromTheEndOfTheRampToUnity) {
       const Signal in = random_signal({48000, 2, sample}, 2000);
       start(widget(kUnityQ31, k20Ms, curve), in.format);
       const Signal out = play(in);
-      for (std::size_t i = 2 * 960; i < in.samples(); ++i) {
+      for (std::size_t i = std::size_t{2} * 960; i < in.samples(); ++i) {
         ASSERT_EQ(out.at(i), in.at(i));
       }
     }
@@ -98,7 +98,7 @@ TEST_F(GainTest, HalfScaleIsExactToOneStepAfterTheRamp) {
     const Signal in = random_signal({48000, 2, sample}, 4800);
     start(widget(kHalf, k20Ms), in.format);
     const Signal out = play(in);
-    for (std::size_t i = 2 * 960; i < in.samples(); ++i) {
+    for (std::size_t i = std::size_t{2} * 960; i < in.samples(); ++i) {
       ASSERT_NEAR(out.at(i), in.at(i) / 2.0, 0.5);
     }
   }

@@ -37,6 +37,8 @@ TEST_F(MixoutTest, SumsAreExactAndSaturate) {
       const StreamFormat format{48000, channels, sample};
       std::vector<Signal> signals;
       std::vector<InputView> inputs;
+      signals.reserve(kMaxPins);
+      inputs.reserve(kMaxPins);
       for (unsigned i = 0; i < kMaxPins; ++i) {
         signals.push_back(random_signal(format, 100, i + 1));
       }

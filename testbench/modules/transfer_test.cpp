@@ -1,5 +1,6 @@
 #include "testbench/modules/transfer.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "testbench/modules/modules_testing.hpp"
@@ -110,12 +111,22 @@ TEST(Transfer, UnevenRatesStayInStep) {
   }
 }
 
+// Where less came in than the rate promises, that is spread, and nothing beyond it is read.
+TEST(Transfer, AnInputThatRunsShortAtAnotherRateIsSpread) {
+  const Signal in = constant_signal({44100, 1, SampleFormat::s16}, 11, 7);
+  Signal longer(in.format, 44);
+  std::copy(in.data.begin(), in.data.end(), longer.data.begin());
+  Signal out({48000, 1, SampleFormat::s16}, 48);
+  transfer(longer.input(0, 11), out.output());
+  EXPECT_EQ(out.data, constant_signal(out.format, 48, 7).data);
+}
+
 TEST(Transfer, NothingIsWrittenBeyondTheFramesThatAreDue) {
   for (const std::uint32_t rate : {48000U, 44100U}) {
     const Signal in = random_signal({rate, 3, SampleFormat::s32}, 44);
     Signal out({48000, 2, SampleFormat::s16}, 50, std::byte{0xa5});
     transfer(in.input(), out.output(1, 48));
-    for (const std::size_t sample : {0, 1, 98, 99}) {
+    for (const std::size_t sample : {0U, 1U, 98U, 99U}) {
       EXPECT_EQ(static_cast<std::uint16_t>(out.at(sample)), 0xa5a5) << rate;
     }
   }
