@@ -76,7 +76,9 @@ class PageWorld {
 
   MetadataArena& arena() { return arena_; }
   PagePool& pool() { return pool_; }
+  const PagePool& pool() const { return pool_; }
   AddressSpace& space() { return space_; }
+  const AddressSpace& space() const { return space_; }
 
   std::uint32_t frames() const {
     return static_cast<std::uint32_t>((config_.sram_bytes - config_.reserve_bytes) /

@@ -1,0 +1,310 @@
+#include "page/metadata_store.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "modmem/config.hpp"
+#include "page/testing/page_world.hpp"
+
+namespace modmem {
+namespace {
+
+constexpr HeapId kStore{0xfd};
+constexpr std::uint32_t kFrames = 24;
+
+struct Item {
+  std::uint64_t key = 42;
+  std::array<std::uint64_t, 31> rest{};
+};
+constexpr std::uint32_t kPerPage = config::kPageBytes / sizeof(Item);
+using Store = MetadataStore<Item>;
+
+struct StoreWorld {
+  explicit StoreWorld(bool has_mmu, PortKind kind = PortKind::fake, std::size_t most = 1000)
+      : world(small_platform(has_mmu, kFrames), kind) {
+    if (!store.boot(world.space(), kStore, account, most, world.arena())) {
+      std::abort();
+    }
+  }
+  bool sound() const {
+    return world.check() && store.check() && account.held == store.pages() &&
+           world.space().mapped_pages() == store.pages();
+  }
+  // Leaves `frames` free frames in the pool.
+  void leave(std::uint32_t frames) {
+    while (world.pool().free() > frames) {
+      ASSERT_TRUE(world.pool().take(pin));
+    }
+  }
+
+  PageWorld world;
+  PageAccount account;
+  PageAccount pin;
+  Store store;
+};
+
+class MetadataStoreTest : public ::testing::TestWithParam<bool> {
+ protected:
+  MetadataStoreTest() : setup(GetParam()) {}
+  Store& store() { return setup.store; }
+  std::vector<Store::Handle> create(std::uint32_t count) {
+    std::vector<Store::Handle> handles;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      handles.push_back(store().create());
+      EXPECT_NE(handles.back(), Store::kNone);
+    }
+    return handles;
+  }
+
+  StoreWorld setup;
+};
+
+std::string mmu_name(const ::testing::TestParamInfo<bool>& info) {
+  return info.param ? "Mmu" : "NoMmu";
+}
+INSTANTIATE_TEST_SUITE_P(Platforms, MetadataStoreTest, ::testing::Values(true, false), mmu_name);
+
+TEST_P(MetadataStoreTest, TakesNoFrameBeforeItHoldsSomething) {
+  EXPECT_EQ(setup.world.pool().taken(), 0U);
+  EXPECT_EQ(store().pages(), 0U);
+  EXPECT_EQ(store().free(), 0U);
+  EXPECT_TRUE(setup.sound());
+}
+
+TEST_P(MetadataStoreTest, ObjectsAreInitialisedAndReachedThroughTheUncachedAlias) {
+  StoreWorld host(GetParam(), PortKind::host);
+  const Store::Handle handle = host.store.create();
+  ASSERT_NE(handle, Store::kNone);
+  EXPECT_EQ(host.store[handle].key, 42U);
+  host.store[handle].key = 1;
+  host.store.destroy(handle);
+  EXPECT_EQ(host.store[host.store.create()].key, 42U);
+  EXPECT_EQ(host.world.space().is_uncached(&host.store[handle]), GetParam());
+  EXPECT_EQ(host.world.space().heap_of(*host.world.space().page_of(&host.store[handle])), kStore);
+}
+
+TEST_P(MetadataStoreTest, PagesComeAndGo) {
+  const std::vector<Store::Handle> handles = create(3 * kPerPage);
+  EXPECT_EQ(store().pages(), 3U);
+  EXPECT_EQ(store().live(), 3 * kPerPage);
+  EXPECT_EQ(store().free(), 0U);
+  EXPECT_EQ(setup.account.held, 3U);
+  EXPECT_EQ(std::set<Store::Handle>(handles.begin(), handles.end()).size(), handles.size());
+  for (const Store::Handle handle : handles) {
+    store().destroy(handle);
+    EXPECT_TRUE(setup.sound());
+  }
+  EXPECT_EQ(store().pages(), 0U);
+  EXPECT_EQ(setup.world.pool().taken(), 0U);
+  EXPECT_EQ(setup.world.space().mapped_pages(), 0U);
+}
+
+TEST_P(MetadataStoreTest, AnObjectThatComesAndGoesDoesNotMapAndUnmap) {
+  create(kPerPage);
+  const std::uint64_t maps = setup.world.fake().maps();
+  for (int i = 0; i < 10; ++i) {
+    store().destroy(store().create());
+  }
+  EXPECT_EQ(setup.world.fake().maps(), maps + 1);
+  EXPECT_EQ(store().pages(), 2U);
+  store().drop_spare();
+  EXPECT_EQ(store().pages(), 1U);
+  EXPECT_EQ(store().free(), 0U);
+  store().drop_spare();
+  EXPECT_EQ(store().pages(), 1U);
+  EXPECT_TRUE(setup.sound());
+}
+
+TEST_P(MetadataStoreTest, TheSpareGoesWhereOthersHaveRoom) {
+  const std::vector<Store::Handle> handles = create(2 * kPerPage);
+  for (std::uint32_t i = 0; i < kPerPage; ++i) {
+    store().destroy(handles[kPerPage + i]);
+  }
+  EXPECT_EQ(store().pages(), 2U);
+  for (std::uint32_t i = 0; i < kPerPage / 2 - 1; ++i) {
+    store().destroy(handles[i]);
+  }
+  EXPECT_EQ(store().pages(), 2U);
+  store().destroy(handles[kPerPage - 1]);
+  EXPECT_EQ(store().pages(), 1U);
+  EXPECT_TRUE(setup.sound());
+}
+
+TEST_P(MetadataStoreTest, ReservesAheadAndGivesBackWhatWasNotNeeded) {
+  EXPECT_TRUE(store().reserve(2));
+  EXPECT_EQ(store().pages(), 1U);
+  store().trim();
+  EXPECT_EQ(store().pages(), 0U);
+  create(kPerPage - 1);
+  EXPECT_TRUE(store().reserve(1));
+  EXPECT_EQ(store().pages(), 1U);
+  EXPECT_TRUE(store().reserve(2));
+  EXPECT_EQ(store().pages(), 2U);
+  store().trim();
+  EXPECT_EQ(store().pages(), 1U);  // although the other page has hardly room
+  EXPECT_TRUE(store().reserve(2));
+  setup.world.fail_maps_after(0);
+  create(2);
+  store().trim();
+  EXPECT_EQ(store().pages(), 2U);
+  EXPECT_TRUE(setup.sound());
+}
+
+TEST_P(MetadataStoreTest, TrimLeavesASpareThatWasThereBefore) {
+  create(kPerPage);
+  store().destroy(store().create());
+  ASSERT_EQ(store().pages(), 2U);
+  EXPECT_TRUE(store().reserve(2));
+  store().trim();
+  EXPECT_EQ(store().pages(), 2U);
+  EXPECT_TRUE(setup.sound());
+}
+
+TEST_P(MetadataStoreTest, FailsWithoutATraceWhereNoPageCanBeMapped) {
+  create(kPerPage);
+  const auto refused = [this] {
+    EXPECT_FALSE(store().reserve(1));
+    store().trim();
+    EXPECT_EQ(store().create(), Store::kNone);
+    EXPECT_EQ(store().pages(), 1U);
+    EXPECT_EQ(store().live(), kPerPage);
+    EXPECT_EQ(setup.account.held, 1U);
+    EXPECT_TRUE(setup.sound());
+  };
+  const std::uint32_t gap = setup.world.space().largest_gap();
+  setup.world.fail_maps_after(0);
+  refused();
+  setup.world.fail_maps_after(FakePort::kNever);
+  setup.account.limit = 1;
+  refused();
+  setup.account.limit = PageAccount::kNoLimit;
+  ASSERT_TRUE(setup.world.pool().set_guarantee(setup.pin, kFrames - 1));
+  refused();
+  ASSERT_TRUE(setup.world.pool().set_guarantee(setup.pin, 0));
+  EXPECT_EQ(setup.world.space().largest_gap(), gap);
+  setup.leave(0);
+  refused();
+  EXPECT_EQ(setup.world.space().largest_gap(), gap);
+}
+
+TEST_P(MetadataStoreTest, HoldsAWholeNumberOfPagesAndNoMore) {
+  StoreWorld few(GetParam(), PortKind::fake, kPerPage + 1);
+  for (std::uint32_t i = 0; i < 2 * kPerPage; ++i) {
+    EXPECT_NE(few.store.create(), Store::kNone);
+  }
+  EXPECT_EQ(few.store.create(), Store::kNone);
+  EXPECT_FALSE(few.store.reserve(1));
+  EXPECT_TRUE(few.sound());
+}
+
+TEST_P(MetadataStoreTest, SmallObjectsNeverGetTheHandleNone) {
+  PageWorld world(small_platform(GetParam(), 64), PortKind::fake);
+  PageAccount account;
+  MetadataStore<std::uint16_t> store;
+  ASSERT_TRUE(store.boot(world.space(), kStore, account, 1U << 20U, world.arena()));
+  std::uint32_t count = 0;
+  for (auto handle = store.create(); handle != store.kNone; handle = store.create()) {
+    store[handle] = static_cast<std::uint16_t>(count++);
+  }
+  EXPECT_GT(count, 60000U);
+  EXPECT_LT(count, 65536U);
+  EXPECT_TRUE(store.check());
+  store.shutdown();
+  EXPECT_EQ(world.pool().taken(), 0U);
+}
+
+TEST_P(MetadataStoreTest, ShutdownGivesEverythingBack) {
+  create(2 * kPerPage + 3);
+  const std::vector<Store::Handle> one = create(1);
+  store().destroy(one[0]);
+  store().shutdown();
+  EXPECT_EQ(setup.world.pool().taken(), 0U);
+  EXPECT_EQ(setup.world.space().mapped_pages(), 0U);
+  EXPECT_EQ(setup.world.space().largest_gap(), GetParam() ? 4 * kFrames : 0U);
+  EXPECT_EQ(setup.account.held, 0U);
+  EXPECT_EQ(store().live() + store().free() + store().pages(), 0U);
+  EXPECT_TRUE(setup.sound());
+}
+
+TEST_P(MetadataStoreTest, NeedsItsDirectory) {
+  PageWorld world(small_platform(GetParam(), kFrames), PortKind::fake);
+  PageAccount account;
+  MetadataArena measure;
+  Store nothing;
+  EXPECT_FALSE(nothing.boot(world.space(), kStore, account, 1000, measure));
+  std::vector<std::byte> memory(measure.used());
+  for (std::size_t bytes = 0; bytes <= memory.size(); ++bytes) {
+    MetadataArena arena(std::span<std::byte>(memory).first(bytes));
+    Store each;
+    EXPECT_EQ(each.boot(world.space(), kStore, account, 1000, arena), bytes == memory.size());
+  }
+}
+
+void any_calls(bool has_mmu) {
+  StoreWorld setup(has_mmu);
+  Store& store = setup.store;
+  std::map<Store::Handle, std::uint64_t> model;
+  std::uint64_t next = 1;
+  const int steps = *rc::gen::inRange(1, 300);
+  const int create_share = *rc::gen::inRange(2, 9);
+  for (int step = 0; step < steps; ++step) {
+    const int what = *rc::gen::inRange(0, 12);
+    if (what < create_share) {
+      const Store::Handle handle = store.create();
+      if (handle == Store::kNone) {
+        RC_ASSERT(store.free() == 0U);
+        continue;
+      }
+      RC_ASSERT(model.emplace(handle, next).second);
+      store[handle].key = next;
+      store[handle].rest.fill(next++);
+    } else if (what < 10 && !model.empty()) {
+      auto victim = model.begin();
+      std::advance(victim,
+                   *rc::gen::inRange<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(model.size())));
+      store.destroy(victim->first);
+      model.erase(victim);
+    } else if (what == 10) {
+      const std::uint32_t pages = store.pages();
+      const auto count = *rc::gen::inRange<std::uint32_t>(1, kPerPage);
+      const bool holds = store.reserve(count);
+      RC_ASSERT(holds == (store.free() >= count));
+      store.trim();
+      RC_ASSERT(store.pages() == pages);
+    } else if (what == 11) {
+      // Pin and unpin a frame, so that pages of the store lie here and there.
+      if (setup.pin.held > 0 && *rc::gen::arbitrary<bool>()) {
+        for (std::uint16_t frame = 0; frame < kFrames; ++frame) {
+          if (setup.world.pool().is_taken(Frame{frame}) &&
+              setup.world.space().frame_info(frame).heap == kNoHeap) {
+            setup.world.pool().give(setup.pin, Frame{frame}, 1);
+            break;
+          }
+        }
+      } else {
+        setup.world.pool().take(setup.pin);
+      }
+    }
+    RC_ASSERT(store.live() == model.size());
+    for (const auto& [handle, value] : model) {
+      RC_ASSERT(store[handle].key == value);
+      RC_ASSERT(store[handle].rest[30] == value);
+    }
+    RC_ASSERT(setup.sound());
+  }
+}
+
+RC_GTEST_PROP(MetadataStore, KeepsItsObjectsWithAnMmu, ()) { any_calls(true); }
+RC_GTEST_PROP(MetadataStore, KeepsItsObjectsWithoutAnMmu, ()) { any_calls(false); }
+
+}  // namespace
+}  // namespace modmem
