@@ -1,0 +1,124 @@
+// HeapWorld: everything that a heap stands on, set up for a test.
+//
+// WorldState is a copy of all of its state and of a heap's, to show that a call changed nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "heap/elastic_heap.hpp"
+#include "page/metadata_store.hpp"
+#include "page/testing/page_world.hpp"
+
+namespace modmem {
+
+// A PageWorld with a store of descriptors.
+class HeapWorld : public PageWorld {
+ public:
+  static constexpr HeapId kMetadataHeap{0xfd};
+
+  HeapWorld(const PlatformConfig& config, PortKind kind) : PageWorld(config, kind) {
+    if (!descriptors_.boot(space(), kMetadataHeap, metadata_, frames(), arena())) {
+      std::abort();
+    }
+  }
+
+  MetadataStore<PageDescriptor>& descriptors() { return descriptors_; }
+  PageAccount& metadata() { return metadata_; }
+  bool check() const { return PageWorld::check() && descriptors_.check(); }
+
+ private:
+  PageAccount metadata_;
+  MetadataStore<PageDescriptor> descriptors_;
+};
+
+// All that can be seen of the world, and of one heap. Peaks are left out: they are history.
+class WorldState {
+ public:
+  WorldState(HeapWorld& world, const ElasticHeap* heap) {
+    PagePool& pool = world.pool();
+    AddressSpace& space = world.space();
+    numbers_ = {pool.taken(),
+                pool.reserved(),
+                pool.banks_on(),
+                space.mapped_pages(),
+                space.largest_gap(),
+                world.descriptors().live(),
+                world.descriptors().free(),
+                world.descriptors().pages(),
+                world.metadata().held};
+    if (heap != nullptr && heap->is_open()) {
+      const HeapStats stats = heap->stats();
+      numbers_.insert(numbers_.end(), {stats.occupied_bytes, stats.mapped_bytes, stats.live_blocks,
+                                       heap->account().held, heap->account().guarantee});
+    }
+    for (std::uint32_t bank = 0; bank < pool.banks(); ++bank) {
+      banks_.push_back(pool.is_powered(Bank{static_cast<std::uint16_t>(bank)}));
+    }
+    for (std::uint32_t page = 0; page < space.window_pages(); ++page) {
+      pages_.push_back(
+          static_cast<char>((space.is_mapped(page) ? 1 : 0) + (space.is_busy(page) ? 2 : 0) +
+                            (heap != nullptr && heap->is_open() && heap->owns_page(page) ? 4 : 0)));
+    }
+    for (std::uint32_t frame = 0; frame < pool.frames(); ++frame) {
+      const FrameInfo& info = space.frame_info(static_cast<std::uint16_t>(frame));
+      frames_.push_back(info);
+      taken_.push_back(pool.is_taken(Frame{static_cast<std::uint16_t>(frame)}));
+      if (info.heap != kNoHeap && info.heap != HeapWorld::kMetadataHeap &&
+          info.descriptor != FrameInfo::kNone) {
+        descriptors_.push_back(world.descriptors()[info.descriptor]);
+      }
+    }
+  }
+
+  // What differs first between the two, "" where nothing does.
+  std::string difference(const WorldState& other) const {
+    static constexpr const char* kNames[] = {
+        "frames taken",          "frames reserved",     "banks on",
+        "mapped pages",          "largest gap",         "live descriptors",
+        "free descriptors",      "descriptor pages",    "metadata's frames",
+        "heap's occupied bytes", "heap's mapped bytes", "heap's live blocks",
+        "account's frames",      "account's guarantee"};
+    for (std::size_t i = 0; i < numbers_.size(); ++i) {
+      if (numbers_[i] != other.numbers_[i]) {
+        return std::string(kNames[i]) + ": " + std::to_string(numbers_[i]) + " and " +
+               std::to_string(other.numbers_[i]);
+      }
+    }
+    if (banks_ != other.banks_) {
+      return "power of banks";
+    }
+    if (taken_ != other.taken_) {
+      return "which frames are taken";
+    }
+    if (pages_ != other.pages_) {
+      return "what is mapped, busy or owned";
+    }
+    for (std::size_t i = 0; i < frames_.size(); ++i) {
+      if (std::memcmp(&frames_[i], &other.frames_[i], sizeof(FrameInfo)) != 0) {
+        return "notes of frame " + std::to_string(i);
+      }
+    }
+    if (descriptors_.size() != other.descriptors_.size() ||
+        std::memcmp(descriptors_.data(), other.descriptors_.data(),
+                    descriptors_.size() * sizeof(PageDescriptor)) != 0) {
+      return "descriptors";
+    }
+    return "";
+  }
+  bool operator==(const WorldState& other) const { return difference(other).empty(); }
+
+ private:
+  std::vector<std::size_t> numbers_;
+  std::vector<bool> banks_;
+  std::vector<bool> taken_;
+  std::string pages_;
+  std::vector<FrameInfo> frames_;
+  std::vector<PageDescriptor> descriptors_;
+};
+
+}  // namespace modmem
