@@ -39,9 +39,12 @@ class HeapWorld : public PageWorld {
 // All that can be seen of the world, and of one heap. Peaks are left out: they are history.
 class WorldState {
  public:
-  WorldState(HeapWorld& world, const ElasticHeap* heap) {
-    PagePool& pool = world.pool();
+  // `owns_page` tells which pages are the heap's, mapped or not.
+  template <typename OwnsPage>
+  WorldState(HeapWorld& world, const Heap& heap, const PageAccount& account, OwnsPage owns_page) {
+    const PagePool& pool = world.pool();
     AddressSpace& space = world.space();
+    const HeapStats stats = heap.stats();
     numbers_ = {pool.taken(),
                 pool.reserved(),
                 pool.banks_on(),
@@ -50,30 +53,36 @@ class WorldState {
                 world.descriptors().live(),
                 world.descriptors().free(),
                 world.descriptors().pages(),
-                world.metadata().held};
-    if (heap != nullptr && heap->is_open()) {
-      const HeapStats stats = heap->stats();
-      numbers_.insert(numbers_.end(), {stats.occupied_bytes, stats.mapped_bytes, stats.live_blocks,
-                                       heap->account().held, heap->account().guarantee});
-    }
+                world.metadata().held,
+                stats.occupied_bytes,
+                stats.mapped_bytes,
+                stats.live_blocks,
+                account.held,
+                account.guarantee,
+                heap.free_bytes()};
     for (std::uint32_t bank = 0; bank < pool.banks(); ++bank) {
-      banks_.push_back(pool.is_powered(Bank{static_cast<std::uint16_t>(bank)}));
+      banks_ += pool.is_powered(Bank{static_cast<std::uint16_t>(bank)}) ? '1' : '0';
     }
     for (std::uint32_t page = 0; page < space.window_pages(); ++page) {
-      pages_.push_back(
-          static_cast<char>((space.is_mapped(page) ? 1 : 0) + (space.is_busy(page) ? 2 : 0) +
-                            (heap != nullptr && heap->is_open() && heap->owns_page(page) ? 4 : 0)));
+      pages_ += static_cast<char>('0' + (space.is_mapped(page) ? 1 : 0) +
+                                  (space.is_busy(page) ? 2 : 0) + (owns_page(page) ? 4 : 0));
     }
-    for (std::uint32_t frame = 0; frame < pool.frames(); ++frame) {
-      const FrameInfo& info = space.frame_info(static_cast<std::uint16_t>(frame));
+    for (std::uint16_t frame = 0; frame < pool.frames(); ++frame) {
+      FrameInfo info = space.frame_info(frame);
+      if (info.largest_hole == 0) {
+        info.bin_next = info.bin_prev = FrameInfo::kNone;  // in no bin: links without a meaning
+      }
       frames_.push_back(info);
-      taken_.push_back(pool.is_taken(Frame{static_cast<std::uint16_t>(frame)}));
+      taken_ += pool.is_taken(Frame{frame}) ? 'x' : '.';
       if (info.heap != kNoHeap && info.heap != HeapWorld::kMetadataHeap &&
           info.descriptor != FrameInfo::kNone) {
         descriptors_.push_back(world.descriptors()[info.descriptor]);
       }
     }
   }
+  WorldState(HeapWorld& world, const ElasticHeap& heap)
+      : WorldState(world, heap, heap.account(),
+                   [&heap](std::uint32_t page) { return heap.owns_page(page); }) {}
 
   // What differs first between the two, "" where nothing does.
   std::string difference(const WorldState& other) const {
@@ -82,7 +91,7 @@ class WorldState {
         "mapped pages",          "largest gap",         "live descriptors",
         "free descriptors",      "descriptor pages",    "metadata's frames",
         "heap's occupied bytes", "heap's mapped bytes", "heap's live blocks",
-        "account's frames",      "account's guarantee"};
+        "account's frames",      "account's guarantee", "heap's free bytes"};
     for (std::size_t i = 0; i < numbers_.size(); ++i) {
       if (numbers_[i] != other.numbers_[i]) {
         return std::string(kNames[i]) + ": " + std::to_string(numbers_[i]) + " and " +
@@ -114,8 +123,8 @@ class WorldState {
 
  private:
   std::vector<std::size_t> numbers_;
-  std::vector<bool> banks_;
-  std::vector<bool> taken_;
+  std::string banks_;
+  std::string taken_;
   std::string pages_;
   std::vector<FrameInfo> frames_;
   std::vector<PageDescriptor> descriptors_;
