@@ -6,11 +6,14 @@
 #include "testbench/modules/copier.hpp"
 #include "testbench/modules/crossover.hpp"
 #include "testbench/modules/dc_block.hpp"
+#include "testbench/modules/drc.hpp"
 #include "testbench/modules/eq_fir.hpp"
 #include "testbench/modules/eq_iir.hpp"
 #include "testbench/modules/gain.hpp"
 #include "testbench/modules/mixout.hpp"
 #include "testbench/modules/placeholder.hpp"
+#include "testbench/modules/selector.hpp"
+#include "testbench/modules/src.hpp"
 
 namespace modmem::testbench {
 namespace {
@@ -24,11 +27,15 @@ constexpr std::array kModules = {
     ModuleInfo{kCopierUuid, "copier", make<Copier>},
     ModuleInfo{kCrossoverUuid, "crossover", make<Crossover>},
     ModuleInfo{kDcBlockUuid, "dcblock", make<DcBlock>},
+    ModuleInfo{kDrcUuid, "drc", make<Drc>},
     ModuleInfo{kEqFirUuid, "eq-fir", make<EqFir>},
     ModuleInfo{kEqIirUuid, "eq-iir", make<EqIir>},
     ModuleInfo{kGainUuid, "gain", make<Gain>},
     ModuleInfo{kMixinUuid, "mixin", make<Copier>},
     ModuleInfo{kMixoutUuid, "mixout", make<Mixout>},
+    ModuleInfo{kSelectorUuid, "micsel", make<Selector>},
+    ModuleInfo{kSrcUuid, "src", make<Src>},
+    ModuleInfo{kSrcLiteUuid, "src-lite", make<Src>},
 };
 
 }  // namespace
