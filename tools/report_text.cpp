@@ -158,7 +158,8 @@ std::string to_text(const RunReport& report) {
   const std::string how = " on " + report.platform + ", policy " + report.policy + ", " +
                           (report.cycles == 1 ? "once" : count(report.cycles) + " times") +
                           " set up and torn down\n\n";
-  text += fit(report.topology, kColumns - how.size()) + how;
+  text +=
+      fit(std::filesystem::path(report.topology).filename().string(), kColumns - how.size()) + how;
   add_pool(text, report);
   add_heaps(text, report);
   add_pipelines(text, report);
