@@ -69,13 +69,13 @@ testbench::RunOptions to_options(const Arguments& arguments,
 int run_command(const CLI::App& command, const Arguments& arguments) {
   const auto given = [&](const char* option) { return command.count(option) != 0; };
   const testbench::RunOptions options = to_options(arguments, given);
+  const InterruptGuard interrupts;  // before anything is written
   std::optional<ReportFile> json;
   if (given("--json")) {
     json.emplace(parse_path("--json", arguments.json));
   }
   testbench::RunReport report;
   {
-    const InterruptGuard interrupts;
     ProgressLine progress;
     report = testbench::run(options, [&](std::uint64_t done, std::uint64_t total) {
       InterruptGuard::check();
