@@ -49,18 +49,15 @@ std::uint32_t PageDescriptor::largest_fit(std::uint32_t alignment) const {
 }
 
 bool PageDescriptor::check() const {
-  bool in_block = true;  // granules before the first start may belong to an earlier page's block
-  for (std::uint32_t granule = 0; granule < kPageGranules; ++granule) {
-    const bool occupied_here = is_occupied(granule);
-    if (is_start(granule)) {
-      if (!occupied_here) {
-        return false;
-      }
-      in_block = true;
-    } else if (occupied_here && !in_block) {
-      return false;  // an occupied granule after a free one that no block started
+  // A run of occupied granules begins with a start, but for one that an earlier page's block
+  // begins.
+  BitmapView::Word before = 1;
+  for (std::size_t i = 0; i < kWords; ++i) {
+    const BitmapView::Word begins = occupied_[i] & ~(occupied_[i] << 1 | before);
+    if ((starts_[i] & ~occupied_[i]) != 0 || (begins & ~starts_[i]) != 0) {
+      return false;
     }
-    in_block = in_block && occupied_here;
+    before = occupied_[i] >> (BitmapView::kWordBits - 1);
   }
   return true;
 }
