@@ -248,7 +248,18 @@ HeapReport Memory::metadata_report() const {
 }
 
 std::size_t Memory::metadata_bytes() const {
+  const LockGuard guard(*port_);
   return arena_used_ + std::size_t{metadata_account_.held} * config::kPageBytes;
+}
+
+std::uint64_t Memory::audio_path_calls() const {
+  const LockGuard guard(*port_);
+  return audio_path_calls_;
+}
+
+Owner Memory::snapshot(const Owner& owner) const {
+  const LockGuard guard(*port_);
+  return owner;
 }
 
 HeapReport Memory::locate(const void* address) const {
@@ -275,7 +286,7 @@ void Memory::enter() const {
 
 void Memory::verify() const {
   if constexpr (kChecks) {
-    MODMEM_ASSERT(check(config::kChecksLevel > 1 ? CheckDepth::deep : CheckDepth::cheap));
+    MODMEM_ASSERT(check_locked(config::kChecksLevel > 1 ? CheckDepth::deep : CheckDepth::cheap));
     MODMEM_ASSERT(check_accounts());
   }
 }
@@ -340,6 +351,11 @@ bool Memory::check_records(const Owner& owner) const {
 }
 
 bool Memory::check(CheckDepth depth) const {
+  const LockGuard guard(*port_);
+  return check_locked(depth);
+}
+
+bool Memory::check_locked(CheckDepth depth) const {
   std::size_t live = 0;
   std::size_t blocks = 0;
   std::uint32_t pages = metadata_account_.held;

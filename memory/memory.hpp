@@ -139,7 +139,9 @@ class Memory {
   // Bytes of the arena and of the metadata pages that are mapped now.
   std::size_t metadata_bytes() const;
   // Calls of allocating and freeing functions from the audio path so far.
-  std::uint64_t audio_path_calls() const { return audio_path_calls_; }
+  std::uint64_t audio_path_calls() const;
+  // The owner as it is at one moment, while other threads may charge to it.
+  Owner snapshot(const Owner& owner) const;
 
   // Calls visit(HeapReport) for every heap, metadata last. The sums over all of them are the
   // pool's.
@@ -229,6 +231,7 @@ class Memory {
 
   void enter() const;
   void verify() const;
+  bool check_locked(CheckDepth depth) const;
   bool check_accounts() const;
   bool check_owner(const Owner& owner, Sums& sums) const;
   bool check_records(const Owner& owner) const;

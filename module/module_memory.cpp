@@ -49,4 +49,16 @@ std::size_t ModuleMemory::release_all() {
   return owner_ != nullptr ? memory_->release_all(*owner_) : 0;
 }
 
+std::size_t ModuleMemory::held_bytes() const {
+  return owner_ != nullptr ? memory_->snapshot(*owner_).own : 0;
+}
+
+std::size_t ModuleMemory::high_water_mark() const {
+  return owner_ != nullptr ? memory_->snapshot(*owner_).own_peak : 0;
+}
+
+std::uint64_t ModuleMemory::failures() const {
+  return owner_ != nullptr ? memory_->snapshot(*owner_).failures : 0;
+}
+
 }  // namespace modmem

@@ -61,9 +61,9 @@ class ModuleMemory {
   // Ends all blocks, newest first. Returns how many there were.
   std::size_t release_all();
 
-  std::size_t held_bytes() const { return owner_ != nullptr ? owner_->own : 0; }
-  std::size_t high_water_mark() const { return owner_ != nullptr ? owner_->own_peak : 0; }
-  std::uint64_t failures() const { return owner_ != nullptr ? owner_->failures : 0; }
+  std::size_t held_bytes() const;
+  std::size_t high_water_mark() const;
+  std::uint64_t failures() const;
   const Owner* owner() const { return owner_; }
 
   // A T made from `arguments`, empty where memory ran out.
