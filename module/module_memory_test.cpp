@@ -243,6 +243,27 @@ TEST_P(ModuleMemoryTest, AnyThreadMayFree) {
   EXPECT_EQ(module_.held_bytes(), 0U);
 }
 
+TEST_P(ModuleMemoryTest, SeveralThreadsMayShareIt) {
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 3; ++number) {
+    threads.emplace_back([this] {
+      for (std::size_t round = 1; round <= 200; ++round) {
+        void* block = module_.allocate(round);
+        EXPECT_GE(module_.held_bytes(), round);
+        EXPECT_GE(module_.high_water_mark(), round);
+        EXPECT_EQ(module_.failures(), 0U);
+        EXPECT_EQ(module_.free(block), PointerStatus::live);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(module_.held_bytes(), 0U);
+  EXPECT_LE(module_.high_water_mark(), 600U);
+  EXPECT_EQ(module_.owner()->allocations, 600U);
+}
+
 TEST_P(ModuleMemoryTest, FullMemoryFailsAndComesBack) {
   const auto before = system_.pool_state();
   ModuleMemory greedy;

@@ -1,0 +1,185 @@
+// Any thread may call at any time: own owners, shared owners, blocks that one thread takes and
+// another frees. Built with -fsanitize=thread, this shows every access that is not locked.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "memory/testing/test_system.hpp"
+
+namespace modmem {
+namespace {
+
+using testing::preset;
+using testing::TestSystem;
+
+constexpr int kThreads = 4;
+constexpr int kRounds = 400;
+
+// Blocks on their way from one thread to another.
+class Exchange {
+ public:
+  struct Item {
+    unsigned char* block = nullptr;
+    std::size_t bytes = 0;
+    unsigned char pattern = 0;
+  };
+  void put(const Item& item) {
+    const std::lock_guard guard(mutex_);
+    items_.push_back(item);
+  }
+  Item take() {
+    const std::lock_guard guard(mutex_);
+    if (items_.empty()) {
+      return {};
+    }
+    const Item item = items_.front();
+    items_.erase(items_.begin());
+    return item;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Item> items_;
+};
+
+class MemoryThreads : public ::testing::TestWithParam<const Policy*> {
+ protected:
+  // Runs `body` with the numbers 0 to kThreads - 1, each in a thread and on a core of its own.
+  template <typename Body>
+  void in_threads(Body body) {
+    std::vector<std::thread> threads;
+    for (int number = 0; number < kThreads; ++number) {
+      threads.emplace_back([number, &body] {
+        set_host_core(static_cast<std::uint32_t>(number));
+        body(number);
+      });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  }
+
+  Exchange::Item allocate(Owner& owner, std::uint32_t random, Flags flags) {
+    Exchange::Item item;
+    item.bytes = 1 + random % 3000;
+    item.pattern = static_cast<unsigned char>(random);
+    item.block =
+        static_cast<unsigned char*>(memory_.allocate({&owner, item.bytes, 0, flags, MODMEM_HERE}));
+    if (item.block != nullptr) {
+      std::memset(item.block, item.pattern, item.bytes);
+    }
+    return item;
+  }
+  void free(const Exchange::Item& item) {
+    if (item.block != nullptr) {
+      EXPECT_EQ(item.block[0], item.pattern);
+      EXPECT_EQ(item.block[item.bytes - 1], item.pattern);
+      EXPECT_EQ(memory_.free(item.block), PointerStatus::live);
+    }
+  }
+
+  TestSystem system_{preset("mtl"), *GetParam()};
+  Memory& memory_ = system_.memory();
+  const testing::PoolState boot_ = system_.pool_state();
+};
+
+INSTANTIATE_TEST_SUITE_P(Policies, MemoryThreads, ::testing::ValuesIn(kPolicies),
+                         [](const auto& test) { return test.param->name; });
+
+TEST_P(MemoryThreads, OwnAndSharedOwnersAcrossThreads) {
+  Owner& pipeline = system_.pipeline();
+  Owner& shared = system_.module(pipeline, 2);
+  Exchange exchange;
+  in_threads([&](int number) {
+    std::uint32_t random = static_cast<std::uint32_t>(number) + 1;
+    Owner* own = memory_.create_owner(memory_.system(),
+                                      {OwnerKind::pipeline, random, "own", OwnerSpec::kNoLimit, 0});
+    ASSERT_NE(own, nullptr);
+    for (int round = 0; round < kRounds; ++round) {
+      random = random * 1664525U + 1013904223U;
+      const Flags flags = (random & 0x10000) != 0 ? flag::kCoherent : 0;
+      Exchange::Item item = allocate((random & 0x20000) != 0 ? *own : shared, random >> 8, flags);
+      if ((random & 0x40000) != 0 && item.block != nullptr) {
+        exchange.put(item);
+        item = exchange.take();
+      }
+      free(item);
+    }
+    for (Exchange::Item item = exchange.take(); item.block != nullptr; item = exchange.take()) {
+      free(item);
+    }
+    // Blocks of this owner may still be with others, who have them until they end.
+  });
+  for (Exchange::Item item = exchange.take(); item.block != nullptr; item = exchange.take()) {
+    free(item);
+  }
+  EXPECT_TRUE(system_.check());
+  EXPECT_EQ(memory_.system().tree, 0U);
+  EXPECT_TRUE(system_.seen().faults.empty());
+  EXPECT_TRUE(system_.seen().failures.empty());
+}
+
+TEST_P(MemoryThreads, OwnersComeAndGo) {
+  in_threads([&](int number) {
+    for (std::uint32_t round = 0; round < kRounds / 4; ++round) {
+      const auto id = static_cast<std::uint32_t>(number);
+      Owner* pipeline = memory_.create_owner(
+          memory_.system(), {OwnerKind::pipeline, id, "pipeline", OwnerSpec::kNoLimit, 4096});
+      ASSERT_NE(pipeline, nullptr);
+      Owner* module = memory_.create_owner(*pipeline, {OwnerKind::module, id, "module"});
+      ASSERT_NE(module, nullptr);
+      ASSERT_NE(allocate(*module, round * 7, 0).block, nullptr);
+      ASSERT_NE(allocate(*module, round * 13, flag::kKernel).block, nullptr);
+      ASSERT_NE(allocate(*pipeline, round * 11, flag::kShared).block, nullptr);
+      EXPECT_EQ(memory_.release_all(*module), 2U);
+      EXPECT_EQ(memory_.destroy_owner(*pipeline), 1U);
+    }
+  });
+  EXPECT_TRUE(system_.check());
+  EXPECT_EQ(system_.pool_state(), boot_);
+}
+
+TEST_P(MemoryThreads, BlocksAreResizedWhileOthersLook) {
+  Owner& pipeline = system_.pipeline();
+  std::atomic<bool> done = false;
+  std::thread watcher([&] {
+    while (!done) {
+      EXPECT_TRUE(memory_.check(CheckDepth::deep));
+      std::size_t live = 0;
+      memory_.for_each_heap([&](const HeapReport& heap) { live += heap.live_bytes; });
+      EXPECT_LE(live, 2883584U);
+      EXPECT_GT(memory_.largest_request({&pipeline, 1, 0, 0, {}}), 0U);
+      EXPECT_GT(memory_.metadata_bytes(), 0U);
+      EXPECT_EQ(memory_.audio_path_calls() % 2, 0U);
+    }
+  });
+  in_threads([&](int number) {
+    std::uint32_t random = static_cast<std::uint32_t>(number) + 1;
+    Owner* module = memory_.create_owner(pipeline, {.id = random, .name = "module"});
+    ASSERT_NE(module, nullptr);
+    void* block = nullptr;
+    for (int round = 0; round < kRounds; ++round) {
+      random = random * 1664525U + 1013904223U;
+      void* resized =
+          memory_.reallocate(block, {module, 1 + (random >> 8) % 9000, 0, 0, MODMEM_HERE});
+      ASSERT_NE(resized, nullptr);
+      block = resized;
+      EXPECT_GT(memory_.usable_size(block), 0U);
+      int local = 0;
+      EXPECT_EQ(memory_.free(&local), PointerStatus::foreign);
+    }
+    EXPECT_EQ(memory_.destroy_owner(*module), 1U);
+  });
+  done = true;
+  watcher.join();
+  EXPECT_EQ(system_.seen().faults.size(), std::size_t{kThreads} * kRounds);
+  EXPECT_TRUE(system_.check());
+}
+
+}  // namespace
+}  // namespace modmem
