@@ -176,6 +176,7 @@ class HeapDriver {
         model.release_all();
         break;
       case Kind::reopen:
+        world_.fail_maps_after(FakePort::kNever);  // a fixed arena maps its pages now
         model.release_all();
         heaps_[command.heap].close();
         HeapModel::require(accounts_[command.heap].held == 0, "a closed heap holds frames");
