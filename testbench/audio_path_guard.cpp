@@ -16,9 +16,13 @@ void count() {
   }
 }
 
-void* allocate(std::size_t size) {
+void* try_allocate(std::size_t size) {
   count();
-  if (void* block = std::malloc(size != 0 ? size : 1)) {
+  return std::malloc(size != 0 ? size : 1);
+}
+
+void* allocate(std::size_t size) {
+  if (void* block = try_allocate(size)) {
     return block;
   }
   throw std::bad_alloc();
@@ -44,15 +48,29 @@ void release(void* block) {
 
 }  // namespace
 
-// The array and nothrow forms of the library call these.
+// All forms, as a sanitizer brings those of its own that are not replaced.
 void* operator new(std::size_t size) { return allocate(size); }
+void* operator new[](std::size_t size) { return allocate(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return allocate(size, alignment);
 }
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return allocate(size, alignment);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return try_allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return try_allocate(size);
+}
 void operator delete(void* block) noexcept { release(block); }
+void operator delete[](void* block) noexcept { release(block); }
 void operator delete(void* block, std::size_t) noexcept { release(block); }
+void operator delete[](void* block, std::size_t) noexcept { release(block); }
 void operator delete(void* block, std::align_val_t) noexcept { release(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { release(block); }
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept { release(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { release(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { release(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { release(block); }
 
 namespace modmem::testbench {
 std::uint64_t host_allocations_on_audio_path() { return calls.load(std::memory_order_relaxed); }
