@@ -28,11 +28,15 @@ Session::Session(System& system, const Topology& topology, const StreamGraph& gr
 }
 
 void Session::set_up() {
-  xruns_ = 0;
-  create_pipelines();
-  create_modules();
-  bind();
-  prepare();
+  try {
+    create_pipelines();
+    create_modules();
+    bind();
+    prepare();
+  } catch (const InputError& error) {
+    // A module knows its widget, but not the file that the widget came from.
+    throw InputError(topology_.name + ": " + error.what());
+  }
 }
 
 void Session::create_pipelines() {
