@@ -21,6 +21,16 @@ void* try_allocate(std::size_t size) {
   return std::malloc(size != 0 ? size : 1);
 }
 
+void* try_allocate(std::size_t size, std::align_val_t alignment) {
+  count();
+  void* block = nullptr;
+  const std::size_t at_least = sizeof(void*);  // what posix_memalign() insists on
+  const auto wanted = static_cast<std::size_t>(alignment);
+  const bool got =
+      posix_memalign(&block, wanted > at_least ? wanted : at_least, size != 0 ? size : 1) == 0;
+  return got ? block : nullptr;
+}
+
 void* allocate(std::size_t size) {
   if (void* block = try_allocate(size)) {
     return block;
@@ -29,11 +39,7 @@ void* allocate(std::size_t size) {
 }
 
 void* allocate(std::size_t size, std::align_val_t alignment) {
-  count();
-  void* block = nullptr;
-  const std::size_t at_least = sizeof(void*);  // what posix_memalign() insists on
-  const auto wanted = static_cast<std::size_t>(alignment);
-  if (posix_memalign(&block, wanted > at_least ? wanted : at_least, size != 0 ? size : 1) == 0) {
+  if (void* block = try_allocate(size, alignment)) {
     return block;
   }
   throw std::bad_alloc();
@@ -61,6 +67,12 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return tr
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
   return try_allocate(size);
 }
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return try_allocate(size, alignment);
+}
+void* operator new[](std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return try_allocate(size, alignment);
+}
 void operator delete(void* block) noexcept { release(block); }
 void operator delete[](void* block) noexcept { release(block); }
 void operator delete(void* block, std::size_t) noexcept { release(block); }
@@ -71,6 +83,12 @@ void operator delete(void* block, std::size_t, std::align_val_t) noexcept { rele
 void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { release(block); }
 void operator delete(void* block, const std::nothrow_t&) noexcept { release(block); }
 void operator delete[](void* block, const std::nothrow_t&) noexcept { release(block); }
+void operator delete(void* block, std::align_val_t, const std::nothrow_t&) noexcept {
+  release(block);
+}
+void operator delete[](void* block, std::align_val_t, const std::nothrow_t&) noexcept {
+  release(block);
+}
 
 namespace modmem::testbench {
 std::uint64_t host_allocations_on_audio_path() { return calls.load(std::memory_order_relaxed); }
