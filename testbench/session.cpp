@@ -28,6 +28,7 @@ Session::Session(System& system, const Topology& topology, const StreamGraph& gr
 }
 
 void Session::set_up() {
+  xruns_ = 0;
   try {
     create_pipelines();
     create_modules();
@@ -65,13 +66,8 @@ void Session::create_pipelines() {
 void Session::create_modules() {
   for (const StreamNode& node : graph_.nodes) {
     components_.emplace_back();
-    try {
-      if (!components_.back().open(system_.memory(), *pipelines_[node.pipeline].owner, node)) {
-        throw OutOfMemory("creating " + node.widget->name);
-      }
-    } catch (const InputError& error) {
-      // Modules know their widget, not its file.
-      throw InputError(topology_.name + ": " + error.what());
+    if (!components_.back().open(system_.memory(), *pipelines_[node.pipeline].owner, node)) {
+      throw OutOfMemory("creating " + node.widget->name);
     }
   }
 }
