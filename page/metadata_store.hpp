@@ -27,8 +27,8 @@ class SlotStore {
   static constexpr Handle kNone = FrameInfo::kNone;
 
   // Stores up to about `most` objects (a whole number of pages) of `slot_bytes` in pages noted as
-  // `id`'s and charged to `account`. Takes the directory from `arena`; returns false where the arena
-  // has too little.
+  // `id`'s and charged to `account`. Takes the directory from `arena`; returns false where the
+  // arena has too little.
   bool boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t slot_bytes,
             std::size_t most, MetadataArena& arena);
   // Gives every page back, live objects or not.

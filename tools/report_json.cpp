@@ -41,7 +41,7 @@ Json heaps_json(const testbench::RunReport& report) {
 Json pipelines_json(const testbench::RunReport& report) {
   Json pipelines = Json::array();
   for (const testbench::PipelineReport& pipeline : report.pipelines) {
-    pipelines.push_back({{"id", pipeline.id},
+    pipelines.push_back({{"id", hex_id(pipeline.id)},
                          {"name", pipeline.name},
                          {"core", pipeline.core},
                          {"peak_live_bytes", pipeline.peak_live_bytes},
@@ -56,7 +56,7 @@ Json modules_json(const testbench::RunReport& report) {
     modules.push_back({{"id", hex_id(module.id)},
                        {"uuid", module.uuid},
                        {"name", module.name},
-                       {"pipeline", module.pipeline},
+                       {"pipeline", hex_id(module.pipeline)},
                        {"placeholder", module.placeholder},
                        {"live_bytes", module.live_bytes},
                        {"peak_live_bytes", module.peak_live_bytes},

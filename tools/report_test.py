@@ -14,8 +14,8 @@ POOL["banks_on_mean"] = NUMBER
 HEAP = dict.fromkeys("live_bytes peak_live_bytes mapped_bytes peak_mapped_bytes allocations frees "
                      "failures".split(), int)
 HEAP.update(name=str, kind=str, owner=str)
-PIPELINE = {"id": int, "name": str, "core": int, "peak_live_bytes": int, "peak_mapped_bytes": int}
-MODULE = {"id": "id", "uuid": str, "name": str, "pipeline": int, "placeholder": bool,
+PIPELINE = {"id": "id", "name": str, "core": int, "peak_live_bytes": int, "peak_mapped_bytes": int}
+MODULE = {"id": "id", "uuid": str, "name": str, "pipeline": "id", "placeholder": bool,
           "live_bytes": int, "peak_live_bytes": int, "allocations": int, "failures": int}
 LEAK = {"owner": str, "id": "id", "bytes": int, "alignment": int, "site": str}
 AUDIO = {"frames_in": int, "frames_out": int, "xruns": int}
@@ -70,7 +70,7 @@ class ReportTestCase(program.TestCase):
         self.assertEqual(ids, sorted(set(ids)))
         pipelines = {pipeline["id"] for pipeline in report["pipelines"]}
         for module in report["modules"]:
-            self.assertEqual(int(module["id"], 16) >> 16, module["pipeline"])
+            self.assertEqual(int(module["id"], 16) >> 16, int(module["pipeline"], 16))
             self.assertIn(module["pipeline"], pipelines)
             self.assertRegex(module["uuid"], r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
             self.assertLessEqual(module["live_bytes"], module["peak_live_bytes"])
@@ -105,7 +105,8 @@ class JsonTest(ReportTestCase):
         self.assert_report(report)
         self.assertEqual((report["platform"], report["policy"]), ("mtl", "elastic"))
         self.assertEqual((report["pool"]["frames"], report["pool"]["banks"]), (448, 14))
-        self.assertEqual([pipeline["id"] for pipeline in report["pipelines"]], [1, 2, 3, 4, 5])
+        self.assertEqual([int(pipeline["id"], 16) for pipeline in report["pipelines"]],
+                         [1, 2, 3, 4, 5])
         self.assertEqual([module["id"] for module in report["modules"]],
                          ["0x00010000", "0x00010001", "0x00010002", "0x00020000", "0x00020001",
                           "0x00020002", "0x00030000", "0x00030001", "0x00030002", "0x00040000",
@@ -158,8 +159,8 @@ class JsonTest(ReportTestCase):
     def test_pipelines(self):
         report = self.run_topology(program.example("playback-and-capture"), "--pipelines", "5")
         self.assert_report(report)
-        self.assertEqual([pipeline["id"] for pipeline in report["pipelines"]], [4, 5])
-        self.assertEqual({module["pipeline"] for module in report["modules"]}, {4, 5})
+        self.assertEqual([int(pipeline["id"], 16) for pipeline in report["pipelines"]], [4, 5])
+        self.assertEqual({int(module["pipeline"], 16) for module in report["modules"]}, {4, 5})
 
 
 class OutOfMemoryTest(ReportTestCase):
@@ -222,7 +223,7 @@ class TextTest(ReportTestCase):
         for module in report["modules"]:
             self.assertRegex(text, rf"{module['id']} +{re.escape(module['name'])} ")
         for pipeline in report["pipelines"]:
-            self.assertRegex(text, rf"\n +{pipeline['id']} {re.escape(pipeline['name'])} ")
+            self.assertRegex(text, rf"\n +{int(pipeline['id'], 16)} {re.escape(pipeline['name'])} ")
         for heap in report["heaps"]:
             self.assertRegex(text, rf"\n  {re.escape(heap['name'])} +{heap['kind']} ")
         self.assertIn(f"{report['pool']['peak_mapped_bytes']:,} B", text)
