@@ -66,7 +66,7 @@ Pair any_pair() {
   if (bits.empty()) {
     bits.push_back(false);
   }
-  return Pair(bits, *rc::gen::arbitrary<bool>());
+  return {bits, *rc::gen::arbitrary<bool>()};
 }
 
 // first <= last <= size, the borders more often than others.

@@ -386,7 +386,7 @@ TEST_P(ElasticHeapTest, ClosingInAnyOrderLeavesThePoolAsBefore) {
       open(heaps[i], i, accounts[i], {.span_pages = 8, .retained_pages = i % 2U});
       models.emplace_back(heaps[i]);
       for (std::size_t block = 0; block < 12; ++block) {
-        ASSERT_TRUE(models[i].allocate(1 + (block * 977 + i * 131) % 5000, 1));
+        ASSERT_TRUE(models[i].allocate(1 + (block * 977 + std::size_t{i} * 131) % 5000, 1));
       }
     }
     for (const std::size_t closing : order) {

@@ -250,7 +250,7 @@ TEST_P(HeapConformance, DetectsEveryDoubleFree) {
 }
 
 TEST_P(HeapConformance, FreesThroughTheUncachedAlias) {
-  std::byte* pointer = static_cast<std::byte*>(heap().allocate(100, 1));
+  auto* pointer = static_cast<std::byte*>(heap().allocate(100, 1));
   ASSERT_NE(pointer, nullptr);
   std::byte* uncached = pointer + world().port().alias_offset();
   EXPECT_EQ(heap().status(uncached), PointerStatus::live);

@@ -14,7 +14,6 @@ namespace {
 using testing::figures;
 using testing::is_aligned;
 using testing::preset;
-using testing::small_platform;
 using testing::TestSystem;
 
 constexpr std::size_t kPage = config::kPageBytes;

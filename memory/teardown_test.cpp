@@ -12,7 +12,6 @@
 namespace modmem {
 namespace {
 
-using testing::figures;
 using testing::preset;
 using testing::TestSystem;
 

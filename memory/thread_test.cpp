@@ -53,6 +53,7 @@ class MemoryThreads : public ::testing::TestWithParam<const Policy*> {
   template <typename Body>
   void in_threads(Body body) {
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int number = 0; number < kThreads; ++number) {
       threads.emplace_back([number, &body] {
         set_host_core(static_cast<std::uint32_t>(number));

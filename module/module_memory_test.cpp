@@ -245,6 +245,7 @@ TEST_P(ModuleMemoryTest, AnyThreadMayFree) {
 
 TEST_P(ModuleMemoryTest, SeveralThreadsMayShareIt) {
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int number = 0; number < 3; ++number) {
     threads.emplace_back([this] {
       for (std::size_t round = 1; round <= 200; ++round) {

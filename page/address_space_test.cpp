@@ -30,14 +30,15 @@ struct Picture {
     for (std::uint32_t page = 0; page < world.window_pages(); ++page) {
       text += world.space().is_busy(page) ? 'b' : world.space().is_mapped(page) ? 'k' : '.';
     }
-    for (std::uint16_t frame = 0; frame < pool.frames(); ++frame) {
+    for (std::uint32_t index = 0; index < pool.frames(); ++index) {
+      const auto frame = static_cast<std::uint16_t>(index);
       const FrameInfo& info = world.space().frame_info(frame);
       text += pool.is_taken(Frame{frame}) ? 'x' : '.';
       text +=
           std::to_string(info.page) + (info.empty ? "e" : "-") + std::to_string(number(info.heap));
     }
-    for (std::uint16_t bank = 0; bank < pool.banks(); ++bank) {
-      text += pool.is_powered(Bank{bank}) ? '1' : '0';
+    for (std::uint32_t bank = 0; bank < pool.banks(); ++bank) {
+      text += pool.is_powered(Bank{static_cast<std::uint16_t>(bank)}) ? '1' : '0';
     }
   }
   bool operator==(const Picture& other) const { return text == other.text; }

@@ -80,7 +80,7 @@ class MetadataStore {
  public:
   using Handle = SlotStore::Handle;
   static constexpr Handle kNone = SlotStore::kNone;
-  static_assert(alignof(T) <= 16 && sizeof(T) % alignof(T) == 0);
+  static_assert(alignof(T) <= 16);
 
   bool boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t most,
             MetadataArena& arena) {

@@ -212,7 +212,7 @@ TEST_P(MetadataStoreTest, SmallObjectsNeverGetTheHandleNone) {
   MetadataStore<std::uint16_t> store;
   ASSERT_TRUE(store.boot(world.space(), kStore, account, 1U << 20U, world.arena()));
   std::uint32_t count = 0;
-  for (auto handle = store.create(); handle != store.kNone; handle = store.create()) {
+  for (auto handle = store.create(); handle != SlotStore::kNone; handle = store.create()) {
     store[handle] = static_cast<std::uint16_t>(count++);
   }
   EXPECT_GT(count, 60000U);

@@ -17,8 +17,7 @@ bool PagePool::boot(const PlatformConfig& config, Port& port, MetadataArena& are
   bank_frames_ = static_cast<std::uint32_t>(config.bank_bytes / config::kPageBytes);
   frames_ =
       static_cast<std::uint32_t>((config.sram_bytes - config.reserve_bytes) / config::kPageBytes);
-  const std::uint32_t reserve =
-      static_cast<std::uint32_t>(config.reserve_bytes / config::kPageBytes);
+  const auto reserve = static_cast<std::uint32_t>(config.reserve_bytes / config::kPageBytes);
   first_offset_ = reserve % bank_frames_;
   bank_count_ = static_cast<std::uint32_t>(divide_up(frames_ + first_offset_, bank_frames_));
   auto* words = arena.take<BitmapView::Word>(BitmapView::words_for(frames_));

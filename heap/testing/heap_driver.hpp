@@ -255,30 +255,27 @@ inline HeapCommand random_command(Random& random, HeapDriver& driver, std::uint3
       random.one_in(200) ? static_cast<std::uint32_t>(random.below(6)) : HeapCommand::kAllMaps;
   const bool filling_up = driver.steps() / 5000 % 2 == 0 && driver.filling() < 95;
   const std::size_t what = random.below(1000);
+  command.kind = HeapCommand::Kind::free;  // where nothing else is said
   if (what < (filling_up ? 480U : 330U)) {
     command.kind = HeapCommand::Kind::allocate;
-  } else if (what < 750) {
-    command.kind = HeapCommand::Kind::free;
-  } else if (what < 900) {
-    command.kind = HeapCommand::Kind::resize;
-  } else if (what < 930) {
-    command.kind = HeapCommand::Kind::free_twice;
-  } else if (what < 960) {
-    command.kind = HeapCommand::Kind::misuse;
-    command.bytes = random.next();
-  } else if (what < 990) {
+  } else if (what >= 998 && random.one_in(20)) {
+    if (random.one_in(2)) {
+      command.kind = HeapCommand::Kind::allocate_largest;
+    } else {
+      command.kind = random.one_in(2) ? HeapCommand::Kind::release_all : HeapCommand::Kind::reopen;
+    }
+  } else if (what >= 960 && what < 990) {
     command.kind = HeapCommand::Kind::allocate_range;
     command.more = random.size(200000);
     command.step = random.size(8192);
     command.keep = static_cast<std::uint32_t>(random.one_in(2) ? 0 : random.below(30));
-  } else if (what < 998 || !random.one_in(20)) {
-    command.kind = HeapCommand::Kind::free;
-  } else if (random.one_in(2)) {
-    command.kind = HeapCommand::Kind::allocate_largest;
-  } else if (random.one_in(2)) {
-    command.kind = HeapCommand::Kind::release_all;
-  } else {
-    command.kind = HeapCommand::Kind::reopen;
+  } else if (what >= 930 && what < 960) {
+    command.kind = HeapCommand::Kind::misuse;
+    command.bytes = random.next();
+  } else if (what >= 900 && what < 930) {
+    command.kind = HeapCommand::Kind::free_twice;
+  } else if (what >= 750 && what < 900) {
+    command.kind = HeapCommand::Kind::resize;
   }
   return command;
 }

@@ -67,7 +67,8 @@ class WorldState {
       pages_ += static_cast<char>('0' + (space.is_mapped(page) ? 1 : 0) +
                                   (space.is_busy(page) ? 2 : 0) + (owns_page(page) ? 4 : 0));
     }
-    for (std::uint16_t frame = 0; frame < pool.frames(); ++frame) {
+    for (std::uint32_t number = 0; number < pool.frames(); ++number) {
+      const auto frame = static_cast<std::uint16_t>(number);
       FrameInfo info = space.frame_info(frame);
       if (info.largest_hole == 0) {
         info.bin_next = info.bin_prev = FrameInfo::kNone;  // in no bin: links without a meaning
