@@ -91,6 +91,12 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   report.banks = system.memory().pool().banks();
   report.boot_mapped_bytes = system.boot_mapped_bytes();
 
+  if (options.cycles > 1) {
+    // Whether the files can be written is to be known before all those cycles.
+    Session session(system, topology, graph);
+    FileEnds(topology, graph, session, options.input, options.output, length_ms);
+  }
+
   const std::uint64_t host_allocations = host_allocations_on_audio_path();
   const std::uint64_t total = options.cycles - 1 + periods;
   for (std::uint64_t cycle = 0; cycle < options.cycles; ++cycle) {

@@ -164,6 +164,10 @@ class OutputFilesTest(program.TestCase):
         self.assert_output_refused(self.audio / "file", self.audio / "file")
         self.assert_output_refused("/proc/no-file", "/proc/no-file")
 
+    def test_it_is_known_before_any_cycle(self):
+        path = self.folder / "no" / "such" / "file"
+        self.assert_refused(["run", "--cycles", "1000000000", "--out", path], path)
+
     def test_a_folder_that_takes_no_files(self):
         if os.geteuid() == 0:
             self.skipTest("root may write anywhere")
