@@ -1,6 +1,8 @@
 // modmem: the command line. Every command is a file of its own; this one parses and turns errors
 // into exit statuses.
 
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -16,6 +18,18 @@ namespace {
 
 using modmem::tools::ExitStatus;
 
+// Where the program was started without one of its standard streams, the next file to be opened
+// would become it, and take what is said there. What stands in can't be used, so that a report that
+// goes nowhere is an error.
+void hold_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) {
+      const int held = ::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+      static_cast<void>(held);  // the lowest number that is free: this one
+    }
+  }
+}
+
 // Says on one line of stderr what was wrong, whatever characters the names in it hold.
 int complain(std::string message) {
   std::replace_if(
@@ -28,6 +42,7 @@ int complain(std::string message) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   CLI::App app("The memory system for real-time audio modules: simulate, play and look at it.",
                "modmem");
   app.require_subcommand(0, 1);

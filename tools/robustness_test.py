@@ -2,6 +2,7 @@
 """Damaged files, interruptions and several runs at once."""
 
 import os
+import pty
 import random
 import signal
 import subprocess
@@ -98,6 +99,40 @@ class SeveralRunsTest(program.TestCase):
         for out in outputs:
             self.assertEqual(program.read_wav(out), self.samples)
         self.assertEqual(len(self.entries()), 1 + count + 1)
+
+
+class StandardStreamsTest(program.TestCase):
+    def test_progress_is_shown_on_a_terminal_and_wiped(self):
+        terminal, end = pty.openpty()
+        with subprocess.Popen([program.path(), "run", "--in", self.audio, "--seconds", "2"],
+                              stdout=subprocess.PIPE, stderr=end) as process:
+            os.close(end)
+            out, _ = process.communicate(timeout=program.TIMEOUT_SECONDS)
+        shown = b""
+        try:
+            while data := os.read(terminal, 4096):
+                shown += data
+        except OSError:
+            pass  # a terminal ends with an error
+        os.close(terminal)
+        self.assertEqual(process.returncode, 0)
+        self.assertRegex(shown, rb"\A(\r\[[#.]{40}\] [ 0-9]{3} %  [0-9.]+ of 2\.000 s)+\r\x1b\[K\Z")
+        self.assertNotIn(b"%", out)
+
+    def test_a_stream_that_is_closed_is_no_other_file(self):
+        report = self.folder / "report.json"
+        for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            process = subprocess.run(["/bin/sh", "-c", f'"$0" run --in "$1" --json "$2" {closed}',
+                                      program.path(), self.audio, report], capture_output=True,
+                                     timeout=program.TIMEOUT_SECONDS, check=False)
+            # Without standard output the text has nowhere to go.
+            fails = ">&-" in closed.replace("2>&-", "")
+            self.assertEqual(process.returncode, 2 if fails else 0, closed)
+            if fails:
+                self.assertFalse(report.exists())
+            else:
+                self.assertTrue(report.read_bytes().startswith(b"{"), closed)
+                report.unlink()
 
 
 class InterruptionTest(program.TestCase):
