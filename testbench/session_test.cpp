@@ -298,6 +298,7 @@ TEST(SessionTest, AWidgetThatMakesNoSenseIsNamedWithItsFile) {
     } catch (const InputError& error) {
       const std::string message = error.what();
       EXPECT_EQ(message.rfind("made.tplg: ", 0), 0U) << message;
+      EXPECT_EQ(message.find("made.tplg", 1), std::string::npos) << message;
       EXPECT_NE(message.find("'b'"), std::string::npos) << message;
     }
   }

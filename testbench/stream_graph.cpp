@@ -92,8 +92,7 @@ Endpoint endpoint_of(const Widget& widget) {
 // Routes between modules, as pairs of widgets, each once, in file order.
 Routes module_routes(const Topology& topology) {
   const auto is_end = [&](const std::optional<std::size_t>& widget) {
-    return widget && topology.widgets[*widget].pipeline && topology.widgets[*widget].is_module() &&
-           !topology.widgets[*widget].is_scheduler();
+    return widget && topology.widgets[*widget].pipeline && topology.widgets[*widget].is_module();
   };
   Routes routes;
   std::set<std::pair<std::size_t, std::size_t>> seen;
