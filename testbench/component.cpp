@@ -72,6 +72,8 @@ bool Component::prepare(const std::vector<StreamBuffer*>& inputs,
   }
   std::vector<StreamFormat> input_formats;
   std::vector<StreamFormat> output_formats;
+  input_formats.reserve(inputs.size() + 1);
+  output_formats.reserve(outputs.size() + 1);
   if (reads) {
     input_formats.push_back(file->format);
   }

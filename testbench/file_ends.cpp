@@ -126,7 +126,7 @@ void FileEnds::fill(std::uint64_t period) {
 
 void FileEnds::drain() {
   for (Sink& sink : sinks_) {
-    const std::size_t frames =
+    const auto frames =
         static_cast<std::size_t>(std::min<std::uint64_t>(sink.frames_left, sink.port->frames));
     if (sink.writer) {
       sink.writer->write(sink.port->data, frames);
