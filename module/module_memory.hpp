@@ -191,10 +191,12 @@ ModuleHandle<T> ModuleMemory::make(Arguments&&... arguments) {
 
 template <typename T>
 ModuleArray<T> ModuleMemory::make_array(std::size_t count, Flags flags, Site site) {
-  if (count == 0 || count > SIZE_MAX / sizeof(T)) {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): T may well be a pointer
+  constexpr std::size_t kBytesEach = sizeof(T);
+  if (count == 0 || count > SIZE_MAX / kBytesEach) {
     return {};
   }
-  void* block = allocate(count * sizeof(T), alignof(T), flags, site);
+  void* block = allocate(count * kBytesEach, alignof(T), flags, site);
   if (block == nullptr) {
     return {};
   }
