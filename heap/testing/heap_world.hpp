@@ -113,12 +113,12 @@ class WorldState {
         return "notes of frame " + std::to_string(i);
       }
     }
-    if (descriptors_.size() != other.descriptors_.size() ||
-        std::memcmp(descriptors_.data(), other.descriptors_.data(),
-                    descriptors_.size() * sizeof(PageDescriptor)) != 0) {
-      return "descriptors";
-    }
-    return "";
+    // memcmp() takes no null pointers, which empty vectors have.
+    const std::size_t bytes = descriptors_.size() * sizeof(PageDescriptor);
+    const bool same =
+        descriptors_.size() == other.descriptors_.size() &&
+        (bytes == 0 || std::memcmp(descriptors_.data(), other.descriptors_.data(), bytes) == 0);
+    return same ? "" : "descriptors";
   }
   bool operator==(const WorldState& other) const { return difference(other).empty(); }
 
