@@ -102,7 +102,7 @@ TEST_P(MemoryBoot, IsAcceptedByConfigError) {
 TEST_P(MemoryBoot, ShutdownReportsAndReleasesWhatIsHeld) {
   TestSystem system(GetParam().config, *GetParam().policy);
   Memory& memory = system.memory();
-  Owner& pipeline = system.pipeline(1, 5 * config::kPageBytes);
+  Owner& pipeline = system.pipeline();
   Owner& module = system.module(pipeline);
   ASSERT_NE(memory.allocate({nullptr, 10, 0, 0, MODMEM_HERE}), nullptr);
   ASSERT_NE(memory.allocate({&pipeline, 20, 0, 0, MODMEM_HERE}), nullptr);
