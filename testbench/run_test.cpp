@@ -39,6 +39,8 @@ Samples all_levels(std::uint16_t bits, std::size_t count) {
   return samples;
 }
 
+Samples stereo(std::uint16_t bits, std::size_t frames) { return all_levels(bits, 2 * frames); }
+
 class RunTest : public ::testing::Test {
  protected:
   // Writes a WAV file of these samples.
@@ -50,7 +52,7 @@ class RunTest : public ::testing::Test {
       Wav::put(bytes, sample);
       wav.data += bytes.substr(0, bits / 8U);
     }
-    const std::filesystem::path path = folder / "in.wav";
+    std::filesystem::path path = folder / "in.wav";
     write_file(path, wav.bytes());
     return path;
   }
@@ -98,7 +100,7 @@ class RunTest : public ::testing::Test {
 TEST_F(RunTest, PassThroughChangesNothing) {
   for (const std::uint16_t bits : kWidths) {
     for (const std::size_t frames : {1U, 2U, 47U, 48U, 49U, 95U, 1000U, 4801U}) {
-      const Samples samples = all_levels(bits, 2 * frames);
+      const Samples samples = stereo(bits, frames);
       EXPECT_EQ(through(1, samples, bits), samples) << bits << " bits, " << frames << " frames";
     }
   }
@@ -132,7 +134,7 @@ TEST_F(RunTest, MixingAddsAndSaturates) {
 TEST_F(RunTest, TheExamplePassesSixteenBitsAsTheyAre) {
   RunOptions options;
   options.topology = example("passthrough");
-  const Samples samples = all_levels(16, 2 * 777);
+  const Samples samples = stereo(16, 777);
   options.input = write(samples, 16);
   options.output = folder / "out.wav";
   play(options);
@@ -157,7 +159,7 @@ TEST_F(RunTest, AMonoFileFeedsBothChannels) {
 TEST_F(RunTest, CaptureIsExactOnceItsGainIsUp) {
   RunOptions options;
   options.topology = example("capture");
-  const Samples samples = all_levels(16, 2 * 3000);
+  const Samples samples = stereo(16, 3000);
   options.input = write(samples, 16);
   options.output = folder / "out.wav";
   const RunReport report = play(options);
@@ -174,7 +176,7 @@ TEST_F(RunTest, CaptureIsExactOnceItsGainIsUp) {
 // --- lengths and rates ---
 
 TEST_F(RunTest, SecondsEndTheRunOrGoOnInSilence) {
-  const Samples samples = all_levels(16, 2 * 4800);
+  const Samples samples = stereo(16, 4800);
   RunOptions options;
   options.topology = example("passthrough");
   options.input = write(samples, 16);
@@ -198,7 +200,7 @@ TEST_F(RunTest, AFileOfAnyRateHasItsLengthPlayed) {
   options.output = folder / "out.wav";
   for (const std::uint32_t rate : {8000U, 11025U, 22050U, 44100U, 48000U}) {
     for (const std::size_t frames : {1U, 441U, 12'345U}) {
-      options.input = write(all_levels(16, 2 * frames), 16, 2, rate);
+      options.input = write(stereo(16, frames), 16, 2, rate);
       play(options);
       EXPECT_EQ(frames_of(*options.output), (frames * 48000 + rate - 1) / rate)
           << frames << " frames at " << rate << " Hz";
@@ -209,7 +211,7 @@ TEST_F(RunTest, AFileOfAnyRateHasItsLengthPlayed) {
 TEST_F(RunTest, RatesAndChannelsMayChangeOnTheWay) {
   RunOptions options;
   options.topology = test_topology("rate-change");
-  options.input = write(Samples(2 * 4800, 1000), 16);
+  options.input = write(Samples(9600, 1000), 16);
   options.output = folder / "out.wav";
   const RunReport report = play(options);
   EXPECT_EQ(report.xruns, 0U);
@@ -232,7 +234,7 @@ std::set<std::string> entries(const std::filesystem::path& path) {
 TEST_F(RunTest, AFolderTakesEverySink) {
   RunOptions options;
   options.topology = example("playback-and-capture");
-  options.input = write(all_levels(16, 2 * 100), 16);
+  options.input = write(stereo(16, 100), 16);
   options.output = folder / "new/folder/";
   const RunReport report = play(options);
   const std::set<std::string> expected = {"dai-copier.SSP.Speaker.playback.wav",
@@ -252,7 +254,7 @@ TEST_F(RunTest, AFolderTakesEverySink) {
 TEST_F(RunTest, AFileTakesTheFirstPlaybackPcm) {
   RunOptions options;
   options.topology = test_topology("exact");
-  const Samples samples = all_levels(16, 2 * 100);
+  const Samples samples = stereo(16, 100);
   options.input = write(samples, 16);
   options.output = folder / "out.wav";
   play(options);
@@ -273,7 +275,7 @@ TEST_F(RunTest, AFileTakesTheFirstPlaybackPcm) {
 TEST_F(RunTest, PipelinesBringThoseTheyAreConnectedTo) {
   RunOptions options;
   options.topology = example("playback-and-capture");
-  options.input = write(all_levels(16, 2 * 100), 16);
+  options.input = write(stereo(16, 100), 16);
   const auto ids = [&](const std::vector<std::uint32_t>& pipelines) {
     options.pipelines = pipelines;
     const RunReport report = play(options);
@@ -298,7 +300,7 @@ TEST_F(RunTest, PipelinesBringThoseTheyAreConnectedTo) {
 TEST_F(RunTest, FiguresAddUp) {
   RunOptions options;
   options.topology = example("playback-and-capture");
-  options.input = write(all_levels(16, 2 * 500), 16);
+  options.input = write(stereo(16, 500), 16);
   for (const char* platform : {"mtl", "mcu"}) {
     for (const char* policy : {"elastic", "single"}) {
       options.platform = platform;
@@ -338,7 +340,7 @@ TEST_F(RunTest, FiguresAddUp) {
 TEST_F(RunTest, CyclesEndWhereTheyBegan) {
   RunOptions options;
   options.topology = example("playback-and-capture");
-  options.input = write(all_levels(16, 2 * 500), 16);
+  options.input = write(stereo(16, 500), 16);
   options.output = folder / "out.wav";
   const RunReport once = play(options);
   options.cycles = 20;
@@ -362,7 +364,7 @@ TEST_F(RunTest, CyclesEndWhereTheyBegan) {
 TEST_F(RunTest, RunningOutOfMemoryIsReportedAndLeavesFilesAlone) {
   RunOptions options;
   options.topology = test_topology("too-large");
-  options.input = write(all_levels(16, 2 * 500), 16);
+  options.input = write(stereo(16, 500), 16);
   options.output = folder / "out.wav";
   options.platform = "mcu";
   write_file(*options.output, "what was here before");
@@ -387,7 +389,7 @@ TEST_F(RunTest, RunningOutOfMemoryIsReportedAndLeavesFilesAlone) {
 // --- bad input ---
 
 TEST_F(RunTest, BadInputIsNamed) {
-  const std::filesystem::path input = write(all_levels(16, 2 * 10), 16);
+  const std::filesystem::path input = write(stereo(16, 10), 16);
   const auto refused = [&](const auto& change, const std::string& name) {
     RunOptions options;
     options.topology = example("passthrough");

@@ -44,7 +44,7 @@ std::string refusal(const Topology& topology, const std::vector<std::uint32_t>& 
   try {
     build_graph(topology, ids, kFile);
   } catch (const InputError& error) {
-    const std::string message = error.what();
+    std::string message = error.what();
     EXPECT_EQ(message.rfind(topology.name + ": ", 0), 0U) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     return message;

@@ -101,7 +101,7 @@ std::string boot_error(const PlatformConfig& config) {
   try {
     const System system(config, kElasticPolicy);
   } catch (const InputError& error) {
-    const std::string message = error.what();
+    std::string message = error.what();
     EXPECT_EQ(message.rfind("platform mtl: ", 0), 0U) << message;
     return message;
   }

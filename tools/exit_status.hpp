@@ -3,10 +3,10 @@
 
 namespace modmem::tools {
 
-enum ExitStatus : int {
-  kSuccess = 0,
-  kMemoryTrouble = 1,  // memory ran out (explained), leaked, or was allocated on the audio path
-  kBadInput = 2,       // arguments or files
-};
+inline constexpr int kSuccess = 0;
+// Memory ran out (explained), leaked, or was allocated on the audio path.
+inline constexpr int kMemoryTrouble = 1;
+// Arguments or files.
+inline constexpr int kBadInput = 2;
 
 }  // namespace modmem::tools

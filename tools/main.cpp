@@ -4,19 +4,15 @@
 #include <fcntl.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
-#include <string>
 
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/run_command.hpp"
 
 namespace {
-
-using modmem::tools::ExitStatus;
 
 // Where the program was started without one of its standard streams, the next file to be opened
 // would become it, and take what is said there. What stands in can't be used, so that a report that
@@ -31,18 +27,17 @@ void hold_standard_streams() {
 }
 
 // Says on one line of stderr what was wrong, whatever characters the names in it hold.
-int complain(std::string message) {
-  std::replace_if(
-      message.begin(), message.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
-  std::fprintf(stderr, "modmem: %s\n", message.c_str());
-  return ExitStatus::kBadInput;
+int complain(const char* message) {
+  std::fputs("modmem: ", stderr);
+  for (const char* at = message; *at != '\0'; ++at) {
+    const bool control = static_cast<unsigned char>(*at) < ' ' || *at == '\x7f';
+    std::fputc(control ? '?' : *at, stderr);
+  }
+  std::fputc('\n', stderr);
+  return modmem::tools::kBadInput;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  hold_standard_streams();
+int run(int argc, char** argv) {
   CLI::App app("The memory system for real-time audio modules: simulate, play and look at it.",
                "modmem");
   app.require_subcommand(0, 1);
@@ -50,13 +45,19 @@ int main(int argc, char** argv) {
   modmem::tools::add_run_command(app, action);
   try {
     app.parse(argc, argv);
-    if (!action) {
-      return complain("no command is given; modmem --help lists them");
-    }
-    return action();
   } catch (const CLI::ParseError& error) {
     // Asking for help is no error; everything else is one status, whatever the library's own code.
     return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what());
+  }
+  return action ? action() : complain("no command is given; modmem --help lists them");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  hold_standard_streams();
+  try {
+    return run(argc, argv);
   } catch (const modmem::tools::Interrupted& interrupted) {
     modmem::tools::die_of(interrupted);
   } catch (const std::exception& error) {
