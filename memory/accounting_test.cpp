@@ -17,6 +17,7 @@ struct Scenario {
   const Policy* policy;
   RandomDriver::Options options;
   std::uint32_t retained_pages = 0;
+  std::size_t frames = 64;
 };
 
 class MemoryAccounting : public ::testing::TestWithParam<Scenario> {};
@@ -32,6 +33,9 @@ const Scenario kRuns[] = {
     {"mcu_failing_maps", false, &kElasticPolicy, {6000, true}},
     {"mmu_retained", true, &kElasticPolicy, {6000, false}, 3},
     {"mcu_retained", false, &kElasticPolicy, {6000, false}, 3},
+    // Where a page of metadata more or less decides, and guarantees meet each other.
+    {"mmu_tiny", true, &kElasticPolicy, {40000, false}, 0, 22},
+    {"mcu_tiny", false, &kElasticPolicy, {40000, false}, 0, 17},
 };
 
 INSTANTIATE_TEST_SUITE_P(Runs, MemoryAccounting, ::testing::ValuesIn(kRuns),
@@ -42,7 +46,7 @@ TEST_P(MemoryAccounting, HoldsThroughRandomCalls) {
   std::uint64_t failures = 0;
   for (std::uint32_t seed = 1; seed <= 4; ++seed) {
     SCOPED_TRACE(seed);
-    PlatformConfig config = small_platform(run.has_mmu, 64);
+    PlatformConfig config = small_platform(run.has_mmu, run.frames);
     config.retained_pages = run.retained_pages;
     TestSystem system(config, *run.policy);
     const auto boot = system.pool_state();

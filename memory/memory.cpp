@@ -136,22 +136,22 @@ std::uint32_t Memory::metadata_share(std::uint32_t pages) { return pages / 16 + 
 
 // Before frames are taken, for `slot` or nobody in particular: keeps frames aside for the metadata
 // of guaranteed blocks, up to their share, as a guarantee is worth nothing where the page of
-// records that it needs is not to be had. Only a heap within its guarantee may have metadata put
-// there.
+// records that it needs is not to be had. A heap within its guarantee may have metadata put there;
+// for everybody else they are frames that nobody may take.
 void Memory::set_metadata_aside(const HeapSlot* slot) const {
   PagePool& pool = space_.pool();
-  PageAccount& metadata = metadata_account_;
-  metadata.limit = PageAccount::kNoLimit;
-  pool.set_guarantee(metadata, 0);
+  pool.set_guarantee(metadata_account_, 0);
+  pool.set_guarantee(aside_account_, 0);
   if (set_aside_ == 0) {
     return;
   }
   const std::uint32_t spare = pool.free() - pool.reserved();
   const std::uint32_t kept = set_aside_ < spare ? set_aside_ : spare;
-  pool.set_guarantee(metadata, metadata.held + kept);
-  if (slot == nullptr || slot->account.guarantee == 0 ||
-      slot->account.held > slot->account.guarantee) {
-    metadata.limit = metadata.held + spare - kept;
+  if (slot != nullptr && slot->account.guarantee != 0 &&
+      slot->account.held <= slot->account.guarantee) {
+    pool.set_guarantee(metadata_account_, metadata_account_.held + kept);
+  } else {
+    pool.set_guarantee(aside_account_, kept);
   }
 }
 

@@ -243,7 +243,8 @@ class Memory {
   PagePool pool_;
   AddressSpace space_;
   mutable PageAccount metadata_account_;
-  std::uint32_t set_aside_ = 0;  // frames for the metadata of guaranteed blocks
+  mutable PageAccount aside_account_;  // holds nothing: what is guaranteed to it is set aside
+  std::uint32_t set_aside_ = 0;        // frames for the metadata of guaranteed blocks
   mutable MetadataStore<PageDescriptor> descriptors_;
   mutable MetadataStore<Record> records_;
   MetadataStore<Owner> owners_;

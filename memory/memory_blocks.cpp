@@ -173,6 +173,7 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
     const std::size_t room = room_below_limits(owner_of(request));
     std::size_t most =
         align_down(where.slot->heap.largest_request(where.alignment, headroom), where.unit);
+    records_.trim();
     most = most < preferred ? most : preferred;
     most = most < room ? most : room;
     if (most > chosen) {
