@@ -232,6 +232,14 @@ class TextTest(ReportTestCase):
         self.assertIn("largest request", text)
         self.assertNotIn("*", text)
 
+    def test_names_do_nothing_to_a_terminal(self):
+        topology = self.folder / "\x1b[2J\r\nx.tplg"
+        topology.symlink_to(program.example("passthrough"))
+        text = self.text(topology, "--out", self.folder / "\x1b[2J\r\nout.wav")
+        self.assertTrue(text.startswith("?[2J??x.tplg on mtl"), text[:40])
+        self.assertNotRegex(text, r"[\x00-\x09\x0b-\x1f\x7f]")
+        self.assertRegex(text, r"\n  written: [^\n]*\?\[2J\?\?out\.wav\n")
+
     def test_placeholders_are_marked(self):
         text = self.text(program.test_topology("too-large"))
         self.assertRegex(text, r"0x00010001 \* stand-in\.1\.1 ")

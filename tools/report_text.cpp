@@ -1,5 +1,6 @@
 #include "tools/report_text.hpp"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 
@@ -20,6 +21,15 @@ __attribute__((format(printf, 2, 3))) void add(std::string& text, const char* fo
   std::vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
   text += line;
+}
+
+// A file's name as one line that does nothing to a terminal.
+std::string printable(const std::filesystem::path& file) {
+  std::string name = file.string();
+  std::replace_if(
+      name.begin(), name.end(),
+      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+  return name;
 }
 
 // `name` in at most `width` columns, its middle left out where it is longer.
@@ -127,7 +137,7 @@ void add_verdict(std::string& text, const RunReport& report) {
       count(report.periods).c_str(), count(report.frames_in).c_str(),
       count(report.frames_out).c_str(), count(report.xruns).c_str());
   for (const std::filesystem::path& file : report.files) {
-    text += "  written: " + file.string() + "\n";
+    text += "  written: " + printable(file) + "\n";
   }
   if (!report.failed_step.empty()) {
     add_failure(text, report);
@@ -158,8 +168,8 @@ std::string to_text(const RunReport& report) {
   const std::string how = " on " + report.platform + ", policy " + report.policy + ", " +
                           (report.cycles == 1 ? "once" : count(report.cycles) + " times") +
                           " set up and torn down\n\n";
-  text +=
-      fit(std::filesystem::path(report.topology).filename().string(), kColumns - how.size()) + how;
+  text += fit(printable(std::filesystem::path(report.topology).filename()), kColumns - how.size()) +
+          how;
   add_pool(text, report);
   add_heaps(text, report);
   add_pipelines(text, report);
