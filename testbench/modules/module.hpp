@@ -43,11 +43,37 @@ class Module {
   virtual bool prepare(std::span<const StreamFormat> inputs, std::span<const StreamFormat> outputs,
                        ModuleMemory& memory) = 0;
 
-  // One period: every output gets its frames. The audio path: no allocation, no lock, no exception.
+  // One period: every output gets its frames. Where an output is not connected now, it has none
+  // (frames == 0), and an input that is not connected gives none. The audio path: no allocation, no
+  // lock, no exception.
   virtual void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) = 0;
 
   // Back to where it was before prepare(), giving back what prepare() took.
   virtual void reset(ModuleMemory& memory) = 0;
+
+  // --- what a driver tells it; between periods, off the audio path ---
+
+  // Takes new values of one of its widget's controls: one for each channel of a volume or switch,
+  // one item number of an enumeration. False where it has no such control, or not these values;
+  // nothing changed then. May allocate from `memory`.
+  virtual bool set_control(const Control& control, std::span<const std::int64_t> values,
+                           ModuleMemory& memory);
+  // Takes a new blob of configuration, without the header that a topology has before it. False
+  // exactly when memory ran out, with the old one still in force. Throws InputError where the blob
+  // makes no sense or it takes none.
+  virtual bool set_blob(std::span<const std::byte> blob, ModuleMemory& memory);
+  // Starts what waits for a trigger: a key-phrase buffer drains. False where nothing does.
+  virtual bool trigger();
+
+  // --- the pace of a stream that is not a period's worth every period; valid once prepared ---
+
+  // Frames that output number `output` gets this period, asked before process(): `due` is what its
+  // rate gives, `room` what the buffer behind it takes at most. At most `room`.
+  virtual std::size_t output_frames(std::size_t output, std::size_t due, std::size_t room) const;
+  // Frames that a source endpoint takes from its file before the next process(), and the most that
+  // it ever takes at a time: a deep buffer is filled in bursts.
+  virtual std::size_t host_frames(std::size_t due) const;
+  virtual std::size_t most_host_frames(std::size_t due) const;
 };
 
 }  // namespace modmem::testbench
