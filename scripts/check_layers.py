@@ -21,8 +21,9 @@ import re
 import subprocess
 import sys
 
-LAYERS = ("base", "port", "page", "heap", "memory", "module", "testbench", "tools", "examples")
-HOSTED_LAYERS = ("testbench", "tools", "examples")
+LAYERS = ("base", "port", "page", "heap", "memory", "module", "hosted", "testbench", "tools",
+          "examples")
+HOSTED_LAYERS = ("hosted", "testbench", "tools", "examples")
 SIMULATOR = "port/host/"
 SUFFIXES = (".hpp", ".cpp", ".h", ".c")
 

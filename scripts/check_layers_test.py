@@ -44,6 +44,13 @@ class CheckLayersTest(unittest.TestCase):
         self.assert_broken({"heap/heap.hpp": "", "page/pool.hpp": "\n#include \"heap/heap.hpp\"\n"},
                            "page/pool.hpp:2: ", "belongs to heap/")
 
+    def test_hosted_headers_over_a_freestanding_layer(self):
+        files = {"module/module.hpp": "",
+                 "hosted/resource.hpp": "#include <memory_resource>\n#include \"module/module.hpp\"\n"}
+        self.assert_clean(files)
+        files["module/module.hpp"] = "#include \"hosted/resource.hpp\"\n"
+        self.assert_broken(files, "module/module.hpp:1: ", "belongs to hosted/")
+
     def test_later_layer_in_a_test(self):
         self.assert_broken({"heap/heap.hpp": "", "page/pool_test.cpp": "#include \"heap/heap.hpp\""},
                            "page/pool_test.cpp:1: ", "belongs to heap/")
