@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "port/host/host_port.hpp"
 #include "testbench/audio_path_guard.hpp"
+#include "testbench/input_error.hpp"
 #include "testbench/modules/factory.hpp"
 #include "testbench/modules/gain.hpp"
 #include "testbench/modules/modules_testing.hpp"
@@ -29,7 +31,13 @@ void play(Module& module, ModuleMemory& memory) {
         Signal far({rate, 2, to}, rate / 1000);
         const std::array in_formats = {first.format, second.format};
         const std::array out_formats = {near.format, far.format};
-        ASSERT_TRUE(module.prepare(in_formats, out_formats, memory));
+        try {
+          ASSERT_TRUE(module.prepare(in_formats, out_formats, memory));
+        } catch (const InputError&) {
+          ASSERT_NE(rate, 48000U) << "one rate suits every module";
+          continue;
+        }
+        module.trigger();
         {
           const AudioPathScope scope;
           const std::array inputs = {first.input(), second.input()};
@@ -45,14 +53,20 @@ void play(Module& module, ModuleMemory& memory) {
 }
 
 TEST_F(AudioPathTest, NoModuleAllocates) {
-  std::vector<Uuid> uuids = {Uuid{}};  // a placeholder's
+  std::vector<std::pair<Uuid, WidgetType>> kinds = {{Uuid{}, WidgetType::effect}};  // placeholder
   for (const ModuleInfo& module : known_modules()) {
-    uuids.push_back(module.uuid);
+    kinds.emplace_back(module.uuid, WidgetType::effect);
+  }
+  for (const WidgetType end :
+       {WidgetType::aif_in, WidgetType::aif_out, WidgetType::dai_in, WidgetType::dai_out}) {
+    kinds.emplace_back(kCopierUuid, end);
   }
   Widget widget;
   widget.gain =
       GainSettings{.curve_type = 1, .curve_duration = 200'000, .initial_value = 0x40000000};
-  for (const Uuid& uuid : uuids) {
+  widget.deep_buffer_ms = 10;
+  for (const auto& [uuid, type] : kinds) {
+    widget.type = type;
     SCOPED_TRACE(to_string(uuid));
     const std::uint64_t before = host_allocations_on_audio_path();
     const ModuleHandle<Module> module = make_module(uuid, memory);

@@ -10,6 +10,7 @@
 #include "testbench/modules/eq_fir.hpp"
 #include "testbench/modules/eq_iir.hpp"
 #include "testbench/modules/gain.hpp"
+#include "testbench/modules/kpb.hpp"
 #include "testbench/modules/mixout.hpp"
 #include "testbench/modules/placeholder.hpp"
 #include "testbench/modules/selector.hpp"
@@ -31,6 +32,7 @@ constexpr std::array kModules = {
     ModuleInfo{kEqFirUuid, "eq-fir", make<EqFir>},
     ModuleInfo{kEqIirUuid, "eq-iir", make<EqIir>},
     ModuleInfo{kGainUuid, "gain", make<Gain>},
+    ModuleInfo{kKpbUuid, "kpb", make<Kpb>},
     ModuleInfo{kMixinUuid, "mixin", make<Copier>},
     ModuleInfo{kMixoutUuid, "mixout", make<Mixout>},
     ModuleInfo{kSelectorUuid, "micsel", make<Selector>},
