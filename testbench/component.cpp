@@ -28,21 +28,6 @@ bool make_table(ModuleMemory& memory, std::size_t size, ModuleArray<T>& table) {
 
 }  // namespace
 
-bool StreamBuffer::open(Memory& memory, Owner& pipeline, const StreamEdge& edge) {
-  edge_ = &edge;
-  if (!memory_.open(memory, pipeline,
-                    {.kind = OwnerKind::buffer, .id = edge.id, .name = edge.name.c_str()})) {
-    return false;
-  }
-  data_ = memory_.make_array<std::byte>(edge.bytes, flag::kLargeBuffer, MODMEM_HERE);
-  return static_cast<bool>(data_);
-}
-
-void StreamBuffer::close() {
-  data_.reset();
-  memory_.close();
-}
-
 bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node) {
   node_ = &node;
   const OwnerSpec spec{
@@ -58,6 +43,7 @@ void Component::close() {
   reset();
   module_.reset();
   memory_.close();
+  node_ = nullptr;
 }
 
 bool Component::prepare(const std::vector<StreamBuffer*>& inputs,
@@ -86,7 +72,7 @@ bool Component::prepare(const std::vector<StreamBuffer*>& inputs,
   if (writes) {
     output_formats.push_back(file->format);
   }
-  prepared_ = true;  // reset() may follow even where prepare() got only half of what it wanted
+  prepared_ = true;  // reset() may follow even where the module gets only half of what it wants
   return module_->prepare(input_formats, output_formats, memory_);
 }
 
@@ -102,27 +88,61 @@ void Component::reset() {
 }
 
 bool Component::process(std::uint64_t period) {
+  const bool complete = gather_inputs(period);
+  plan_outputs(period);
+  module_->process({input_views_.data(), input_views_.size()},
+                   {output_views_.data(), output_views_.size()});
+  return complete;
+}
+
+// Makes the views of what came in. False where something is missing.
+bool Component::gather_inputs(std::uint64_t period) {
   bool complete = true;
   std::size_t at = 0;
+  pace_ = nullptr;
   if (input_views_.size() > inputs_.size()) {
     input_views_[at++] = {file_->format, file_->data, file_->frames};
   }
   for (const StreamBuffer* buffer : inputs_) {
-    complete = complete && buffer->frames() == frames_in_period(buffer->format().rate, period);
+    if (buffer->own_pace()) {
+      pace_ = buffer;
+    } else if (buffer->live()) {
+      complete = complete && buffer->frames() == frames_in_period(buffer->format().rate, period);
+    }
     input_views_[at++] = {buffer->format(), buffer->data(), buffer->frames()};
   }
-  at = 0;
+  return complete;
+}
+
+// Settles how many frames each output gets.
+void Component::plan_outputs(std::uint64_t period) {
+  const auto due = [&](const StreamFormat& format) {
+    return pace_ != nullptr ? pace_->frames() * format.rate / pace_->format().rate
+                            : frames_in_period(format.rate, period);
+  };
+  std::size_t at = 0;
   for (StreamBuffer* buffer : outputs_) {
-    const std::size_t frames = frames_in_period(buffer->format().rate, period);
-    buffer->set_frames(frames);
-    output_views_[at++] = {buffer->format(), buffer->data(), frames};
+    const std::size_t usual = due(buffer->format());
+    const std::size_t room = buffer->room();
+    const std::size_t frames = room == 0 ? 0 : module_->output_frames(at, usual, room);
+    // The source's word is kept to, but never beyond the buffer's end.
+    const std::size_t written = std::min(frames, room);
+    output_views_[at++] = {buffer->format(), buffer->space(), written};
+    buffer->wrote(written, room != 0 && (pace_ != nullptr || written != usual));
   }
   if (output_views_.size() > outputs_.size()) {
-    output_views_[at++] = {file_->format, file_->data, file_->frames};
+    const std::size_t frames = module_->output_frames(at, due(file_->format), file_->capacity);
+    file_->frames = std::min(frames, file_->capacity);
+    output_views_[at] = {file_->format, file_->data, file_->frames};
   }
-  module_->process({input_views_.data(), input_views_.size()},
-                   {output_views_.data(), output_views_.size()});
-  return complete;
+}
+
+std::size_t Component::host_frames(std::uint64_t period) const {
+  return module_->host_frames(frames_in_period(file_->format.rate, period));
+}
+
+std::size_t Component::most_host_frames() const {
+  return module_->most_host_frames(most_frames_in_period(file_->format.rate));
 }
 
 }  // namespace modmem::testbench

@@ -1,68 +1,75 @@
-// Component: one module instance at work, and StreamBuffer: the memory between two of them.
+// Component: one module instance at work.
 //
-// Both are accounts on their pipeline's heap: the module's objects and its tables of views lie in
-// the component's ModuleMemory, the samples in the buffer's. A buffer holds one period's frames at
-// a time: its source fills it and its sinks read it within the same period.
+// It is an account on its pipeline's heap: the module's objects and its tables of views lie in its
+// ModuleMemory. It has a place for every edge that its node has in the graph; an edge that is not
+// live has no frames, as an input and as an output.
+//
+// How many frames an output gets is what its rate makes of a period, or what the module says that
+// keeps a pace of its own. Where an input comes at its own pace, so does what is made of it: as
+// many frames go out as came in.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <span>
+#include <vector>
 
-#include "module/module_memory.hpp"
 #include "testbench/modules/module.hpp"
-#include "testbench/stream_graph.hpp"
+#include "testbench/stream_buffer.hpp"
 
 namespace modmem::testbench {
-
-class StreamBuffer {
- public:
-  // Opens the account and takes the memory. False exactly when memory ran out.
-  bool open(Memory& memory, Owner& pipeline, const StreamEdge& edge);
-  void close();
-
-  std::byte* data() const { return data_.data(); }
-  // Frames that lie in it now.
-  std::size_t frames() const { return frames_; }
-  void set_frames(std::size_t frames) { frames_ = frames; }
-  const StreamFormat& format() const { return edge_->format; }
-
- private:
-  const StreamEdge* edge_ = nullptr;
-  ModuleMemory memory_;
-  ModuleArray<std::byte> data_;
-  std::size_t frames_ = 0;
-};
 
 // Where an endpoint's samples come from or go to: host memory, filled and drained off the audio
 // path.
 struct FilePort {
   StreamFormat format;
-  std::byte* data = nullptr;  // a period at most
-  std::size_t frames = 0;     // of this period
+  std::byte* data = nullptr;
+  std::size_t capacity = 0;  // in frames: the most that a period takes or gives
+  std::size_t frames = 0;    // of this period
 };
 
 class Component {
  public:
   // Opens the account, makes the module and lets it initialise. False exactly when memory ran out;
-  // what was taken stays until close(). Throws InputError where the widget makes no sense.
+  // what was taken stays until close(). Throws InputError where the widget makes no sense. Requires
+  // that it is closed.
   bool open(Memory& memory, Owner& pipeline, const StreamNode& node);
-  // Destroys the module and ends the account; what is left then is a leak.
+  // Destroys the module and ends the account; what is left then is a leak. Does nothing where
+  // closed.
   void close();
+  // Between open() and close(), whatever open() returned.
+  bool exists() const { return node_ != nullptr; }
 
   // Takes the tables for these inputs and outputs (the file's port is one of them where the node is
-  // an endpoint) and prepares the module. False exactly when memory ran out.
+  // an endpoint) and prepares the module. False exactly when memory ran out; what was taken stays
+  // until reset().
   bool prepare(const std::vector<StreamBuffer*>& inputs, const std::vector<StreamBuffer*>& outputs,
                FilePort* file);
+  // Gives back what prepare() took. Does nothing where it took nothing.
   void reset();
+  // Whether the module is prepared.
+  bool prepared() const { return prepared_; }
 
-  // One period. The audio path. Returns false where an input had fewer frames than the period has.
+  // One period. The audio path. Returns false where a live input that keeps the common pace had not
+  // the frames that the period has.
   bool process(std::uint64_t period);
+
+  // What the file of a source endpoint is to give before the next period, and at most ever. Valid
+  // once prepared.
+  std::size_t host_frames(std::uint64_t period) const;
+  std::size_t most_host_frames() const;
+
+  // The module, to be told things. Valid while it exists and open() returned true.
+  Module& module() { return *module_; }
+  ModuleMemory& memory() { return memory_; }
 
   const StreamNode& node() const { return *node_; }
   const Owner* account() const { return memory_.owner(); }
 
  private:
+  bool gather_inputs(std::uint64_t period);
+  void plan_outputs(std::uint64_t period);
+
   const StreamNode* node_ = nullptr;
   ModuleMemory memory_;
   ModuleHandle<Module> module_;
@@ -72,6 +79,8 @@ class Component {
   ModuleArray<OutputView> output_views_;
   FilePort* file_ = nullptr;
   bool prepared_ = false;
+  // The input whose pace this period follows, nullptr where it follows its own rate.
+  const StreamBuffer* pace_ = nullptr;
 };
 
 }  // namespace modmem::testbench

@@ -84,7 +84,8 @@ std::optional<std::size_t> first_stream_sink(const Topology& topology, const Str
 
 FileEnds::FileEnds(const Topology& topology, const StreamGraph& graph, Session& session,
                    const std::filesystem::path& input,
-                   const std::optional<std::filesystem::path>& output, double length_ms) {
+                   const std::optional<std::filesystem::path>& output, double length_ms)
+    : session_(session) {
   const bool all = output && names_directory(*output);
   const std::optional<std::size_t> single = first_stream_sink(topology, graph);
   if (output && !single) {
@@ -97,7 +98,7 @@ FileEnds::FileEnds(const Topology& topology, const StreamGraph& graph, Session& 
     const StreamNode& node = graph.nodes[i];
     FilePort* port = session.file_port(i);
     if (node.endpoint == Endpoint::source) {
-      sources_.push_back({port, std::make_unique<AudioReader>(input)});
+      sources_.push_back({i, port, std::make_unique<AudioReader>(input)});
     } else if (node.endpoint == Endpoint::sink) {
       Sink sink{port, 0, {}, nullptr};
       sink.frames_left =
@@ -114,13 +115,13 @@ FileEnds::FileEnds(const Topology& topology, const StreamGraph& graph, Session& 
 void FileEnds::fill(std::uint64_t period) {
   for (Source& source : sources_) {
     FilePort& port = *source.port;
-    port.frames = frames_in_period(port.format.rate, period);
+    if (!session_.runs(source.node)) {
+      continue;
+    }
+    port.frames = session_.frames_wanted(source.node, period);
     const std::size_t got = source.reader->read(port.data, port.format, port.frames);
     silence_frames(port.data + got * port.format.frame_bytes(), port.format, port.frames - got);
     frames_in_ += got;
-  }
-  for (Sink& sink : sinks_) {
-    sink.port->frames = frames_in_period(sink.port->format.rate, period);
   }
 }
 

@@ -36,6 +36,7 @@ class FileEnds {
 
  private:
   struct Source {
+    std::size_t node;
     FilePort* port;
     std::unique_ptr<AudioReader> reader;
   };
@@ -46,6 +47,7 @@ class FileEnds {
     std::unique_ptr<AudioWriter> writer;  // none where nobody wants the file
   };
 
+  Session& session_;
   std::vector<Source> sources_;
   std::vector<Sink> sinks_;
   std::uint64_t frames_in_ = 0;

@@ -1,188 +1,264 @@
 #include "testbench/session.hpp"
 
 #include <algorithm>
-#include <new>
 
 #include "testbench/input_error.hpp"
-#include "testbench/modules/factory.hpp"
 #include "testbench/out_of_memory.hpp"
 
 namespace modmem::testbench {
+
+namespace {
+
+// Frames of an endpoint's file that a period takes or gives at most, before its module is asked:
+// those of its rate, and for a sink whatever its inputs may hold, as they may keep their own pace.
+std::size_t port_frames(const StreamGraph& graph, const StreamNode& node) {
+  std::size_t frames = most_frames_in_period(node.file_format.rate);
+  if (node.endpoint == Endpoint::sink) {
+    for (const std::size_t edge : node.inputs) {
+      const StreamEdge& in = graph.edges[edge];
+      frames = std::max(frames, in.room * node.file_format.rate / in.format.rate + 1);
+    }
+  }
+  return frames;
+}
+
+}  // namespace
 
 Session::Session(System& system, const Topology& topology, const StreamGraph& graph)
     : system_(system),
       topology_(topology),
       graph_(graph),
+      streams_(find_streams(topology, graph)),
+      states_(streams_.size(), PlayState::absent),
       pipelines_(topology.pipelines.size()),
-      file_ports_(graph.nodes.size(), nullptr) {
+      components_(graph.nodes.size()),
+      file_ports_(graph.nodes.size(), nullptr),
+      runs_(graph.nodes.size(), false) {
+  for (const StreamEdge& edge : graph.edges) {
+    buffers_.emplace_back(edge);
+  }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const StreamNode& node = graph.nodes[i];
     if (node.endpoint == Endpoint::none) {
       continue;
     }
-    const std::size_t frames = most_frames_in_period(node.file_format.rate);
+    const std::size_t frames = port_frames(graph, node);
     port_data_.emplace_back(frames * node.file_format.frame_bytes());
-    ports_.push_back({node.file_format, port_data_.back().data(), 0});
+    ports_.push_back({node.file_format, port_data_.back().data(), frames, 0});
     file_ports_[i] = &ports_.back();
   }
+  running_.reserve(graph.nodes.size());
+  running_pipelines_.reserve(topology.pipelines.size());
 }
+
+bool Session::runs(std::size_t node) const { return runs_[node]; }
+
+std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) const {
+  return std::min(components_[node].host_frames(period), file_ports_[node]->capacity);
+}
+
+// --- operations ---
 
 void Session::set_up() {
   xruns_ = 0;
+  all_ = PlayState::running;
+  const States states = wanted();
+  raise(states);
+  run_what_is_wanted(states);
+}
+
+void Session::tear_down() {
+  all_ = PlayState::absent;
+  std::fill(states_.begin(), states_.end(), PlayState::absent);
+  const States states = wanted();
+  run_what_is_wanted(states);
+  trim(states);
+}
+
+void Session::start(std::size_t stream) {
+  if (states_[stream] == PlayState::running) {
+    refuse(stream, "it is running already");
+  }
+  const PlayState before = states_[stream];
+  states_[stream] = PlayState::running;
   try {
-    create_pipelines();
-    create_modules();
-    bind();
-    prepare();
+    raise(wanted());
+  } catch (...) {
+    states_[stream] = before;
+    trim(wanted());
+    throw;
+  }
+  run_what_is_wanted(wanted());
+}
+
+void Session::pause(std::size_t stream) {
+  if (states_[stream] != PlayState::running) {
+    refuse(stream, "it is not running");
+  }
+  lower(stream, PlayState::paused);
+}
+
+void Session::reset(std::size_t stream) {
+  if (states_[stream] < PlayState::paused) {
+    refuse(stream, "it is neither running nor paused");
+  }
+  lower(stream, PlayState::reset);
+}
+
+void Session::stop(std::size_t stream) {
+  if (states_[stream] == PlayState::absent) {
+    refuse(stream, "it has not been started");
+  }
+  lower(stream, PlayState::absent);
+}
+
+void Session::lower(std::size_t stream, PlayState state) {
+  states_[stream] = state;
+  const States states = wanted();
+  run_what_is_wanted(states);
+  trim(states);
+}
+
+void Session::refuse(std::size_t stream, const char* reason) const {
+  throw InputError("stream " + to_string(streams_[stream]) + ": " + reason);
+}
+
+// --- from one state to another ---
+
+// What the streams and the graph as a whole ask of each pipeline.
+Session::States Session::wanted() const {
+  States states(topology_.pipelines.size(), PlayState::absent);
+  for (const std::size_t index : graph_.pipelines) {
+    states[index] = all_;
+  }
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    for (const std::size_t index : streams_[i].pipelines) {
+      states[index] = std::max(states[index], states_[i]);
+    }
+  }
+  return states;
+}
+
+// Creates and prepares what `wanted` asks for and is not there. What is there is left as it is.
+void Session::raise(const States& wanted) {
+  Memory& memory = system_.memory();
+  try {
+    for (const std::size_t index : graph_.pipelines) {
+      if (wanted[index] != PlayState::absent && !pipelines_[index].exists() &&
+          !pipelines_[index].create(memory, topology_.pipelines[index])) {
+        throw OutOfMemory("creating " + topology_.pipelines[index].name);
+      }
+    }
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+      const StreamNode& node = graph_.nodes[i];
+      if (wanted[node.pipeline] != PlayState::absent && !components_[i].exists() &&
+          !components_[i].open(memory, *pipelines_[node.pipeline].owner(), node)) {
+        throw OutOfMemory("creating " + node.widget->name);
+      }
+    }
+    for (std::size_t i = 0; i < buffers_.size(); ++i) {
+      const StreamEdge& edge = graph_.edges[i];
+      // A buffer belongs to the pipeline of the module that fills it.
+      Owner* pipeline = pipelines_[graph_.nodes[edge.source].pipeline].owner();
+      if (components_[edge.source].exists() && components_[edge.sink].exists() &&
+          !buffers_[i].bound() && !buffers_[i].open(memory, *pipeline)) {
+        throw OutOfMemory("binding " + edge.name);
+      }
+    }
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+      if (wanted[graph_.nodes[i].pipeline] >= PlayState::paused && !components_[i].prepared()) {
+        prepare(i);
+      }
+    }
   } catch (const InputError& error) {
     // A module knows its widget, but not the file that the widget came from.
     throw InputError(topology_.name + ": " + error.what());
   }
 }
 
-void Session::create_pipelines() {
-  Memory& memory = system_.memory();
-  for (const std::size_t index : graph_.pipelines) {
-    const Pipeline& pipeline = topology_.pipelines[index];
-    PipelineEntry& entry = pipelines_[index];
-    entry.owner = memory.create_owner(
-        memory.system(),
-        {.kind = OwnerKind::pipeline, .id = pipeline.id, .name = pipeline.name.c_str()});
-    void* block = entry.owner == nullptr ? nullptr
-                                         : memory.allocate({.owner = entry.owner,
-                                                            .bytes = sizeof(PipelineRecord),
-                                                            .alignment = alignof(PipelineRecord),
-                                                            .site = MODMEM_HERE});
-    if (block == nullptr) {
-      throw OutOfMemory("creating " + pipeline.name);
-    }
-    entry.record = new (block) PipelineRecord{.id = pipeline.id,
-                                              .core = pipeline.core,
-                                              .priority = pipeline.priority,
-                                              .period_us = pipeline.period_us};
+void Session::prepare(std::size_t node) {
+  const StreamNode& what = graph_.nodes[node];
+  std::vector<StreamBuffer*> inputs;
+  std::vector<StreamBuffer*> outputs;
+  for (const std::size_t edge : what.inputs) {
+    inputs.push_back(&buffers_[edge]);
+  }
+  for (const std::size_t edge : what.outputs) {
+    outputs.push_back(&buffers_[edge]);
+  }
+  Component& component = components_[node];
+  FilePort* port = file_ports_[node];
+  if (!component.prepare(inputs, outputs, port)) {
+    throw OutOfMemory("preparing " + what.widget->name);
+  }
+  if (what.endpoint == Endpoint::source && component.most_host_frames() > port->capacity) {
+    port->capacity = component.most_host_frames();
+    const auto at = static_cast<std::size_t>(
+        std::find_if(ports_.begin(), ports_.end(), [&](const FilePort& p) { return &p == port; }) -
+        ports_.begin());
+    port_data_[at].resize(port->capacity * port->format.frame_bytes());
+    port->data = port_data_[at].data();
   }
 }
 
-void Session::create_modules() {
-  for (const StreamNode& node : graph_.nodes) {
-    components_.emplace_back();
-    if (!components_.back().open(system_.memory(), *pipelines_[node.pipeline].owner, node)) {
-      throw OutOfMemory("creating " + node.widget->name);
-    }
-  }
-}
-
-void Session::bind() {
-  for (const StreamEdge& edge : graph_.edges) {
-    // A buffer belongs to the pipeline of the module that fills it.
-    Owner& pipeline = *pipelines_[graph_.nodes[edge.source].pipeline].owner;
-    buffers_.emplace_back();
-    if (!buffers_.back().open(system_.memory(), pipeline, edge)) {
-      throw OutOfMemory("binding " + edge.name);
-    }
-  }
-}
-
-void Session::prepare() {
+// Resets and deletes what `wanted` does not ask for.
+void Session::trim(const States& wanted) {
+  const auto state_of = [&](std::size_t node) { return wanted[graph_.nodes[node].pipeline]; };
   for (std::size_t i = 0; i < components_.size(); ++i) {
-    const StreamNode& node = graph_.nodes[i];
-    std::vector<StreamBuffer*> inputs;
-    std::vector<StreamBuffer*> outputs;
-    for (const std::size_t edge : node.inputs) {
-      inputs.push_back(&buffers_[edge]);
+    if (state_of(i) < PlayState::paused) {
+      components_[i].reset();
     }
-    for (const std::size_t edge : node.outputs) {
-      outputs.push_back(&buffers_[edge]);
+  }
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    if (std::min(state_of(graph_.edges[i].source), state_of(graph_.edges[i].sink)) ==
+        PlayState::absent) {
+      buffers_[i].close();
     }
-    if (!components_[i].prepare(inputs, outputs, file_ports_[i])) {
-      throw OutOfMemory("preparing " + node.widget->name);
+  }
+  for (std::size_t i = components_.size(); i-- > 0;) {
+    if (state_of(i) == PlayState::absent) {
+      components_[i].close();
+    }
+  }
+  for (std::size_t i = 0; i < pipelines_.size(); ++i) {
+    if (wanted[i] == PlayState::absent) {
+      pipelines_[i].destroy(system_.memory());
     }
   }
 }
+
+// From the next period on, runs those pipelines that `wanted` says. They are prepared.
+void Session::run_what_is_wanted(const States& wanted) {
+  running_.clear();
+  running_pipelines_.clear();
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    runs_[i] = wanted[graph_.nodes[i].pipeline] == PlayState::running;
+    if (runs_[i]) {
+      running_.push_back(&components_[i]);
+    } else if (file_ports_[i] != nullptr) {
+      file_ports_[i]->frames = 0;
+    }
+  }
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    buffers_[i].set_live(runs_[graph_.edges[i].source] && runs_[graph_.edges[i].sink]);
+  }
+  for (const std::size_t index : graph_.pipelines) {
+    if (wanted[index] == PlayState::running) {
+      running_pipelines_.push_back(&pipelines_[index]);
+    }
+  }
+}
+
+// --- at work ---
 
 void Session::run_period(std::uint64_t period) {
   const AudioPathScope audio_path;
-  for (Component& component : components_) {
-    xruns_ += component.process(period) ? 0 : 1;
+  for (Component* component : running_) {
+    xruns_ += component->process(period) ? 0 : 1;
   }
-  for (const std::size_t index : graph_.pipelines) {
-    ++pipelines_[index].record->periods;
+  for (PipelineInstance* pipeline : running_pipelines_) {
+    pipeline->count_period();
   }
-}
-
-void Session::tear_down() {
-  for (Component& component : components_) {
-    component.reset();
-  }
-  for (StreamBuffer& buffer : buffers_) {
-    buffer.close();
-  }
-  buffers_.clear();
-  while (!components_.empty()) {
-    components_.back().close();
-    components_.pop_back();
-  }
-  Memory& memory = system_.memory();
-  for (PipelineEntry& entry : pipelines_) {
-    if (entry.owner != nullptr) {
-      memory.free(entry.record, entry.owner);
-      memory.destroy_owner(*entry.owner);
-    }
-    entry = {};
-  }
-}
-
-std::vector<PipelineReport> Session::pipelines() const {
-  std::vector<PipelineReport> reports;
-  for (const std::size_t index : graph_.pipelines) {
-    const Pipeline& pipeline = topology_.pipelines[index];
-    const Owner* owner = pipelines_[index].owner;
-    if (owner == nullptr) {
-      continue;
-    }
-    PipelineReport report;
-    report.id = pipeline.id;
-    report.name = pipeline.name;
-    report.core = pipeline.core;
-    report.live_bytes = owner->tree;
-    report.peak_live_bytes = owner->tree_peak;
-    for (const Owner* at = owner; at != nullptr;
-         at = at == owner ? owner->first_child : at->next_sibling) {
-      report.allocations += at->allocations;
-      report.failures += at->failures;
-    }
-    system_.memory().for_each_heap([&](const HeapReport& heap) {
-      if (heap.owner == owner) {
-        report.mapped_bytes = heap.mapped_bytes;
-        report.peak_mapped_bytes = heap.peak_mapped_bytes;
-      }
-    });
-    reports.push_back(report);
-  }
-  return reports;
-}
-
-std::vector<ModuleReport> Session::modules() const {
-  std::vector<ModuleReport> reports;
-  for (const Component& component : components_) {
-    const StreamNode& node = component.node();
-    ModuleReport report;
-    report.id = node.component_id;
-    report.uuid = to_string(*node.widget->uuid);
-    report.name = node.widget->name;
-    report.pipeline = topology_.pipelines[node.pipeline].id;
-    report.placeholder = find_module(*node.widget->uuid) == nullptr;
-    if (const Owner* account = component.account()) {
-      report.live_bytes = account->own;
-      report.peak_live_bytes = account->own_peak;
-      report.allocations = account->allocations;
-      report.failures = account->failures;
-    }
-    reports.push_back(report);
-  }
-  std::sort(reports.begin(), reports.end(),
-            [](const ModuleReport& a, const ModuleReport& b) { return a.id < b.id; });
-  return reports;
 }
 
 }  // namespace modmem::testbench

@@ -288,6 +288,24 @@ void settle_formats(const Topology& topology, StreamGraph& graph, StreamNode& no
   }
 }
 
+// How much may come through each edge at a time: what a buffer takes goes on at once where the rate
+// stays, so no buffer takes more than the smallest behind it.
+void settle_room(StreamGraph& graph) {
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    for (const std::size_t in : node->inputs) {
+      StreamEdge& edge = graph.edges[in];
+      edge.room = edge.bytes / edge.format.frame_bytes();
+      for (const std::size_t out : node->outputs) {
+        const StreamEdge& next = graph.edges[out];
+        // In a ring, the edge ahead may not be settled yet.
+        if (next.format.rate == edge.format.rate && next.room != 0) {
+          edge.room = std::min(edge.room, next.room);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 StreamGraph build_graph(const Topology& topology, const std::vector<std::uint32_t>& pipeline_ids,
@@ -317,6 +335,7 @@ StreamGraph build_graph(const Topology& topology, const std::vector<std::uint32_
   for (StreamNode& node : graph.nodes) {
     settle_formats(topology, graph, node, file);
   }
+  settle_room(graph);
   return graph;
 }
 

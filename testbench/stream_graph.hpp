@@ -37,6 +37,7 @@ struct StreamEdge {
   std::uint32_t id = 0;   // pipeline id of the source << 16 | 0x8000 | number in the pipeline
   StreamFormat format;    // what the source writes
   std::size_t bytes = 0;  // of the buffer: twice the larger of obs and ibs, a whole period at least
+  std::size_t room = 0;   // frames at a time that fit it and, at its rate, all buffers behind it
   std::string name;       // "source > sink"
 };
 

@@ -107,6 +107,22 @@ class TopologyMaker {
     return *this;
   }
 
+  // A PCM with these host copiers; nullptr: it has not this direction. Widgets that are added later
+  // are not found.
+  TopologyMaker& pcm(const std::string& name, const char* playback, const char* capture = nullptr) {
+    Pcm pcm;
+    pcm.id = static_cast<std::uint32_t>(topology_.pcms.size());
+    pcm.name = name;
+    if (playback != nullptr) {
+      pcm.playback_widget = index(playback);
+    }
+    if (capture != nullptr) {
+      pcm.capture_widget = index(capture);
+    }
+    topology_.pcms.push_back(std::move(pcm));
+    return *this;
+  }
+
   Widget& last() { return topology_.widgets.back(); }
   const Topology& made() const { return topology_; }
 

@@ -1,0 +1,49 @@
+// What a test compares before and after, to see that nothing is left behind.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+
+#include "testbench/system.hpp"
+
+namespace modmem::testbench {
+
+// All that a session may change, and must put back.
+struct State {
+  std::size_t mapped_bytes = 0;
+  std::size_t metadata_bytes = 0;
+  std::uint32_t banks_on = 0;
+  std::size_t live_bytes = 0;
+  std::size_t heaps = 0;
+  bool owners = false;
+  std::size_t leaks = 0;
+  std::size_t faults = 0;
+  bool operator==(const State&) const = default;
+};
+
+inline void PrintTo(const State& state, std::ostream* out) {
+  *out << state.mapped_bytes << " B mapped, " << state.metadata_bytes << " B of metadata, "
+       << state.banks_on << " banks on, " << state.live_bytes << " B live, " << state.heaps
+       << " heaps, owners " << state.owners << ", " << state.leaks << " leaks, " << state.faults
+       << " faults";
+}
+
+inline State state_of(System& system) {
+  Memory& memory = system.memory();
+  State state;
+  state.mapped_bytes = system.mapped_bytes();
+  state.metadata_bytes = memory.metadata_bytes();
+  state.banks_on = memory.pool().banks_on();
+  state.live_bytes = memory.system().tree;
+  memory.for_each_heap([&](const HeapReport&) { ++state.heaps; });
+  state.owners = memory.system().first_child != nullptr;
+  state.leaks = system.leaks().size();
+  state.faults = system.faults().size();
+  EXPECT_TRUE(memory.check(CheckDepth::deep));
+  return state;
+}
+
+}  // namespace modmem::testbench
