@@ -2,14 +2,17 @@
 #
 # ARGS       arguments for `modmem run`, e.g. make run ARGS='--platform ptl --json -'
 # PRESET     the build that `make test` tests: debug (default), release, asan-ubsan, tsan, clang
+# CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run and test build
 
 PRESET ?= debug
+CONFIG ?= host
 PACKAGES = @bash scripts/install_packages.sh
 CONFIGURE = @cmake >/dev/null --preset
 SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-format check-layers check-freestanding check-tidy format clean
+.PHONY: help run test check check-format check-layers check-freestanding check-tidy format \
+  menuconfig coverage clean
 
 help:
 	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
@@ -20,17 +23,19 @@ help:
 	@echo '  check-freestanding what the freestanding libraries refer to'
 	@echo '  check-tidy         clang-tidy'
 	@echo 'make format        format the sources'
+	@echo 'make menuconfig    edit a configuration in a menu (CONFIG=...)'
+	@echo 'make coverage      run the tests, see which lines they reach'
 	@echo 'make clean         remove everything that was built'
 
 run:
 	$(PACKAGES) run
-	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF
+	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF -DMODMEM_CONFIG=$(CONFIG)
 	@cmake --build --preset release
 	@build/release/modmem run $(ARGS)
 
 test:
 	$(PACKAGES) run test
-	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON
+	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON -DMODMEM_CONFIG=$(CONFIG)
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $$(nproc)
 
@@ -58,6 +63,16 @@ check-tidy:
 format:
 	$(PACKAGES) check
 	@$(SOURCES) | xargs -0 -r clang-format -i
+
+menuconfig:
+	$(PACKAGES) run
+	@/usr/bin/python3 scripts/edit_config.py --config $(CONFIG)
+
+coverage:
+	$(PACKAGES) run test coverage
+	$(CONFIGURE) coverage -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset coverage
+	@scripts/coverage.sh build/coverage
 
 clean:
 	@rm -rf build

@@ -2,8 +2,8 @@
 # libraries refer to, which is a target as well: check-freestanding.
 
 get_property(freestanding_libraries GLOBAL PROPERTY MODMEM_FREESTANDING_LIBRARIES)
-# Sanitizers add calls of their run-time library to whatever they instrument.
-if(freestanding_libraries AND NOT MODMEM_SANITIZE)
+# Sanitizers and --coverage add calls of their run-time libraries to whatever they instrument.
+if(freestanding_libraries AND NOT MODMEM_SANITIZE AND NOT MODMEM_COVERAGE)
   set(check_freestanding "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/check_freestanding.py")
   foreach(library ${freestanding_libraries})
     list(APPEND check_freestanding $<TARGET_FILE:${library}>)
@@ -17,7 +17,7 @@ if(freestanding_libraries AND NOT MODMEM_SANITIZE)
 endif()
 
 if(MODMEM_BUILD_TESTS)
-  foreach(script gen_config check_layers check_freestanding install_packages)
+  foreach(script gen_config edit_config check_layers check_freestanding install_packages)
     add_test(NAME ${script}_test
       COMMAND "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/${script}_test.py")
     set_tests_properties(${script}_test PROPERTIES

@@ -35,6 +35,12 @@ if(MODMEM_SANITIZE)
   add_link_options(-fsanitize=${MODMEM_SANITIZE})
 endif()
 
+if(MODMEM_COVERAGE)
+  # Several threads count, and several programs add up in one file.
+  add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)
+  add_link_options(--coverage)
+endif()
+
 # Adds library NAME; sets `scope` in the caller to what its usage requirements are (PUBLIC, or
 # INTERFACE where it is header-only).
 function(modmem_add_library name)
