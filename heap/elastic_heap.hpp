@@ -26,6 +26,7 @@
 #include <optional>
 
 #include "heap/heap.hpp"
+#include "heap/heap_budget.hpp"
 #include "heap/page_bins.hpp"
 #include "heap/page_descriptor.hpp"
 #include "page/address_space.hpp"
@@ -69,11 +70,6 @@ class ElasticHeap final : public Heap {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
   };
-  // What a request may use.
-  struct Budget {
-    std::uint32_t frames = 0;
-    std::uint32_t descriptors = 0;
-  };
   struct Block {
     std::uint32_t start = 0;  // granules from the start of the window
     std::uint32_t end = 0;
@@ -101,16 +97,16 @@ class ElasticHeap final : public Heap {
   std::optional<Stretch> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   std::uint32_t furthest_end(const Stretch& stretch, std::uint32_t start,
-                             const Budget& budget) const;
-  std::uint32_t furthest_start(const Stretch& stretch, const Budget& budget) const;
-  std::uint32_t largest_in_stretches(std::uint32_t alignment, const Budget& budget) const;
+                             const HeapBudget& budget) const;
+  std::uint32_t furthest_start(const Stretch& stretch, const HeapBudget& budget) const;
+  std::uint32_t largest_in_stretches(std::uint32_t alignment, const HeapBudget& budget) const;
   Span joined_span(std::uint32_t index) const;
   template <typename Visit>
   void for_each_stretch(std::uint32_t shortest, Visit visit) const;
   template <typename Visit>
   void for_each_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
-  Budget budget(std::uint32_t keep) const;
-  Budget cost(std::uint32_t start, std::uint32_t end, bool new_block) const;
+  HeapBudget budget(std::uint32_t keep) const;
+  HeapBudget cost(std::uint32_t start, std::uint32_t end, bool new_block) const;
   std::uint32_t affordable_end(std::uint32_t start, std::uint32_t end, bool new_block,
                                std::uint32_t descriptors) const;
   bool may_align(const FrameInfo& page, std::uint32_t alignment) const;

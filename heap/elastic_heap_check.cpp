@@ -5,12 +5,7 @@
 namespace modmem {
 
 HeapStats ElasticHeap::do_stats() const {
-  HeapStats stats;
-  stats.occupied_bytes = std::size_t{occupied_} * config::kGranuleBytes;
-  stats.mapped_bytes = std::size_t{account_->held} * config::kPageBytes;
-  stats.peak_mapped_bytes = std::size_t{account_->peak} * config::kPageBytes;
-  stats.live_blocks = live_blocks_;
-  return stats;
+  return stats_of(*account_, std::size_t{occupied_} * config::kGranuleBytes, live_blocks_);
 }
 
 bool ElasticHeap::check_bins() const {

@@ -33,23 +33,16 @@ bool ElasticHeap::may_align(const FrameInfo& page, std::uint32_t alignment) cons
   return alignment <= kPageGranules || align(start, alignment) == start;
 }
 
-ElasticHeap::Budget ElasticHeap::budget(std::uint32_t keep) const {
-  const std::uint32_t available = space_->pool().available(*account_);
-  const std::uint32_t spare = space_->pool().free() - space_->pool().reserved();
-  // What is guaranteed to this heap is not held back by `keep`, which is for owners without.
-  const std::uint32_t guaranteed = account_->unused_guarantee();
-  std::uint32_t most = guaranteed + (spare > keep ? spare - keep : 0);
-  most = most < available ? most : available;
-  return {keep == 0 ? available : most, descriptors_->free()};
+HeapBudget ElasticHeap::budget(std::uint32_t keep) const {
+  return budget_of(space_->pool(), *account_, *descriptors_, keep);
 }
 
 // Frames and descriptors that claim(start, end, new_block) would take.
-ElasticHeap::Budget ElasticHeap::cost(std::uint32_t start, std::uint32_t end,
-                                      bool new_block) const {
+HeapBudget ElasticHeap::cost(std::uint32_t start, std::uint32_t end, bool new_block) const {
   const std::uint32_t first = page_of(start);
   const std::uint32_t last = page_of(end - 1);
   const bool partial_end = end % kPageGranules != 0;
-  Budget needed;
+  HeapBudget needed;
   needed.frames = space_->unmapped_in(first, last - first + 1);
   if (!space_->is_busy(first) && (new_block || (first == last && partial_end))) {
     ++needed.descriptors;
@@ -134,7 +127,7 @@ void ElasticHeap::for_each_start(const Stretch& stretch, std::uint32_t alignment
 
 std::optional<ElasticHeap::Stretch> ElasticHeap::find_stretch(std::uint32_t granules,
                                                               std::uint32_t alignment) const {
-  const Budget most = budget(0);
+  const HeapBudget most = budget(0);
   struct Candidate {
     std::uint32_t frames, banks, size;
     Stretch place;
@@ -149,8 +142,8 @@ std::optional<ElasticHeap::Stretch> ElasticHeap::find_stretch(std::uint32_t gran
         return;
       }
       const std::uint32_t end = affordable_end(start, start + granules, true, most.descriptors);
-      const Budget needed = cost(start, end, true);
-      if (needed.frames > most.frames || needed.descriptors > most.descriptors) {
+      const HeapBudget needed = cost(start, end, true);
+      if (!most.covers(needed)) {
         return;
       }
       const std::uint32_t first = page_of(start);
@@ -231,39 +224,27 @@ void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignm
 
 // Where a block that starts at `start` could end at most.
 std::uint32_t ElasticHeap::furthest_end(const Stretch& stretch, std::uint32_t start,
-                                        const Budget& most) const {
-  std::uint32_t end = start;
-  std::uint32_t frames = 0;
-  while (end < stretch.end) {
-    const std::uint32_t page = page_of(end);
-    frames += space_->is_mapped(page) ? 0 : 1;
-    if (frames > most.frames) {
-      break;
-    }
-    const std::uint32_t page_end = (page + 1) * kPageGranules;
-    end = page_end < stretch.end ? page_end : stretch.end;
-  }
+                                        const HeapBudget& most) const {
+  const std::uint32_t last = page_of(stretch.end - 1) + 1;
+  const std::uint32_t pages_end = end_within(*space_, page_of(start), last, most.frames);
+  const std::uint32_t end = pages_end == last ? stretch.end : pages_end * kPageGranules;
   // The last page is whole, or has a descriptor already; the first may lack one.
   return end > start && cost(start, end, true).descriptors <= most.descriptors ? end : start;
 }
 
 // Where a block that ends with the stretch could start at least.
-std::uint32_t ElasticHeap::furthest_start(const Stretch& stretch, const Budget& most) const {
-  std::uint32_t start = stretch.end;
-  std::uint32_t frames = 0;
-  while (start > stretch.begin) {
-    const std::uint32_t page = page_of(start - 1);
-    frames += space_->is_mapped(page) ? 0 : 1;
-    if (frames > most.frames) {
-      break;
-    }
-    const std::uint32_t page_start = page * kPageGranules;
-    start = page_start > stretch.begin ? page_start : stretch.begin;
+std::uint32_t ElasticHeap::furthest_start(const Stretch& stretch, const HeapBudget& most) const {
+  const std::uint32_t first = page_of(stretch.begin);
+  const std::uint32_t last = page_of(stretch.end - 1) + 1;
+  const std::uint32_t pages_start = start_within(*space_, first, last, most.frames);
+  if (pages_start == last) {
+    return stretch.end;
   }
-  return start;
+  return pages_start == first ? stretch.begin : pages_start * kPageGranules;
 }
 
-std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment, const Budget& most) const {
+std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment,
+                                                const HeapBudget& most) const {
   std::uint32_t largest = 0;
   for_each_stretch(0, [&](const Stretch& stretch) {
     const auto consider = [&](std::uint32_t start) {
@@ -335,17 +316,8 @@ FailureReason ElasticHeap::do_explain(std::size_t bytes, std::size_t alignment) 
   if (fixed_) {
     return FailureReason::pool;
   }
-  // What would be there without the heap's limit, and without the guarantees of others?
-  const PagePool& pool = space_->pool();
-  const std::size_t holes =
-      (std::size_t{account_->held} * kPageGranules - occupied_) * config::kGranuleBytes;
-  const std::size_t others = pool.reserved() - account_->unused_guarantee();
-  const std::size_t unreserved = holes + (pool.free() - others) * config::kPageBytes;
-  if (bytes <= unreserved) {
-    return FailureReason::limit;
-  }
-  return bytes <= holes + pool.free() * config::kPageBytes ? FailureReason::guarantee
-                                                           : FailureReason::pool;
+  const std::size_t holes = std::size_t{account_->held} * kPageGranules - occupied_;
+  return explain_shortage(space_->pool(), *account_, bytes, holes * config::kGranuleBytes);
 }
 
 }  // namespace modmem

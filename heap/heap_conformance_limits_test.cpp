@@ -98,7 +98,11 @@ TEST_P(HeapConformance, FreeBytesBoundEveryRequest) {
     // All of it can be had in the best case: what is held and not occupied, and what the pool has.
     const HeapStats stats = heap().stats();
     const std::size_t pool = traits().elastic ? world().pool().free() * kPage : 0;
-    ASSERT_EQ(free, stats.mapped_bytes - stats.occupied_bytes + pool);
+    const std::size_t all = stats.mapped_bytes - stats.occupied_bytes + pool;
+    ASSERT_LE(free, all);
+    if (traits().exact) {
+      ASSERT_EQ(free, all);
+    }
   });
 }
 
@@ -143,7 +147,9 @@ TEST_P(HeapConformance, RangesAreAsLargeAsFits) {
   const std::size_t largest = heap().largest_request(1);
   ASSERT_TRUE(model.allocate_range(1, SIZE_MAX / 2, 1, 1, 0));
   EXPECT_EQ(model[0].asked, largest);
-  EXPECT_FALSE(model.allocate_range(kPage, 2 * kPage, 1, 1, 0));
+  if (traits().one_piece) {
+    EXPECT_FALSE(model.allocate_range(kPage, 2 * kPage, 1, 1, 0));
+  }
   model.free_all();
   ASSERT_TRUE(model.allocate_range(100, 5000, 1, 1, 0));
   EXPECT_EQ(model[0].asked, 5000U);
@@ -221,10 +227,14 @@ TEST_P(HeapConformance, ExplainsThatThereIsTooLittle) {
   EXPECT_EQ(heap().explain(100 * kPage, 1), FailureReason::pool);
   fill(kPage);
   fill(kGranule);
-  EXPECT_EQ(heap().explain(kPage, 1), FailureReason::pool);
+  const FailureReason reason = heap().explain(kPage, 1);
+  EXPECT_TRUE(reason == FailureReason::pool || (!traits().exact && reason == FailureReason::slots));
 }
 
 TEST_P(HeapConformance, ExplainsFragmentation) {
+  if (!traits().exact) {
+    return;  // slots of one size do not fragment: they run out
+  }
   fill(256);
   free_every_second();
   EXPECT_EQ(heap().explain(256, 1), FailureReason::none);
@@ -299,6 +309,9 @@ TEST_P(HeapConformance, AMappingThatFailsLeavesNoTraceAndTheNextRequestSucceeds)
 }
 
 TEST_P(HeapConformance, AGrowthThatFailsLeavesNoTrace) {
+  if (!traits().joins) {
+    return;
+  }
   ASSERT_TRUE(model.allocate(100, kPage));
   for (const std::size_t bytes : {kPage, kPage + 1, 3 * kPage + 100, 8 * kPage}) {
     const WorldState before = fixture->state();
@@ -354,6 +367,9 @@ TEST_P(HeapConformance, AnEmptiedPageCannotBeTouched) {
 }
 
 TEST_P(HeapConformance, TakesNoFrameForWhatFitsAHole) {
+  if (!traits().joins) {
+    return;
+  }
   fill(512);
   free_every_second();
   const std::size_t mapped = heap().stats().mapped_bytes;

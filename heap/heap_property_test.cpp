@@ -54,7 +54,7 @@ rc::Gen<HeapCommand> any_command() {
       rc::gen::set(&HeapCommand::thorough, rc::gen::just(true)));
 }
 
-void any_commands_keep_the_contract(HeapDriverOptions options) {
+void any_commands_keep_the_contract(ElasticDriver::Options options) {
   options.frames = *rc::gen::inRange<std::uint32_t>(18, 50);
   options.heaps = *rc::gen::inRange<std::uint32_t>(1, 4);
   if (options.heap.fixed_pages != 0) {
@@ -63,7 +63,7 @@ void any_commands_keep_the_contract(HeapDriverOptions options) {
   options.heap.span_pages = *rc::gen::inRange<std::uint32_t>(1, options.frames);
   const auto commands =
       *rc::gen::scale(3.0, rc::gen::container<std::vector<HeapCommand>>(any_command()));
-  HeapDriver driver(options);
+  ElasticDriver driver(options);
   for (const HeapCommand& command : commands) {
     driver.apply(command);
   }
@@ -73,9 +73,9 @@ void any_commands_keep_the_contract(HeapDriverOptions options) {
 constexpr ElasticHeapOptions kRetaining{.retained_pages = 3};
 constexpr ElasticHeapOptions kFixed{.fixed_pages = 1};
 
-RC_GTEST_PROP(HeapProperty, ElasticMmu, ()) { any_commands_keep_the_contract({}); }
+RC_GTEST_PROP(HeapProperty, ElasticMmu, ()) { any_commands_keep_the_contract({.heap = {}}); }
 RC_GTEST_PROP(HeapProperty, ElasticNoMmu, ()) {
-  any_commands_keep_the_contract({.has_mmu = false});
+  any_commands_keep_the_contract({.has_mmu = false, .heap = {}});
 }
 RC_GTEST_PROP(HeapProperty, RetainingMmu, ()) {
   any_commands_keep_the_contract({.heap = kRetaining});

@@ -1,5 +1,5 @@
-// The long random run: 10 million operations in all (1 million under a sanitizer), on elastic heaps
-// and fixed arenas, with an MMU and without, one heap and several over one pool.
+// The long random run: 12 million operations in all (a tenth under a sanitizer), on elastic heaps,
+// fixed arenas and heaps of slots, with an MMU and without, one heap and several over one pool.
 //
 // MODMEM_RANDOM_OPERATIONS sets another number, MODMEM_RANDOM_SEED another seed than the fixed one.
 
@@ -38,45 +38,28 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   return text != nullptr ? std::strtoull(text, nullptr, 0) : otherwise;
 }
 
+template <typename Driver>
 struct Scenario {
   const char* name;
   std::uint32_t percent;  // of all operations
-  HeapDriverOptions options;
-};
-std::ostream& operator<<(std::ostream& out, const Scenario& scenario) {
-  return out << scenario.name;
-}
+  typename Driver::Options options;
 
-constexpr ElasticHeapOptions kElastic{.span_pages = 32};
-constexpr ElasticHeapOptions kRetaining{.span_pages = 32, .retained_pages = 4};
-constexpr ElasticHeapOptions kArena{.fixed_pages = 24};
-
-constexpr Scenario kScenarios[] = {
-    {"ElasticMmu", 20, {.heap = kElastic}},
-    {"ElasticNoMmu", 15, {.has_mmu = false, .heap = kElastic}},
-    {"ThreeElasticMmu", 15, {.heaps = 3, .heap = kElastic}},
-    {"ThreeElasticNoMmu", 10, {.has_mmu = false, .heaps = 3, .heap = kElastic}},
-    {"RetainingMmu", 9, {.heaps = 2, .heap = kRetaining}},
-    {"RetainingNoMmu", 9, {.has_mmu = false, .heaps = 2, .heap = kRetaining}},
-    {"FixedMmu", 8, {.heaps = 2, .heap = kArena}},
-    {"FixedNoMmu", 8, {.has_mmu = false, .heaps = 2, .heap = kArena}},
-    {"LargePoolMmu", 3, {.frames = 448, .heaps = 4, .heap = kElastic}},
-    {"SimulatorMmu", 2, {.port = PortKind::host, .heaps = 2, .heap = kElastic}},
-    {"SimulatorNoMmu", 1, {.has_mmu = false, .port = PortKind::host, .heaps = 2, .heap = kElastic}},
+  friend std::ostream& operator<<(std::ostream& out, const Scenario& scenario) {
+    return out << scenario.name;
+  }
 };
 
-class HeapRandom : public ::testing::TestWithParam<Scenario> {};
-
-std::string scenario_name(const ::testing::TestParamInfo<Scenario>& info) {
+template <typename Driver>
+std::string scenario_name(const ::testing::TestParamInfo<Scenario<Driver>>& info) {
   return info.param.name;
 }
-INSTANTIATE_TEST_SUITE_P(Scenarios, HeapRandom, ::testing::ValuesIn(kScenarios), scenario_name);
 
-TEST_P(HeapRandom, KeepsTheContract) {
+template <typename Driver>
+void keep_the_contract(const Scenario<Driver>& scenario) {
   const std::uint64_t seed = number_from("MODMEM_RANDOM_SEED", kSeed);
   const std::uint64_t operations =
-      number_from("MODMEM_RANDOM_OPERATIONS", kOperations) * GetParam().percent / 100;
-  HeapDriver driver(GetParam().options);
+      number_from("MODMEM_RANDOM_OPERATIONS", kOperations) * scenario.percent / 100;
+  Driver driver(scenario.options);
   Random random(seed);
   HeapCommand command;
   try {
@@ -96,6 +79,62 @@ TEST_P(HeapRandom, KeepsTheContract) {
   // A run that is never refused anything has not come to what is hard.
   EXPECT_GT(driver.failures(), operations / 1000);
 }
+
+// --- elastic heaps and fixed arenas ---
+
+constexpr ElasticHeapOptions kElastic{.span_pages = 32};
+constexpr ElasticHeapOptions kRetaining{.span_pages = 32, .retained_pages = 4};
+constexpr ElasticHeapOptions kArena{.fixed_pages = 24};
+
+constexpr Scenario<ElasticDriver> kScenarios[] = {
+    {"ElasticMmu", 20, {.heap = kElastic}},
+    {"ElasticNoMmu", 15, {.has_mmu = false, .heap = kElastic}},
+    {"ThreeElasticMmu", 15, {.heaps = 3, .heap = kElastic}},
+    {"ThreeElasticNoMmu", 10, {.has_mmu = false, .heaps = 3, .heap = kElastic}},
+    {"RetainingMmu", 9, {.heaps = 2, .heap = kRetaining}},
+    {"RetainingNoMmu", 9, {.has_mmu = false, .heaps = 2, .heap = kRetaining}},
+    {"FixedMmu", 8, {.heaps = 2, .heap = kArena}},
+    {"FixedNoMmu", 8, {.has_mmu = false, .heaps = 2, .heap = kArena}},
+    {"LargePoolMmu", 3, {.frames = 448, .heaps = 4, .heap = kElastic}},
+    {"SimulatorMmu", 2, {.port = PortKind::host, .heaps = 2, .heap = kElastic}},
+    {"SimulatorNoMmu", 1, {.has_mmu = false, .port = PortKind::host, .heaps = 2, .heap = kElastic}},
+};
+
+class HeapRandom : public ::testing::TestWithParam<Scenario<ElasticDriver>> {};
+INSTANTIATE_TEST_SUITE_P(Scenarios, HeapRandom, ::testing::ValuesIn(kScenarios),
+                         scenario_name<ElasticDriver>);
+TEST_P(HeapRandom, KeepsTheContract) { keep_the_contract(GetParam()); }
+
+// --- slots ---
+
+constexpr std::size_t kPage = config::kPageBytes;
+// Not in the order of sizes: it is the table that counts.
+constexpr SlotBundle kTable[] = {{8, 1024},  {64, 128}, {1024, 32}, {512, 32},
+                                 {16384, 4}, {4096, 8}, {65536, 3}};
+constexpr SlotBundle kSmallTable[] = {{16, 512}, {128, 64}, {2048, 8}, {8192, 4}};
+constexpr SlotHeapOptions kSingle{.region_bytes = 100 * kPage, .bundles = kTable};
+constexpr SlotHeapOptions kContiguous{
+    .region_bytes = 100 * kPage, .bundles = kTable, .contiguous = true};
+constexpr SlotHeapOptions kSmallSingle{.region_bytes = 20 * kPage, .bundles = kSmallTable};
+constexpr SlotHeapOptions kSmallContiguous{
+    .region_bytes = 20 * kPage, .bundles = kSmallTable, .contiguous = true};
+constexpr SlotHeapOptions kEqual{.region_bytes = 101 * kPage, .contiguous = true};
+
+constexpr Scenario<SlotDriver> kSlotScenarios[] = {
+    {"SingleMmu", 4, {.heap = kSingle}},
+    {"ContiguousMmu", 4, {.heap = kContiguous}},
+    {"EqualBundlesMmu", 2, {.heap = kEqual}},
+    {"TwoSingleMmu", 2, {.heaps = 2, .heap = kSingle}},
+    {"TwoContiguousMmu", 2, {.frames = 56, .heaps = 2, .heap = kContiguous}},
+    {"SingleNoMmu", 2, {.has_mmu = false, .heaps = 2, .heap = kSmallSingle}},
+    {"ContiguousNoMmu", 2, {.has_mmu = false, .heaps = 2, .heap = kSmallContiguous}},
+    {"SimulatorMmu", 1, {.port = PortKind::host, .heap = kContiguous}},
+};
+
+class SlotHeapRandom : public ::testing::TestWithParam<Scenario<SlotDriver>> {};
+INSTANTIATE_TEST_SUITE_P(Scenarios, SlotHeapRandom, ::testing::ValuesIn(kSlotScenarios),
+                         scenario_name<SlotDriver>);
+TEST_P(SlotHeapRandom, KeepsTheContract) { keep_the_contract(GetParam()); }
 
 }  // namespace
 }  // namespace modmem

@@ -43,6 +43,11 @@ class PageDescriptor {
   std::uint32_t head_hole() const { return occupied().next_set(0, kPageGranules); }
   std::uint32_t tail_hole_start() const { return occupied().end_of_last_set(0, kPageGranules); }
 
+  // First free granule at or after `from`, kPageGranules where there is none.
+  std::uint32_t next_free(std::uint32_t from) const {
+    return occupied().next_clear(from, kPageGranules);
+  }
+
   // The free granules around `granule`, a free one.
   std::uint32_t hole_start(std::uint32_t granule) const {
     return occupied().end_of_last_set(0, granule);

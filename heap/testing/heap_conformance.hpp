@@ -34,6 +34,8 @@ class HeapFixture {
 
 struct HeapTraits {
   bool exact = true;             // a block is its size, rounded up to the granule
+  bool joins = true;             // holes side by side are one hole, which blocks may grow into
+  bool one_piece = true;         // one block can have all the memory that the heap may have
   bool elastic = true;           // frames come and go with the blocks; else all are held throughout
   std::uint32_t kept_pages = 0;  // empty pages that an elastic heap may keep mapped
 };

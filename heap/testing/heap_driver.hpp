@@ -15,10 +15,12 @@
 #include <vector>
 
 #include "heap/elastic_heap.hpp"
+#include "heap/slot_heap.hpp"
 #include "heap/testing/heap_model.hpp"
 #include "heap/testing/heap_world.hpp"
 #include "heap/testing/placement_oracle.hpp"
 #include "heap/testing/random.hpp"
+#include "heap/testing/slot_oracle.hpp"
 
 namespace modmem {
 
@@ -58,19 +60,24 @@ inline std::ostream& operator<<(std::ostream& out, const HeapCommand& command) {
              << command.keep << ", maps " << command.maps << ")";
 }
 
+// `HeapOptions` are those of HeapType::open(); `Oracle` tells of any request whether it fits, and
+// of any block whether it lies where the heap promises.
+template <typename HeapOptions>
 struct HeapDriverOptions {
   bool has_mmu = true;
   PortKind port = PortKind::fake;
   std::uint32_t frames = 64;
   std::uint32_t heaps = 1;
-  ElasticHeapOptions heap{.span_pages = 32};
+  HeapOptions heap;
 };
 
+template <typename HeapType, typename HeapOptions, typename Oracle>
 class HeapDriver {
  public:
+  using Options = HeapDriverOptions<HeapOptions>;
   static constexpr std::uint64_t kDeepEvery = 1000;
 
-  explicit HeapDriver(const HeapDriverOptions& options)
+  explicit HeapDriver(const Options& options)
       : options_(options),
         world_(small_platform(options.has_mmu, options.frames), options.port),
         accounts_(options.heaps),
@@ -188,16 +195,16 @@ class HeapDriver {
   }
 
   bool run_thoroughly(const HeapCommand& command) {
-    ElasticHeap& heap = heaps_[command.heap];
+    HeapType& heap = heaps_[command.heap];
+    const HeapModel& model = models_[command.heap];
     const std::size_t alignment = std::size_t{1} << command.alignment_log;
     const bool asks = command.kind == Kind::allocate || command.kind == Kind::allocate_range;
     const WorldState before(world_, heap);
     const std::size_t largest = asks ? heap.largest_request(alignment) : 0;
     const FailureReason reason =
         asks ? heap.explain(command.bytes, alignment) : FailureReason::none;
-    const bool fits =
-        !asks || PlacementOracle(world_, heap, HeapId{command.heap}, models_[command.heap])
-                     .fits(command.bytes, alignment);
+    const Oracle oracle(world_, heap, HeapId{command.heap}, model);
+    const bool fits = !asks || oracle.fits(command.bytes, alignment);
     require_same(before, heap, "a question changed something");
     const bool done = run(command);
     if (asks && (command.maps == HeapCommand::kAllMaps || command.kind == Kind::allocate_range)) {
@@ -206,6 +213,11 @@ class HeapDriver {
       HeapModel::require(done == (reason == FailureReason::none), "explain() and the outcome",
                          static_cast<int>(reason), command.bytes, alignment);
       HeapModel::require(done || !fits, "there is a place", command.bytes, alignment);
+      if (done) {
+        const HeapModel::Block& block = model[model.size() - 1];
+        HeapModel::require(oracle.allows(block.pointer, block.asked, alignment),
+                           "the place is another one", block.asked, alignment);
+      }
     }
     if (!done) {
       require_same(before, heap, "a failed call changed something");
@@ -213,7 +225,7 @@ class HeapDriver {
     return done;
   }
 
-  void require_same(const WorldState& before, const ElasticHeap& heap, const char* what) {
+  void require_same(const WorldState& before, const HeapType& heap, const char* what) {
     const std::string difference = before.difference(WorldState(world_, heap));
     HeapModel::require(difference.empty(), what, difference);
   }
@@ -231,18 +243,22 @@ class HeapDriver {
     HeapModel::require(held == world_.pool().taken(), "sum over heaps = pool", held);
   }
 
-  HeapDriverOptions options_;
+  Options options_;
   HeapWorld world_;
   std::deque<PageAccount> accounts_;
-  std::deque<ElasticHeap> heaps_;
+  std::deque<HeapType> heaps_;
   std::deque<HeapModel> models_;
   std::uint64_t steps_ = 0;
   std::uint64_t failures_ = 0;
 };
 
+using ElasticDriver = HeapDriver<ElasticHeap, ElasticHeapOptions, PlacementOracle>;
+using SlotDriver = HeapDriver<SlotHeap, SlotHeapOptions, SlotOracle>;
+
 // The next command of a random run: sizes mostly small, now and then hundreds of KiB; phases in
 // which the heaps fill up and phases in which they empty.
-inline HeapCommand random_command(Random& random, HeapDriver& driver, std::uint32_t thorough_in) {
+template <typename Driver>
+HeapCommand random_command(Random& random, Driver& driver, std::uint32_t thorough_in) {
   HeapCommand command;
   command.heap = static_cast<std::uint8_t>(random.below(driver.heaps()));
   command.index = static_cast<std::uint32_t>(random.next());

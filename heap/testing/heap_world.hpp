@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "heap/elastic_heap.hpp"
+#include "heap/heap.hpp"
+#include "heap/page_descriptor.hpp"
 #include "page/metadata_store.hpp"
 #include "page/testing/page_world.hpp"
 
@@ -81,7 +82,9 @@ class WorldState {
       }
     }
   }
-  WorldState(HeapWorld& world, const ElasticHeap& heap)
+  // Of a heap that knows its account and its pages.
+  template <typename HeapType>
+  WorldState(HeapWorld& world, const HeapType& heap)
       : WorldState(world, heap, heap.account(),
                    [&heap](std::uint32_t page) { return heap.owns_page(page); }) {}
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "heap/elastic_heap.hpp"
 #include "heap/testing/heap_model.hpp"
 #include "heap/testing/heap_world.hpp"
 
@@ -37,6 +38,9 @@ class PlacementOracle {
       occupied_[at] += occupied_[at - 1];
     }
   }
+
+  // Any place will do.
+  bool allows(const std::byte*, std::size_t, std::size_t) const { return true; }
 
   // True where a block of that size and alignment fits somewhere, metadata included.
   bool fits(std::size_t bytes, std::size_t alignment) const {
