@@ -54,6 +54,11 @@ class ElasticHeap final : public Heap {
   // Releases everything and gives the spans back. O(pages).
   void close();
 
+  // A block of at least `bytes` (> 0) exactly at `pointer`, a cached address: for what is known to
+  // have lived there. Returns false, with nothing changed, exactly when that is not in the heap's
+  // pages or not on a granule, some of it is not free, or frames or metadata are not to be had.
+  bool allocate_at(std::byte* pointer, std::size_t bytes);
+
   bool is_open() const { return space_ != nullptr; }
   bool is_fixed() const { return fixed_; }
   const PageAccount& account() const { return *account_; }
@@ -94,6 +99,7 @@ class ElasticHeap final : public Heap {
   // Stretches (elastic_heap_stretch.cpp)
   void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment);
   void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment);
+  void begin_block(std::uint32_t start, std::uint32_t end);
   std::optional<Stretch> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   std::uint32_t furthest_end(const Stretch& stretch, std::uint32_t start,

@@ -212,14 +212,38 @@ void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignm
     }
     return nullptr;
   }
-  const std::uint32_t page = page_of(place->begin);
-  descriptor(info(page)).set_start(place->begin % kPageGranules);
+  begin_block(place->begin, place->end);
+  return address_of(place->begin);
+}
+
+// Makes the granules [start, end), occupied just now, a block.
+void ElasticHeap::begin_block(std::uint32_t start, std::uint32_t end) {
+  const std::uint32_t page = page_of(start);
+  descriptor(info(page)).set_start(start % kPageGranules);
   // Only the last block of a page reaches on; one that ends in the page leaves that as it is.
-  if (page_of(place->end) != page) {
-    info(page).reach = static_cast<std::uint16_t>(page_of(place->end - 1) - page);
+  if (page_of(end) != page) {
+    info(page).reach = static_cast<std::uint16_t>(page_of(end - 1) - page);
   }
   ++live_blocks_;
-  return address_of(place->begin);
+}
+
+bool ElasticHeap::allocate_at(std::byte* pointer, std::size_t bytes) {
+  const std::optional<std::uint32_t> page = space_->page_of(pointer);
+  const std::size_t window = std::size_t{space_->window_pages()} * kPageGranules;
+  const std::size_t granules = divide_up(bytes, config::kGranuleBytes);
+  if (!page || (space_->has_mmu() && !owns_page(*page)) ||
+      address_of(granule_of(pointer)) != pointer || granules > window - granule_of(pointer)) {
+    return false;
+  }
+  const std::uint32_t start = granule_of(pointer);
+  const std::uint32_t end = start + static_cast<std::uint32_t>(granules);
+  descriptors_->reserve(2);
+  const bool claimed = free_end(start, end) == end && claim(start, end, true);
+  if (claimed) {
+    begin_block(start, end);
+  }
+  descriptors_->trim();
+  return claimed;
 }
 
 // Where a block that starts at `start` could end at most.

@@ -37,6 +37,7 @@ enum class FailureReason : std::uint8_t {
   alignment,      // it would fit with a smaller alignment
   slots,          // no slot of a fitting size is free
   fragmentation,  // enough is free, but not in one piece
+  unsupported,    // memory of that kind is not for such requests, or not for this core
 };
 
 // Thoroughness of check(): cheap is O(1) or close, deep walks everything.

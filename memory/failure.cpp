@@ -16,6 +16,8 @@ const char* to_string(FailureReason reason) {
       return "alignment";
     case FailureReason::slots:
       return "slots";
+    case FailureReason::unsupported:
+      return "unsupported";
     case FailureReason::fragmentation:
       return "fragmentation";
   }

@@ -19,8 +19,8 @@
 #include <cstdint>
 #include <span>
 
-#include "heap/elastic_heap.hpp"
 #include "memory/failure.hpp"
+#include "memory/heap_slot.hpp"
 #include "memory/intent.hpp"
 #include "memory/owner.hpp"
 #include "memory/policy.hpp"
@@ -44,7 +44,8 @@ struct Request {
 // One heap, as reports see it.
 struct HeapReport {
   const char* name = "";
-  const char* kind = "";  // "elastic", "fixed" or "metadata"
+  const char* kind = "";    // "elastic", "fixed", "slots" or "metadata"
+  const char* memory = "";  // "sram", "lp-sram" or "l3"
   const Owner* owner = nullptr;
   std::size_t live_bytes = 0;  // as asked for
   std::size_t peak_live_bytes = 0;
@@ -130,6 +131,20 @@ class Memory {
   // Bytes of the largest request that would succeed now for this owner, flags and alignment.
   std::size_t largest_request(const Request& request) const;
 
+  // --- power cycles ---
+
+  // Writes down, in L3 itself, what lives there, so that it outlives a power cycle of the DSP: the
+  // blocks' places, sizes and call sites. Blocks that come or go afterwards are not in it. Returns
+  // false, with what was saved before still there, exactly when the platform has no L3, the caller
+  // is not on the primary core, or L3 has too little room. O(blocks).
+  bool save_l3();
+
+  // Right after boot() in place of the boot before: brings back the blocks that save_l3() wrote
+  // down, at their old addresses, with their content, charged to the system. Returns false, with
+  // nothing changed, exactly when nothing valid was saved, the caller is not on the primary core,
+  // L3 is in use already, or metadata has no room. O(blocks).
+  bool restore_l3();
+
   // --- looking at it ---
 
   const PlatformConfig& config() const { return config_; }
@@ -143,7 +158,7 @@ class Memory {
   // The owner as it is at one moment, while other threads may charge to it.
   Owner snapshot(const Owner& owner) const;
 
-  // Calls visit(HeapReport) for every heap, metadata last. The sums over all of them are the
+  // Calls visit(HeapReport) for every heap, metadata last. The sums over those in SRAM are the
   // pool's.
   template <typename Visit>
   void for_each_heap(Visit visit) const;
@@ -159,20 +174,7 @@ class Memory {
  private:
   static constexpr HeapId kMetadataHeap{0xfe};
   static constexpr std::uint32_t kMaxHeaps = 0xfe;
-
-  struct HeapSlot {
-    ElasticHeap heap;
-    PageAccount account;
-    Owner* owner = nullptr;
-    const char* name = "";
-    std::uint16_t handle = SlotStore::kNone;
-    std::uint16_t next = SlotStore::kNone;  // all heaps, for walking
-    std::size_t live_bytes = 0;
-    std::size_t peak_live_bytes = 0;
-    std::uint64_t allocations = 0;
-    std::uint64_t frees = 0;
-    std::uint64_t failures = 0;
-  };
+  static constexpr std::uint32_t kPrimaryCore = 0;
 
   // What check() adds up.
   struct Sums {
@@ -182,25 +184,39 @@ class Memory {
 
   // Where a request goes and what becomes of it there.
   struct Route {
-    HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory
+    HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory, or not for this request
     std::size_t bytes = 0;     // rounded
     std::size_t alignment = 0;
     std::size_t unit = 1;  // sizes are multiples of this
     bool uncached = false;
+    bool unsupported = false;  // there is such memory, but not for this request
   };
 
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
+  HeapSlot* open_or(HeapKind kind, const char* name);
+  bool set_up_low_power(MetadataArena& arena);
+  bool set_up_l3();
+  void close_l3();
+  std::byte* l3_header() const;
+  void drop_saved_list();
+  std::uint64_t write_list(const Span& list);
+  bool bring_back(const Site& site, std::uint32_t granule, std::uint32_t room, std::uint32_t bytes,
+                  std::uint32_t alignment_log2);
+  bool open_side_heap(SideMemory& side, const char* name);
+  bool open_engine(HeapSlot& slot);
   std::uint32_t fixed_arena_pages() const;
   static std::uint32_t metadata_share(std::uint32_t pages);
   void set_metadata_aside(const HeapSlot* slot) const;
   std::uint16_t take_heap_handle();
-  HeapSlot* open_heap(HeapKind kind, Owner& owner, const char* name);
+  HeapSlot* open_heap(HeapKind kind, Owner& owner, const char* name, AddressSpace& space);
   void close_heap(HeapSlot& slot);
   Route route(const Request& request) const;
   HeapSlot* place(Place place, const Owner& owner) const;
   HeapReport report(const HeapSlot& slot) const;
   HeapReport metadata_report() const;
+  const AddressSpace& space_of(const void* pointer) const;
+  const char* memory_name(const AddressSpace& space) const;
   HeapSlot* slot_of(const void* pointer) const;
 
   Owner& owner_of(const Request& request) const;
@@ -235,6 +251,7 @@ class Memory {
   bool check_accounts() const;
   bool check_owner(const Owner& owner, Sums& sums) const;
   bool check_records(const Owner& owner) const;
+  static bool check_side(const SideMemory& side);
 
   PlatformConfig config_{};
   const Policy* policy_ = nullptr;
@@ -242,6 +259,9 @@ class Memory {
   MemoryObserver* observer_ = nullptr;
   PagePool pool_;
   AddressSpace space_;
+  SideMemory low_power_;
+  SideMemory l3_;
+  Span saved_list_;  // pages of L3 that hold the list of save_l3()
   mutable PageAccount metadata_account_;
   mutable PageAccount aside_account_;  // holds nothing: what is guaranteed to it is set aside
   std::uint32_t set_aside_ = 0;        // frames for the metadata of guaranteed blocks
@@ -252,6 +272,7 @@ class Memory {
   std::size_t arena_used_ = 0;
   Owner* system_ = nullptr;
   HeapSlot* system_heap_ = nullptr;
+  HeapSlot* slots_heap_ = nullptr;  // the system's where the policy has none of its own
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
   mutable std::uint64_t audio_path_calls_ = 0;

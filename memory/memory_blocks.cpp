@@ -13,10 +13,14 @@ Owner& Memory::owner_of(const Request& request) const {
   return request.owner != nullptr ? *request.owner : *system_;
 }
 
-Memory::HeapSlot* Memory::place(Place place, const Owner& owner) const {
+HeapSlot* Memory::place(Place place, const Owner& owner) const {
   switch (place) {
+    case Place::lp:
+      if (low_power_.slot != nullptr) {
+        return low_power_.slot;
+      }
+      [[fallthrough]];  // a wish, and not one that this platform can grant
     case Place::any:
-    case Place::lp:  // a wish, and not one that this system can grant
     case Place::owner:
       for (const Owner* at = &owner; at != nullptr; at = at->parent) {
         if (at->heap != kNoHeap) {
@@ -28,8 +32,10 @@ Memory::HeapSlot* Memory::place(Place place, const Owner& owner) const {
       return system_heap_;
     case Place::shared:
       return shared_heap_;
+    case Place::slots:
+      return slots_heap_;
     case Place::l3:
-      return nullptr;  // memory that this system does not have
+      return l3_.slot;
   }
   return nullptr;
 }
@@ -46,7 +52,7 @@ Memory::Route Memory::route(const Request& request) const {
       continue;
     }
     // Low-power memory is a wish: where there is none, the next row decides.
-    if (where == Place::any && row.place != Place::lp) {
+    if (where == Place::any && (row.place != Place::lp || low_power_.slot != nullptr)) {
       where = row.place;
     }
     lines = lines || row.whole_lines;
@@ -54,6 +60,12 @@ Memory::Route Memory::route(const Request& request) const {
     route.uncached = route.uncached || row.uncached;
   }
   route.slot = place(where == Place::any ? base.place : where, owner_of(request));
+  // L3 is reached through the cache of the primary core, and not otherwise.
+  if (route.slot != nullptr && route.slot == l3_.slot &&
+      (route.uncached || port_->core_id() != kPrimaryCore)) {
+    route.slot = nullptr;
+    route.unsupported = true;
+  }
   route.alignment =
       request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
   // What is reached past the cache shares no line with what is reached through it, in any policy.
@@ -111,7 +123,7 @@ void* Memory::serve(const Request& request, const Route& where) {
   // The record first: its page is not to take what the block was promised.
   if (where.slot != nullptr && request.bytes <= room_below_limits(owner_of(request)) &&
       records_.reserve(1)) {
-    block = where.slot->heap.allocate(where.bytes, where.alignment);
+    block = where.slot->heap->allocate(where.bytes, where.alignment);
   }
   void* result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
   records_.trim();
@@ -122,14 +134,16 @@ void* Memory::serve(const Request& request, const Route& where) {
 void* Memory::commit(const Request& request, const Route& where, void* block, std::size_t bytes) {
   Owner& owner = owner_of(request);
   const std::uint16_t handle = records_.create();  // reserved by the caller
-  FrameInfo& page = space_.info(*space_.page_of(block));
+  const AddressSpace& space = *where.slot->space;
+  FrameInfo& page = space.info(*space.page_of(block));
   Record& record = records_[handle];
   record.site = request.site;
   record.granule = static_cast<std::uint32_t>(
-      static_cast<std::size_t>(static_cast<std::byte*>(block) - space_.address_of(0)) /
+      static_cast<std::size_t>(static_cast<std::byte*>(block) - space.address_of(0)) /
       config::kGranuleBytes);
   record.bytes = static_cast<std::uint32_t>(bytes);
   record.owner = owner.handle;
+  record.heap = where.slot->id();
   record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
   record.uncached = where.uncached;
   record.page_next = page.records;
@@ -147,8 +161,9 @@ void* Memory::commit(const Request& request, const Route& where, void* block, st
   }
   // Lines that a former user left dirty must not be written over what comes through the other
   // alias.
-  port_->cache_invalidate(static_cast<std::byte*>(block), where.slot->heap.usable_size(block));
-  return space_.to_uncached(static_cast<std::byte*>(block));
+  space.port().cache_invalidate(static_cast<std::byte*>(block),
+                                where.slot->heap->usable_size(block));
+  return space.to_uncached(static_cast<std::byte*>(block));
 }
 
 Range Memory::allocate_range(const Request& request, std::size_t preferred, std::size_t step) {
@@ -168,11 +183,12 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   std::size_t chosen = request.bytes;
   set_metadata_aside(where.slot);
   if (where.slot != nullptr && records_.reserve(1)) {
+    const std::uint32_t frames = where.slot->space->pool().frames();
     const std::uint32_t headroom =
-        config_.headroom_divisor != 0 ? pool_.frames() / config_.headroom_divisor : 0;
+        config_.headroom_divisor != 0 ? frames / config_.headroom_divisor : 0;
     const std::size_t room = room_below_limits(owner_of(request));
     std::size_t most =
-        align_down(where.slot->heap.largest_request(where.alignment, headroom), where.unit);
+        align_down(where.slot->heap->largest_request(where.alignment, headroom), where.unit);
     records_.trim();
     most = most < preferred ? most : preferred;
     most = most < room ? most : room;
@@ -241,16 +257,16 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
     return false;
   }
   set_metadata_aside(&slot);
-  const std::size_t before = slot.heap.usable_size(block);
+  const std::size_t before = slot.heap->usable_size(block);
   if (record.uncached && where.bytes < before) {
-    port_->cache_invalidate(block + where.bytes, before - where.bytes);
+    slot.space->port().cache_invalidate(block + where.bytes, before - where.bytes);
   }
-  if (!slot.heap.resize(block, where.bytes)) {
+  if (!slot.heap->resize(block, where.bytes)) {
     return false;
   }
-  const std::size_t after = slot.heap.usable_size(block);
+  const std::size_t after = slot.heap->usable_size(block);
   if (record.uncached && after > before) {
-    port_->cache_invalidate(block + before, after - before);
+    slot.space->port().cache_invalidate(block + before, after - before);
   }
   uncharge(owner, slot, record.bytes);
   charge(owner, slot, request.bytes);
@@ -272,7 +288,7 @@ std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
   set_metadata_aside(where.slot);
   const bool recordable = records_.reserve(1);
   const std::size_t fits =
-      recordable ? align_down(where.slot->heap.largest_request(where.alignment), where.unit) : 0;
+      recordable ? align_down(where.slot->heap->largest_request(where.alignment), where.unit) : 0;
   records_.trim();
   const std::size_t room = room_below_limits(owner);
   return fits < room ? fits : room;
@@ -319,18 +335,18 @@ void Memory::fail(const Request& request, const Route& where) {
   failure.bytes = request.bytes;
   failure.alignment = where.alignment;
   failure.site = request.site;
-  failure.reason = FailureReason::pool;
+  failure.reason = where.unsupported ? FailureReason::unsupported : FailureReason::pool;
   if (request.bytes > room_below_limits(owner)) {
     failure.reason = FailureReason::limit;
   } else if (where.slot != nullptr) {
-    const FailureReason reason = where.slot->heap.explain(where.bytes, where.alignment);
+    const FailureReason reason = where.slot->heap->explain(where.bytes, where.alignment);
     // The heap could serve it: then it was the record that found no page.
     const bool others = pool_.free() != 0 && pool_.available(metadata_account_) == 0;
     failure.reason = reason != FailureReason::none ? reason
                      : others                      ? FailureReason::guarantee
                                                    : FailureReason::pool;
   }
-  failure.free_bytes = where.slot != nullptr ? where.slot->heap.free_bytes() : 0;
+  failure.free_bytes = where.slot != nullptr ? where.slot->heap->free_bytes() : 0;
   failure.largest_request = largest_for(owner, where);
   collect_top_owners(*system_, failure);
   observer_->on_failure(failure);
@@ -338,34 +354,49 @@ void Memory::fail(const Request& request, const Route& where) {
 
 // --- release ---
 
-Memory::HeapSlot* Memory::slot_of(const void* pointer) const {
-  const std::optional<std::uint32_t> page = space_.page_of(pointer);
-  const HeapId id = page ? space_.heap_of(*page) : kNoHeap;
+// The memory whose window `pointer` lies in; the SRAM's where it lies in none.
+const AddressSpace& Memory::space_of(const void* pointer) const {
+  for (const SideMemory* side : {&low_power_, &l3_}) {
+    if (side->slot != nullptr && side->space.page_of(pointer)) {
+      return side->space;
+    }
+  }
+  return space_;
+}
+
+HeapSlot* Memory::slot_of(const void* pointer) const {
+  const AddressSpace& space = space_of(pointer);
+  const std::optional<std::uint32_t> page = space.page_of(pointer);
+  const HeapId id = page ? space.heap_of(*page) : kNoHeap;
   return id == kNoHeap || id == kMetadataHeap ? nullptr : &heaps_[number(id)];
 }
 
 std::byte* Memory::block_of(const Record& record) const {
-  return space_.address_of(0) + std::size_t{record.granule} * config::kGranuleBytes;
+  const AddressSpace& space = *heaps_[number(record.heap)].space;
+  return space.address_of(0) + std::size_t{record.granule} * config::kGranuleBytes;
 }
 
 // The block through the alias that its owner got.
 void* Memory::handed_out(const Record& record) const {
-  return record.uncached ? space_.to_uncached(block_of(record)) : block_of(record);
+  std::byte* block = block_of(record);
+  return record.uncached ? heaps_[number(record.heap)].space->to_uncached(block) : block;
 }
 
 PointerStatus Memory::status_of(const void* pointer) const {
   if (const HeapSlot* slot = slot_of(pointer)) {
-    return slot->heap.status(pointer);
+    return slot->heap->status(pointer);
   }
   // Nothing lives where no frame lies: what did went with its page, or with its heap.
-  const std::optional<std::uint32_t> page = space_.page_of(pointer);
-  return page && !space_.is_mapped(*page) ? PointerStatus::not_live : PointerStatus::foreign;
+  const AddressSpace& space = space_of(pointer);
+  const std::optional<std::uint32_t> page = space.page_of(pointer);
+  return page && !space.is_mapped(*page) ? PointerStatus::not_live : PointerStatus::foreign;
 }
 
 // Record of the live block that starts at `pointer`.
 std::uint16_t Memory::find_record(const void* pointer) const {
-  const std::byte* block = space_.to_cached(pointer);
-  std::uint16_t handle = space_.info(*space_.page_of(pointer)).records;
+  const AddressSpace& space = space_of(pointer);
+  const std::byte* block = space.to_cached(pointer);
+  std::uint16_t handle = space.info(*space.page_of(pointer)).records;
   while (handle != SlotStore::kNone && block_of(records_[handle]) != block) {
     handle = records_[handle].page_next;
   }
@@ -374,7 +405,8 @@ std::uint16_t Memory::find_record(const void* pointer) const {
 
 void Memory::drop_record(std::uint16_t handle) {
   const Record& record = records_[handle];
-  std::uint16_t* link = &space_.info(record.granule / kPageGranules).records;
+  const AddressSpace& space = *heaps_[number(record.heap)].space;
+  std::uint16_t* link = &space.info(record.granule / kPageGranules).records;
   while (*link != handle) {
     link = &records_[*link].page_next;
   }
@@ -433,21 +465,21 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
     fault(pointer, status, owner);
     return status;
   }
-  std::byte* block = space_.to_cached(pointer);
-  HeapSlot& slot = *slot_of(block);
+  HeapSlot& slot = heaps_[number(records_[handle].heap)];
+  std::byte* block = slot.space->to_cached(pointer);
   if (records_[handle].uncached) {
-    port_->cache_invalidate(block, slot.heap.usable_size(block));
+    slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
   }
   uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
   drop_record(handle);
-  slot.heap.free(block);
+  slot.heap->free(block);
   return status;
 }
 
 std::size_t Memory::usable_size(const void* pointer) const {
   const LockGuard guard(*port_);
   const HeapSlot* slot = slot_of(pointer);
-  return slot != nullptr ? slot->heap.usable_size(pointer) : 0;
+  return slot != nullptr ? slot->heap->usable_size(pointer) : 0;
 }
 
 }  // namespace modmem

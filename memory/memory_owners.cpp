@@ -27,12 +27,12 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
   owner.spec = spec;
   owner.handle = handle;
   if (spec.kind == OwnerKind::pipeline && policy_->pipeline != HeapKind::none) {
-    const HeapSlot* slot = open_heap(policy_->pipeline, owner, spec.name);
+    const HeapSlot* slot = open_heap(policy_->pipeline, owner, spec.name, space_);
     if (slot == nullptr) {
       owners_.destroy(handle);
       return nullptr;
     }
-    owner.heap = HeapId{static_cast<std::uint8_t>(slot->handle)};
+    owner.heap = slot->id();
   }
   owner.parent = &parent;
   Owner** last = &parent.first_child;
@@ -132,14 +132,14 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
                           std::size_t{1} << record.alignment_log2, record.site});
     }
     std::byte* block = block_of(record);
-    HeapSlot& slot = *slot_of(block);
+    HeapSlot& slot = heaps_[number(record.heap)];
     if (record.uncached) {
-      port_->cache_invalidate(block, slot.heap.usable_size(block));
+      slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
     }
     uncharge(owner, slot, record.bytes);
     drop_record(handle);
     if (&slot != closing) {
-      slot.heap.free(block);
+      slot.heap->free(block);
     }
   }
   return count;

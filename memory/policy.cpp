@@ -12,6 +12,20 @@ bool same(const char* a, const char* b) {
 }
 }  // namespace
 
+const char* to_string(HeapKind kind) {
+  switch (kind) {
+    case HeapKind::none:
+      return "none";
+    case HeapKind::elastic:
+      return "elastic";
+    case HeapKind::fixed:
+      return "fixed";
+    case HeapKind::slots:
+      return "slots";
+  }
+  return "unknown";
+}
+
 const Policy* find_policy(const char* name) {
   for (const Policy* policy : kPolicies) {
     if (same(policy->name, name)) {

@@ -3,8 +3,8 @@
 // A policy says which heaps exist and, in a table with one row for every flag, what each flag does
 // to a request: where it goes, how it is aligned and sized, and through which alias it is reached.
 // Choosing another policy changes no caller. Kconfig names the default, the PlatformConfig at boot
-// and
-// --policy replace it, and an integrator can pass a table of his own to Memory::boot().
+// and --policy replace it, and an integrator can pass a table of his own to Memory::boot(). A heap
+// of slots needs an MMU.
 //
 // A request starts at `unflagged` and is changed by the row of each of its flags, in table order:
 // the first row that names a heap decides where it goes; line and DMA rules and aliases add up.
@@ -12,7 +12,9 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
+#include "heap/slot_heap.hpp"
 #include "memory/intent.hpp"
 
 namespace modmem {
@@ -22,7 +24,8 @@ enum class Place : std::uint8_t {
   any,     // this row does not say
   owner,   // the heap of the owner or of its nearest ancestor that has one
   system,  // the system's heap
-  shared,  // the heap of buffers shared between kernel and user space
+  slots,   // the heap of slots
+  shared,  // the heap of buffers shared between kernel and user space, and between cores
   l3,      // the L3 heap: refused where the platform has none
   lp,      // low-power SRAM: as if not said where the platform has none
 };
@@ -37,13 +40,17 @@ struct PolicyRow {
 };
 
 // What kind of heap serves a role.
-enum class HeapKind : std::uint8_t { none, elastic, fixed };
+enum class HeapKind : std::uint8_t { none, elastic, fixed, slots };
+
+const char* to_string(HeapKind kind);
 
 struct Policy {
   const char* name;
   HeapKind system;    // the system's heap
   HeapKind pipeline;  // a heap of its own for each pipeline; none: the system's serves it
+  HeapKind slots;     // a heap of slots for all; none: the system's serves it
   HeapKind shared;    // the heap of shared buffers; none: the system's serves it
+  std::span<const SlotBundle> bundles;  // of heaps of slots, in the order in which they are tried
   PolicyRow unflagged;
   std::array<PolicyRow, 9> rows;
 };
@@ -54,7 +61,9 @@ inline constexpr Policy kElasticPolicy{
     .name = "elastic",
     .system = HeapKind::elastic,
     .pipeline = HeapKind::elastic,
+    .slots = HeapKind::none,
     .shared = HeapKind::elastic,
+    .bundles = {},
     .unflagged = {0, Place::owner, false, false, false},
     .rows = {{
         {flag::kL3, Place::l3, false, false, false},
@@ -75,7 +84,9 @@ inline constexpr Policy kSinglePolicy{
     .name = "single",
     .system = HeapKind::fixed,
     .pipeline = HeapKind::none,
+    .slots = HeapKind::none,
     .shared = HeapKind::none,
+    .bundles = {},
     .unflagged = {0, Place::system, true, false, false},
     .rows = {{
         {flag::kL3, Place::l3, true, false, false},
@@ -90,8 +101,66 @@ inline constexpr Policy kSinglePolicy{
     }},
 };
 
+// Large buffers in slots, everything else in a fixed arena with blocks rounded to cache lines, as a
+// firmware does that has its virtual heap switched on.
+inline constexpr Policy kSlotsPolicy{
+    .name = "slots",
+    .system = HeapKind::fixed,
+    .pipeline = HeapKind::none,
+    .slots = HeapKind::slots,
+    .shared = HeapKind::elastic,
+    .bundles = kProductionBundles,
+    .unflagged = {0, Place::system, true, false, false},
+    .rows = {{
+        {flag::kL3, Place::l3, true, false, false},
+        {flag::kLowPower, Place::lp, true, false, false},
+        {flag::kShared, Place::shared, true, false, false},
+        {flag::kLargeBuffer, Place::slots, true, false, false},
+        {flag::kKernel, Place::system, true, false, false},
+        {flag::kUser, Place::system, true, false, false},
+        {flag::kCoherent, Place::any, true, false, true},
+        {flag::kDma, Place::any, true, true, false},
+        {flag::kNoCopy, Place::any, true, false, false},
+    }},
+};
+
+// As slots, and module memory of either intent in slots too.
+inline constexpr Policy kSlotsModulesPolicy{
+    .name = "slots-modules",
+    .system = HeapKind::fixed,
+    .pipeline = HeapKind::none,
+    .slots = HeapKind::slots,
+    .shared = HeapKind::elastic,
+    .bundles = kProductionBundles,
+    .unflagged = {0, Place::system, true, false, false},
+    .rows = {{
+        {flag::kL3, Place::l3, true, false, false},
+        {flag::kLowPower, Place::lp, true, false, false},
+        {flag::kShared, Place::shared, true, false, false},
+        {flag::kLargeBuffer, Place::slots, true, false, false},
+        {flag::kKernel, Place::system, true, false, false},
+        {flag::kUser, Place::slots, true, false, false},
+        {flag::kCoherent, Place::any, true, false, true},
+        {flag::kDma, Place::any, true, true, false},
+        {flag::kNoCopy, Place::any, true, false, false},
+    }},
+};
+
+// Every request for SRAM in slots.
+inline constexpr Policy kSlotsAllPolicy{
+    .name = "slots-all",
+    .system = HeapKind::slots,
+    .pipeline = HeapKind::none,
+    .slots = HeapKind::none,
+    .shared = HeapKind::none,
+    .bundles = kProductionBundles,
+    .unflagged = {0, Place::system, true, false, false},
+    .rows = kSinglePolicy.rows,
+};
+
 // The policies that can be named.
-inline constexpr std::array<const Policy*, 2> kPolicies{&kElasticPolicy, &kSinglePolicy};
+inline constexpr std::array<const Policy*, 5> kPolicies{
+    &kElasticPolicy, &kSinglePolicy, &kSlotsPolicy, &kSlotsModulesPolicy, &kSlotsAllPolicy};
 
 // The policy called `name`, nullptr where there is none.
 const Policy* find_policy(const char* name);

@@ -35,6 +35,8 @@ PolicyRow& row_of(Policy& policy, Flags flag) {
 // A policy of heaps for all roles whose rows say nothing at all.
 Policy blank_policy() {
   Policy policy = kElasticPolicy;
+  policy.slots = HeapKind::slots;
+  policy.bundles = kProductionBundles;
   policy.unflagged = {0, Place::owner, false, false, false};
   for (PolicyRow& row : policy.rows) {
     row = {row.flag, Place::any, false, false, false};
@@ -51,8 +53,8 @@ struct Outcome {
   bool uncached = false;
 };
 
-Outcome outcome(const Policy& policy, Flags flags) {
-  TestSystem system(preset("mtl"), policy);
+Outcome outcome(const Policy& policy, Flags flags, bool side_memories = true) {
+  TestSystem system(preset("mtl"), policy, side_memories);
   Memory& memory = system.memory();
   Owner& module = system.module(system.pipeline());
   Outcome result;
@@ -93,6 +95,9 @@ TEST(Policy, HasARowForEveryFlag) {
 TEST(Policy, IsFoundByName) {
   EXPECT_EQ(find_policy("elastic"), &kElasticPolicy);
   EXPECT_EQ(find_policy("single"), &kSinglePolicy);
+  EXPECT_EQ(find_policy("slots"), &kSlotsPolicy);
+  EXPECT_EQ(find_policy("slots-modules"), &kSlotsModulesPolicy);
+  EXPECT_EQ(find_policy("slots-all"), &kSlotsAllPolicy);
   EXPECT_EQ(find_policy(""), nullptr);
   EXPECT_EQ(find_policy("elast"), nullptr);
   EXPECT_EQ(find_policy("elastic2"), nullptr);
@@ -109,8 +114,9 @@ TEST_P(PolicyFlag, RowThatSaysNothingChangesNothing) {
 
 TEST_P(PolicyFlag, RowNamesTheHeap) {
   const std::pair<Place, const char*> places[] = {
-      {Place::any, "pipeline"},  {Place::owner, "pipeline"}, {Place::system, "system"},
-      {Place::shared, "shared"}, {Place::lp, "pipeline"},    {Place::l3, ""}};
+      {Place::any, "pipeline"}, {Place::owner, "pipeline"}, {Place::system, "system"},
+      {Place::slots, "slots"},  {Place::shared, "shared"},  {Place::lp, "low-power"},
+      {Place::l3, "l3"}};
   for (const auto& [place, heap] : places) {
     Policy policy = blank_policy();
     row_of(policy, GetParam()).place = place;
@@ -156,8 +162,9 @@ TEST_P(PolicyFlag, RowAsksForTheUncachedAlias) {
 
 TEST(Policy, UnflaggedRowIsWhereEveryRequestStarts) {
   const std::pair<Place, const char*> places[] = {
-      {Place::any, "pipeline"},  {Place::owner, "pipeline"}, {Place::system, "system"},
-      {Place::shared, "shared"}, {Place::lp, "pipeline"},    {Place::l3, ""}};
+      {Place::any, "pipeline"}, {Place::owner, "pipeline"}, {Place::system, "system"},
+      {Place::slots, "slots"},  {Place::shared, "shared"},  {Place::lp, "low-power"},
+      {Place::l3, "l3"}};
   for (const auto& [place, heap] : places) {
     Policy policy = blank_policy();
     policy.unflagged.place = place;
@@ -184,7 +191,8 @@ TEST(Policy, FirstRowThatNamesAHeapDecides) {
   EXPECT_EQ(outcome(policy, flag::kDma).heap, "system");
   // Low-power memory is a wish where there is none: the next row decides.
   row_of(policy, flag::kLowPower).place = Place::lp;
-  EXPECT_EQ(outcome(policy, flag::kLowPower | flag::kDma).heap, "system");
+  EXPECT_EQ(outcome(policy, flag::kLowPower | flag::kDma).heap, "low-power");
+  EXPECT_EQ(outcome(policy, flag::kLowPower | flag::kDma, false).heap, "system");
 }
 
 TEST(Policy, RulesOfSeveralRowsAddUp) {
@@ -204,9 +212,11 @@ TEST(Policy, ElasticServesEachIntent) {
   EXPECT_EQ(outcome(policy, flag::kKernel | flag::kUser).heap, "system");
   EXPECT_EQ(outcome(policy, flag::kShared).heap, "shared");
   EXPECT_EQ(outcome(policy, flag::kShared | flag::kKernel).heap, "shared");
-  EXPECT_EQ(outcome(policy, flag::kLowPower).heap, "pipeline");
+  EXPECT_EQ(outcome(policy, flag::kLowPower).heap, "low-power");
+  EXPECT_EQ(outcome(policy, flag::kLowPower, false).heap, "pipeline");
   EXPECT_EQ(outcome(policy, flag::kNoCopy).heap, "pipeline");
-  EXPECT_EQ(outcome(policy, flag::kL3).heap, "");
+  EXPECT_EQ(outcome(policy, flag::kL3).heap, "l3");
+  EXPECT_EQ(outcome(policy, flag::kL3, false).heap, "");
   EXPECT_EQ(outcome(policy, flag::kL3 | flag::kCoherent).heap, "");
   EXPECT_FALSE(outcome(policy, 0).ends_on_line);
   EXPECT_FALSE(outcome(policy, flag::kUser).starts_on_line);
@@ -218,16 +228,77 @@ TEST(Policy, ElasticServesEachIntent) {
   }
 }
 
-TEST(Policy, SinglePutsEverythingOnLinesOfOneArena) {
-  for (const Flags flags : kEachFlag) {
-    const Outcome result = outcome(kSinglePolicy, flags);
-    EXPECT_EQ(result.heap, flags == flag::kL3 ? "" : "system") << flags;
-    EXPECT_EQ(result.starts_on_line, flags != flag::kL3);
-    EXPECT_EQ(result.ends_on_line, flags != flag::kL3);
-    EXPECT_EQ(result.uncached, flags == flag::kCoherent);
+// The heap that each single flag, no flag at all, and some pairs lead to, under `policy`.
+void expect_heaps(const Policy& policy, const char* plain, const char* user, const char* large,
+                  const char* shared) {
+  const std::pair<Flags, const char*> expected[] = {
+      {0, plain},
+      {flag::kDma, plain},
+      {flag::kNoCopy, plain},
+      {flag::kCoherent, plain},
+      {flag::kKernel, plain},
+      {flag::kL3, "l3"},
+      {flag::kLowPower, "low-power"},
+      {flag::kUser, user},
+      {flag::kUser | flag::kCoherent, user},
+      {flag::kLargeBuffer, large},
+      {flag::kLargeBuffer | flag::kUser, large},
+      {flag::kLargeBuffer | flag::kKernel, large},
+      {flag::kLargeBuffer | flag::kDma | flag::kCoherent, large},
+      {flag::kShared, shared},
+      {flag::kShared | flag::kLargeBuffer, shared}};
+  for (const auto& [flags, heap] : expected) {
+    const Outcome result = outcome(policy, flags);
+    EXPECT_EQ(result.heap, heap) << policy.name << " " << flags;
+    EXPECT_TRUE(result.starts_on_line) << policy.name << " " << flags;
+    EXPECT_TRUE(result.ends_on_line) << policy.name << " " << flags;
+    EXPECT_EQ(result.uncached, (flags & flag::kCoherent) != 0) << policy.name << " " << flags;
+    EXPECT_TRUE(result.dma_aligned || (flags & flag::kDma) == 0) << policy.name << " " << flags;
   }
-  EXPECT_EQ(outcome(kSinglePolicy, 0).heap, "system");
-  EXPECT_TRUE(outcome(kSinglePolicy, 0).ends_on_line);
+}
+
+TEST(Policy, SinglePutsEverythingOnLinesOfOneArena) {
+  expect_heaps(kSinglePolicy, "system", "system", "system", "system");
+  EXPECT_EQ(outcome(kSinglePolicy, flag::kL3, false).heap, "");
+  EXPECT_EQ(outcome(kSinglePolicy, flag::kLowPower, false).heap, "system");
+}
+
+TEST(Policy, SlotsTakesLargeBuffersAlone) {
+  expect_heaps(kSlotsPolicy, "system", "system", "slots", "shared");
+  TestSystem system(preset("mtl"), kSlotsPolicy);
+  EXPECT_STREQ(system.heap("system").kind, "fixed");
+  EXPECT_EQ(system.heap("system").mapped_bytes, 0x40000U);
+  EXPECT_STREQ(system.heap("slots").kind, "slots");
+  EXPECT_EQ(system.heap("slots").mapped_bytes, 0U);
+}
+
+TEST(Policy, SlotsModulesTakesAllOfModules) {
+  expect_heaps(kSlotsModulesPolicy, "system", "slots", "slots", "shared");
+}
+
+TEST(Policy, SlotsAllTakesEverything) {
+  expect_heaps(kSlotsAllPolicy, "system", "system", "system", "system");
+  TestSystem system(preset("mtl"), kSlotsAllPolicy);
+  EXPECT_STREQ(system.heap("system").kind, "slots");
+  EXPECT_EQ(system.heap("system").mapped_bytes, 0U);
+}
+
+// The figures of a slot heap come from the table in the policy: another table is another heap.
+TEST(Policy, SlotsAreThoseOfItsTable) {
+  static constexpr SlotBundle kTwo[] = {{4096, 2}};
+  Policy policy = kSlotsPolicy;
+  policy.bundles = kTwo;
+  TestSystem system(preset("mtl"), policy);
+  const Request request{nullptr, 4000, 0, flag::kLargeBuffer, MODMEM_HERE};
+  EXPECT_NE(system.memory().allocate(request), nullptr);
+  void* second = system.memory().allocate(request);
+  EXPECT_NE(second, nullptr);
+  EXPECT_EQ(system.memory().allocate(request), nullptr);
+  ASSERT_EQ(system.seen().failures.size(), 1U);
+  EXPECT_EQ(system.seen().failures[0].reason, FailureReason::slots);
+  EXPECT_EQ(system.memory().free(second), PointerStatus::live);
+  EXPECT_NE(system.memory().allocate(request), nullptr);
+  EXPECT_TRUE(system.check());
 }
 
 TEST(Policy, IgnoresFlagsThatItDoesNotKnow) {

@@ -37,6 +37,7 @@ struct Record {
   std::uint16_t page_next = SlotStore::kNone;
   std::uint16_t older = SlotStore::kNone;  // same owner
   std::uint16_t newer = SlotStore::kNone;
+  HeapId heap = kNoHeap;
   std::uint8_t alignment_log2 = 0;
   bool uncached = false;  // handed out through the uncached alias
 };

@@ -37,8 +37,12 @@ class MemoryTeardown : public ::testing::TestWithParam<Platform> {
 INSTANTIATE_TEST_SUITE_P(
     Platforms, MemoryTeardown,
     ::testing::Values(Platform{"mtl", &kElasticPolicy}, Platform{"mtl", &kSinglePolicy},
-                      Platform{"mcu", &kElasticPolicy}, Platform{"mcu", &kSinglePolicy}),
-    [](const auto& test) { return std::string(test.param.name) + "_" + test.param.policy->name; });
+                      Platform{"mtl", &kSlotsPolicy}, Platform{"mtl", &kSlotsModulesPolicy},
+                      Platform{"mtl", &kSlotsAllPolicy}, Platform{"mcu", &kElasticPolicy},
+                      Platform{"mcu", &kSinglePolicy}),
+    [](const auto& test) {
+      return testing::test_name(std::string(test.param.name) + "_" + test.param.policy->name);
+    });
 
 TEST_P(MemoryTeardown, NothingHeldIsNoLeak) {
   Owner& pipeline = system_.pipeline();
@@ -53,7 +57,7 @@ TEST_P(MemoryTeardown, NothingHeldIsNoLeak) {
 TEST_P(MemoryTeardown, LeaksAreReportedNewestFirstWithAllThatIsKnown) {
   Owner& module = system_.module(system_.pipeline(), 0x10007);
   const std::size_t line = system_.config().cache_line_bytes;
-  const bool lines = GetParam().policy == &kSinglePolicy;
+  const bool lines = GetParam().policy->unflagged.whole_lines;
   const std::uint32_t at = __LINE__ + 1;
   ASSERT_NE(allocate(module, 10), nullptr);
   ASSERT_NE(allocate(module, 2000, flag::kCoherent), nullptr);
@@ -96,9 +100,9 @@ TEST_P(MemoryTeardown, APipelineTakesAllBelowItWithIt) {
     Owner& buffer = system_.owner(module, {OwnerKind::buffer, id + 0x100, "buffer"});
     for (const Flags flags : {Flags{0}, flag::kKernel, flag::kShared, flag::kCoherent}) {
       ASSERT_NE(allocate(module, 100 + id, flags), nullptr);
-      ASSERT_NE(allocate(buffer, 5000, flags), nullptr);
+      ASSERT_NE(allocate(buffer, 2500, flags), nullptr);
       held[id] += 100 + id;
-      held[id + 0x100] += 5000;
+      held[id + 0x100] += 2500;
     }
   }
   Owner& other = system_.pipeline(3);
@@ -200,10 +204,13 @@ TEST_P(MemoryTeardown, FullMemoryComesBackWhole) {
     std::size_t largest = std::size_t{1} << 17;
     while (largest > 0) {
       random = random * 1664525U + 1013904223U;
-      const Flags flags = (random & 0x100) != 0 ? flag::kUser | flag::kCoherent : flag::kUser;
       // Large ones first: a hundred thousand small ones would take the test all day.
       const std::size_t bytes = largest - (random >> 10) % (largest / 4 + 1);
-      void* block = allocate(pipeline, bytes, flags);
+      void* block = nullptr;
+      for (const Flags flags : {(random & 0x100) != 0 ? flag::kUser | flag::kCoherent : flag::kUser,
+                                flag::kKernel, flag::kLargeBuffer, flag::kShared}) {
+        block = block != nullptr ? block : allocate(pipeline, bytes, flags);
+      }
       if (block != nullptr) {
         blocks.push_back(block);
       } else {

@@ -90,7 +90,7 @@ class MemoryThreads : public ::testing::TestWithParam<const Policy*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Policies, MemoryThreads, ::testing::ValuesIn(kPolicies),
-                         [](const auto& test) { return test.param->name; });
+                         [](const auto& test) { return testing::test_name(test.param->name); });
 
 TEST_P(MemoryThreads, OwnAndSharedOwnersAcrossThreads) {
   Owner& pipeline = system_.pipeline();

@@ -31,11 +31,23 @@ struct PlatformConfig {
   std::size_t l3_bytes;            // L3 (IMR), 0 where there is none
   std::size_t arena_bytes;         // fixed arena of the policies that have one; 0: all of the pool
                                    // that metadata can spare
+  std::size_t slots_arena_bytes;   // the same of the policies that have a heap of slots beside it
   std::uint32_t headroom_divisor;  // a range request leaves 1/headroom_divisor of the pool; 0: none
   const char* policy;              // name of the policy table
   std::uint32_t retained_pages;    // empty pages a heap keeps mapped (hysteresis)
   std::uint32_t max_heaps;         // heaps that can exist at a time, at most 254
   std::uint32_t max_owners;        // owners that can exist at a time, at most 65,534
 };
+
+// What a memory of `bytes` beside the SRAM is to the page layer: a small platform of its own, in
+// one bank, without a reserve and without an MMU.
+constexpr PlatformConfig side_platform(const PlatformConfig& config, std::size_t bytes) {
+  PlatformConfig side = config;
+  side.sram_bytes = bytes;
+  side.bank_bytes = bytes;
+  side.reserve_bytes = 0;
+  side.has_mmu = false;
+  return side;
+}
 
 }  // namespace modmem

@@ -75,6 +75,15 @@ class Port {
   // One line of log, without its end of line.
   virtual void log(LogLevel level, const char* line) = 0;
 
+  // The memories beside the SRAM, each a port without an MMU whose window is that memory (page =
+  // frame; of its functions only those of windows, mapping, banks and caches are called). nullptr
+  // where the platform has no such memory. Constant after boot; they live as long as this port.
+  // Low-power SRAM is one bank, which loses its content when it is off. L3 keeps its content while
+  // the rest of the DSP is without power; its power is not switched: set_bank_power() does nothing
+  // and returns true.
+  virtual Port* low_power() { return nullptr; }
+  virtual Port* l3() { return nullptr; }
+
  protected:
   // Never deleted through this class: the library owns no port.
   ~Port() = default;

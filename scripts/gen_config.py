@@ -37,6 +37,7 @@ PLATFORM_MEMBERS = (
     ("lp_sram_bytes", "LP_SRAM_BYTES"),
     ("l3_bytes", "L3_BYTES"),
     ("arena_bytes", "ARENA_BYTES"),
+    ("slots_arena_bytes", "SLOTS_ARENA_BYTES"),
     ("headroom_divisor", "HEADROOM_DIVISOR"),
     ("policy", "POLICY"),
     ("retained_pages", "RETAINED_PAGES"),
@@ -46,7 +47,7 @@ PLATFORM_MEMBERS = (
 
 POWERS_OF_TWO = ("PAGE_BYTES", "GRANULE_BYTES", "BANK_BYTES", "CACHE_LINE_BYTES", "DMA_ALIGNMENT")
 WHOLE_PAGES = ("BANK_BYTES", "RESERVE_BYTES", "WINDOW_BYTES", "SPAN_BYTES", "LP_SRAM_BYTES",
-               "L3_BYTES", "ARENA_BYTES")
+               "L3_BYTES", "ARENA_BYTES", "SLOTS_ARENA_BYTES")
 
 # Frames and pages are numbered in 16 bits, and one number stands for none.
 MAX_PAGES = 0xFFFE
@@ -156,7 +157,7 @@ class Configuration:
         if values["ARENA_BYTES"] > pool_bytes:
             self.fail("ARENA_BYTES", f"{values['ARENA_BYTES']:#x} is more than SRAM_BYTES less "
                                      f"RESERVE_BYTES ({pool_bytes:#x})")
-        for name in ("SRAM_BYTES", "WINDOW_BYTES"):
+        for name in ("SRAM_BYTES", "WINDOW_BYTES", "LP_SRAM_BYTES", "L3_BYTES"):
             if values[name] // values["PAGE_BYTES"] > MAX_PAGES:
                 self.fail(name, f"{values[name]:#x} is more than {MAX_PAGES} pages of PAGE_BYTES "
                                 f"({values['PAGE_BYTES']})")

@@ -26,7 +26,9 @@ class CheckingPort final : public Port {
     std::size_t bytes;
   };
 
-  explicit CheckingPort(const PlatformConfig& config) : config_(config), host_(config) {}
+  // `side_memories`: low-power SRAM and L3 are there as well, unchecked.
+  explicit CheckingPort(const PlatformConfig& config, bool side_memories = false)
+      : config_(config), host_(config), side_memories_(side_memories) {}
   ~CheckingPort() = default;
 
   HostPort& host() { return host_; }
@@ -49,6 +51,9 @@ class CheckingPort final : public Port {
     }
     return true;
   }
+
+  Port* low_power() override { return side_memories_ ? host_.low_power() : nullptr; }
+  Port* l3() override { return side_memories_ ? host_.l3() : nullptr; }
 
   std::byte* window() const override { return host_.window(); }
   std::ptrdiff_t alias_offset() const override { return host_.alias_offset(); }
@@ -137,6 +142,7 @@ class CheckingPort final : public Port {
 
   PlatformConfig config_;
   HostPort host_;
+  bool side_memories_;
   std::map<std::uint16_t, std::uint16_t> frame_of_;
   std::set<std::uint16_t> mapped_frames_;
   std::set<std::uint16_t> banks_on_;

@@ -1,6 +1,7 @@
 // TestSystem: a booted Memory on the simulator, which notes all that its observer is told.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -25,6 +26,17 @@ inline void PrintTo(FailureReason reason, std::ostream* out) { *out << to_string
 
 namespace modmem::testing {
 
+// `name` as GoogleTest takes it for a parameter.
+inline std::string test_name(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+// True where the policy's heaps need an MMU.
+inline bool needs_mmu(const Policy& policy) {
+  return policy.slots == HeapKind::slots || policy.system == HeapKind::slots;
+}
+
 // The preset called `name`.
 inline PlatformConfig preset(const std::string& name) {
   for (const PlatformConfig& one : config::kPresets) {
@@ -45,6 +57,7 @@ inline PlatformConfig small_platform(bool has_mmu, std::size_t frames) {
   config.window_bytes = has_mmu ? 8 * frames * config::kPageBytes : 0;
   config.span_bytes = has_mmu ? frames / 2 * config::kPageBytes : 0;
   config.arena_bytes = 0;
+  config.slots_arena_bytes = 16 * config::kPageBytes;
   return config;
 }
 
@@ -101,10 +114,11 @@ inline PoolState pool_state(const PagePool& pool, const CheckingPort& port) {
 
 class TestSystem {
  public:
-  explicit TestSystem(const PlatformConfig& config, const Policy& policy = kElasticPolicy)
+  explicit TestSystem(const PlatformConfig& config, const Policy& policy = kElasticPolicy,
+                      bool side_memories = false)
       : config_(config),
         policy_(policy),
-        port_(config),
+        port_(config, side_memories),
         arena_(Memory::arena_bytes(config, port_)),
         memory_(std::make_unique<Memory>()) {
     if (!memory_->boot(config_, policy_, port_, &observer_, arena_.span())) {

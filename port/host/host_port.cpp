@@ -34,7 +34,17 @@ void check_failed(const char* condition, const char* file, int line) {
   std::abort();
 }
 
-HostPort::HostPort(const PlatformConfig& config) : config_(config) {
+HostPort::HostPort(const PlatformConfig& config) : HostPort(config, Kind::sram) {
+  // Not make_unique(): the constructor is private.
+  if (config.lp_sram_bytes != 0) {
+    low_power_.reset(new HostPort(side_platform(config, config.lp_sram_bytes), Kind::low_power));
+  }
+  if (config.l3_bytes != 0) {
+    l3_.reset(new HostPort(side_platform(config, config.l3_bytes), Kind::l3));
+  }
+}
+
+HostPort::HostPort(const PlatformConfig& config, Kind kind) : config_(config), kind_(kind) {
   const std::size_t pool_bytes = config.sram_bytes - config.reserve_bytes;
   window_bytes_ = config.has_mmu ? config.window_bytes : pool_bytes;
   first_bank_offset_ = config.reserve_bytes % config.bank_bytes;
@@ -111,7 +121,7 @@ bool HostPort::set_bank_power(Bank bank, bool on) {
     return false;
   }
   state.on = on;
-  if (!on) {
+  if (!on || kind_ == Kind::l3) {
     return true;
   }
   const std::size_t pool_bytes = config_.sram_bytes - config_.reserve_bytes;
@@ -122,6 +132,22 @@ bool HostPort::set_bank_power(Bank bank, bool on) {
   const std::vector<std::byte> lost(end - begin, kLostContent);
   const ssize_t written = pwrite(sram_, lost.data(), lost.size(), static_cast<off_t>(begin));
   return written == static_cast<ssize_t>(lost.size());
+}
+
+void HostPort::power_cycle() {
+  const auto pages = static_cast<std::uint32_t>(window_bytes_ / config::kPageBytes);
+  for (std::uint32_t page = 0; page < pages; ++page) {
+    unmap(Page{static_cast<std::uint16_t>(page)});
+  }
+  for (BankState& bank : banks_) {
+    bank.on = false;
+  }
+  if (low_power_ != nullptr) {
+    low_power_->power_cycle();
+  }
+  if (l3_ != nullptr) {
+    l3_->power_cycle();
+  }
 }
 
 void HostPort::cache_writeback(std::byte*, std::size_t) {

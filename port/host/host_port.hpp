@@ -5,7 +5,8 @@
 // address space without access. Mapping a page maps its frame of the file at both addresses;
 // unmapping takes the access away, so that a stray access faults, and is reported with what is
 // known about the address. A bank that powers off loses its content: when it comes up again it is
-// filled with kLostContent. Without an MMU page = frame and the alias is absent, but access follows
+// filled with kLostContent. Low-power SRAM and L3 are simulated in the same way, L3 without losing
+// anything. Without an MMU page = frame and the alias is absent, but access follows
 // mapping all the same.
 //
 // Cost: a system call or two for each page mapped or unmapped. Linux only. Works under
@@ -15,6 +16,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -47,6 +49,13 @@ class HostPort final : public Port {
   bool on_audio_path() const override;
   std::uint64_t time_us() const override;
   void log(LogLevel level, const char* line) override;
+  Port* low_power() override { return low_power_.get(); }
+  Port* l3() override { return l3_.get(); }
+
+  // What a power cycle of the DSP does: all mappings go, all banks are off, and the contents of
+  // SRAM and low-power SRAM are lost; L3 keeps its own. The Memory that ran on this port is not to
+  // be used any more, not even shut down: the next one boots.
+  void power_cycle();
 
   // Bytes from the start of the window to the end of both aliases.
   std::size_t window_bytes() const { return window_bytes_; }
@@ -61,6 +70,10 @@ class HostPort final : public Port {
   void break_bank(Bank bank, bool broken) { banks_[number(bank)].broken = broken; }
 
  private:
+  enum class Kind : std::uint8_t { sram, low_power, l3 };
+
+  HostPort(const PlatformConfig& config, Kind kind);
+
   struct BankState {
     bool on = false;
     bool broken = false;
@@ -73,6 +86,9 @@ class HostPort final : public Port {
   std::size_t reserved_bytes() const;
 
   PlatformConfig config_;
+  Kind kind_;
+  std::unique_ptr<HostPort> low_power_;
+  std::unique_ptr<HostPort> l3_;
   int sram_ = -1;
   std::byte* window_ = nullptr;
   std::ptrdiff_t alias_offset_ = 0;

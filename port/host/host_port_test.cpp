@@ -335,5 +335,44 @@ TEST(HostPort, ABrokenInvariantEndsTheProgram) {
   EXPECT_DEATH(check_failed("a == b", "file.cpp", 12), "file.cpp:12: broken invariant: a == b");
 }
 
+TEST(HostPortMemories, AreThereWhereTheConfigurationSaysSo) {
+  PlatformConfig config = small(true);
+  HostPort without(config);
+  EXPECT_EQ(without.low_power(), nullptr);
+  EXPECT_EQ(without.l3(), nullptr);
+  config.lp_sram_bytes = 4 * kPage;
+  config.l3_bytes = 30 * kPage;
+  HostPort with(config);
+  ASSERT_NE(with.low_power(), nullptr);
+  ASSERT_NE(with.l3(), nullptr);
+  for (Port* side : {with.low_power(), with.l3()}) {
+    EXPECT_EQ(side->alias_offset(), 0);
+    EXPECT_EQ(side->low_power(), nullptr);
+    ASSERT_TRUE(side->set_bank_power(Bank{0}, true));
+    ASSERT_TRUE(side->map(Page{3}, Frame{3}));
+    std::memset(side->window() + 3 * kPage, 5, kPage);
+  }
+}
+
+TEST(HostPortMemories, OnlyL3OutlivesAPowerCycle) {
+  PlatformConfig config = small(true);
+  config.lp_sram_bytes = 4 * kPage;
+  config.l3_bytes = 30 * kPage;
+  HostPort port(config);
+  std::vector<Port*> ports{&port, port.low_power(), port.l3()};
+  for (Port* each : ports) {
+    ASSERT_TRUE(each->set_bank_power(Bank{0}, true));
+    ASSERT_TRUE(each->map(Page{1}, Frame{1}));
+    std::memset(each->window() + kPage, 5, kPage);
+  }
+  port.power_cycle();
+  for (Port* each : ports) {
+    EXPECT_EXIT(touch(each->window() + kPage), ::testing::KilledBySignal(SIGSEGV), "");
+    ASSERT_TRUE(each->set_bank_power(Bank{0}, true));
+    ASSERT_TRUE(each->map(Page{1}, Frame{1}));
+    EXPECT_EQ(holds(each->window() + kPage, 5), each == port.l3());
+  }
+}
+
 }  // namespace
 }  // namespace modmem

@@ -1,0 +1,60 @@
+// HeapSlot: one heap of Memory: its engine, the memory that it lies in, and what is counted of it.
+//
+// Which engine is open, its kind says; the pointer `heap` leads to it. SideMemory is a memory
+// beside the SRAM pool with a heap of its own in it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "heap/elastic_heap.hpp"
+#include "heap/slot_heap.hpp"
+#include "memory/owner.hpp"
+#include "memory/policy.hpp"
+#include "page/address_space.hpp"
+#include "page/metadata_store.hpp"
+#include "page/page_pool.hpp"
+
+namespace modmem {
+
+struct HeapSlot {
+  HeapSlot() : elastic() {}
+
+  union {  // the engine: a SlotHeap where kind is slots, else an ElasticHeap
+    ElasticHeap elastic;
+    SlotHeap slots;
+  };
+  Heap* heap = &elastic;
+  HeapKind kind = HeapKind::none;
+  AddressSpace* space = nullptr;
+  PageAccount account;
+  Owner* owner = nullptr;
+  const char* name = "";
+  std::uint16_t handle = SlotStore::kNone;
+  std::uint16_t next = SlotStore::kNone;  // all heaps, for walking
+  std::size_t live_bytes = 0;
+  std::size_t peak_live_bytes = 0;
+  std::uint64_t allocations = 0;
+  std::uint64_t frees = 0;
+  std::uint64_t failures = 0;
+
+  HeapId id() const { return HeapId{static_cast<std::uint8_t>(handle)}; }
+  // True where `page` lies in a span of the heap.
+  bool owns_page(std::uint32_t page) const {
+    return kind == HeapKind::slots ? slots.owns_page(page) : elastic.owns_page(page);
+  }
+  void close_engine() { kind == HeapKind::slots ? slots.close() : elastic.close(); }
+};
+
+// Low-power SRAM or L3: its own pool, in which page = frame, and the heap in it. Its tables lie in
+// the boot arena, or, those of L3, which is large, in its own first pages.
+struct SideMemory {
+  Port* port = nullptr;  // nullptr where the platform has no such memory
+  PagePool pool;
+  AddressSpace space;
+  PageAccount tables;  // pages of L3 that hold its tables
+  HeapSlot* slot = nullptr;
+};
+
+}  // namespace modmem

@@ -1,0 +1,197 @@
+// Heaps: opened as the policy says, closed, and reported.
+
+#include "base/check.hpp"
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+namespace {
+
+// The bytes that `bundles` lie in.
+std::size_t region_bytes(std::span<const SlotBundle> bundles) {
+  std::size_t bytes = 0;
+  for (const SlotBundle& bundle : bundles) {
+    bytes += bundle.slot_bytes * bundle.slots;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::uint32_t Memory::fixed_arena_pages() const {
+  const bool beside_slots = policy_->slots != HeapKind::none;
+  const std::size_t bytes = beside_slots ? config_.slots_arena_bytes : config_.arena_bytes;
+  if (beside_slots || bytes != 0) {
+    return static_cast<std::uint32_t>(bytes / config::kPageBytes);
+  }
+  const std::uint32_t kept = metadata_share(pool_.frames());
+  return pool_.free() > kept ? pool_.free() - kept : 0;
+}
+
+// Pages of metadata that go with `pages` of payload: a 64th for the descriptors of all of them, the
+// rest for records, which is enough where blocks have a KiB on average. Never less than one of
+// each.
+std::uint32_t Memory::metadata_share(std::uint32_t pages) { return pages / 16 + 2; }
+
+// Before frames are taken, for `slot` or nobody in particular: keeps frames aside for the metadata
+// of guaranteed blocks, up to their share, as a guarantee is worth nothing where the page of
+// records that it needs is not to be had. A heap within its guarantee may have metadata put there;
+// for everybody else they are frames that nobody may take.
+void Memory::set_metadata_aside(const HeapSlot* slot) const {
+  PagePool& pool = space_.pool();
+  pool.set_guarantee(metadata_account_, 0);
+  pool.set_guarantee(aside_account_, 0);
+  if (set_aside_ == 0) {
+    return;
+  }
+  const std::uint32_t spare = pool.free() - pool.reserved();
+  const std::uint32_t kept = set_aside_ < spare ? set_aside_ : spare;
+  if (slot != nullptr && slot->account.guarantee != 0 &&
+      slot->account.held <= slot->account.guarantee) {
+    pool.set_guarantee(metadata_account_, metadata_account_.held + kept);
+  } else {
+    pool.set_guarantee(aside_account_, kept);
+  }
+}
+
+// A slot for a heap. Its handle is the heap's number, and must be one that a HeapId can name.
+std::uint16_t Memory::take_heap_handle() {
+  const std::uint16_t handle = heaps_.create();
+  if (handle == SlotStore::kNone || handle < kMaxHeaps) {
+    return handle;
+  }
+  // The last page of the store has a few slots beyond: there is a free one before them.
+  const std::uint16_t lower = take_heap_handle();
+  heaps_.destroy(handle);
+  return lower;
+}
+
+// Opens the engine of `slot`, whose space, account and handle are set.
+bool Memory::open_engine(HeapSlot& slot) {
+  if (slot.kind == HeapKind::slots) {
+    slot.heap = new (&slot.slots) SlotHeap();
+    return slot.slots.open(
+        *slot.space, descriptors_, slot.id(), slot.account,
+        {.region_bytes = region_bytes(policy_->bundles), .bundles = policy_->bundles});
+  }
+  ElasticHeapOptions options;
+  options.span_pages = static_cast<std::uint32_t>(config_.span_bytes / config::kPageBytes);
+  options.retained_pages = config_.retained_pages;
+  options.fixed_pages = slot.kind == HeapKind::fixed ? fixed_arena_pages() : 0;
+  // A fixed arena of no pages would be another kind of heap.
+  return (slot.kind != HeapKind::fixed || options.fixed_pages != 0) &&
+         slot.elastic.open(*slot.space, descriptors_, slot.id(), slot.account, options);
+}
+
+HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name, AddressSpace& space) {
+  const std::uint16_t handle =
+      heaps_.live() < config_.max_heaps ? take_heap_handle() : SlotStore::kNone;
+  if (handle == SlotStore::kNone) {
+    return nullptr;
+  }
+  HeapSlot& slot = heaps_[handle];
+  slot.handle = handle;
+  slot.owner = &owner;
+  slot.name = name;
+  slot.kind = kind;
+  slot.space = &space;
+  const auto guarantee =
+      static_cast<std::uint32_t>(divide_up(owner.spec.guarantee, config::kPageBytes));
+  const std::uint32_t share = guarantee != 0 ? metadata_share(guarantee) : 0;
+  if (divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
+      guarantee + share > pool_.free() - pool_.reserved() ||
+      !pool_.set_guarantee(slot.account, guarantee)) {
+    heaps_.destroy(handle);
+    return nullptr;
+  }
+  if (!open_engine(slot)) {
+    pool_.set_guarantee(slot.account, 0);
+    heaps_.destroy(handle);
+    return nullptr;
+  }
+  set_aside_ += share;
+  set_metadata_aside(nullptr);
+  std::uint16_t* last = &first_heap_;
+  while (*last != SlotStore::kNone) {
+    last = &heaps_[*last].next;
+  }
+  *last = handle;
+  return &slot;
+}
+
+void Memory::close_heap(HeapSlot& slot) {
+  slot.close_engine();
+  set_aside_ -= slot.account.guarantee != 0 ? metadata_share(slot.account.guarantee) : 0;
+  pool_.set_guarantee(slot.account, 0);
+  set_metadata_aside(nullptr);
+  std::uint16_t* link = &first_heap_;
+  while (*link != slot.handle) {
+    link = &heaps_[*link].next;
+  }
+  *link = slot.next;
+  heaps_.destroy(slot.handle);
+}
+
+const char* Memory::memory_name(const AddressSpace& space) const {
+  return &space == &space_ ? "sram" : &space == &l3_.space ? "l3" : "lp-sram";
+}
+
+HeapReport Memory::report(const HeapSlot& slot) const {
+  const HeapStats stats = slot.heap->stats();
+  HeapReport result;
+  result.name = slot.name;
+  result.kind = to_string(slot.kind);
+  result.memory = memory_name(*slot.space);
+  result.owner = slot.owner;
+  result.live_bytes = slot.live_bytes;
+  result.peak_live_bytes = slot.peak_live_bytes;
+  result.mapped_bytes = stats.mapped_bytes;
+  result.peak_mapped_bytes = stats.peak_mapped_bytes;
+  result.allocations = slot.allocations;
+  result.frees = slot.frees;
+  result.failures = slot.failures;
+  return result;
+}
+
+HeapReport Memory::metadata_report() const {
+  HeapReport result;
+  result.name = "metadata";
+  result.kind = "metadata";
+  result.memory = memory_name(space_);
+  result.owner = system_;
+  result.mapped_bytes = std::size_t{metadata_account_.held} * config::kPageBytes;
+  result.peak_mapped_bytes = std::size_t{metadata_account_.peak} * config::kPageBytes;
+  return result;
+}
+
+std::size_t Memory::metadata_bytes() const {
+  const LockGuard guard(*port_);
+  return arena_used_ + std::size_t{metadata_account_.held} * config::kPageBytes;
+}
+
+std::uint64_t Memory::audio_path_calls() const {
+  const LockGuard guard(*port_);
+  return audio_path_calls_;
+}
+
+Owner Memory::snapshot(const Owner& owner) const {
+  const LockGuard guard(*port_);
+  return owner;
+}
+
+HeapReport Memory::locate(const void* address) const {
+  const AddressSpace& space = space_of(address);
+  const std::optional<std::uint32_t> page = space.page_of(address);
+  if (!page) {
+    return {.name = nullptr};
+  }
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    if (heaps_[handle].space == &space && heaps_[handle].owns_page(*page)) {
+      return report(heaps_[handle]);
+    }
+  }
+  return space.heap_of(*page) == kMetadataHeap ? metadata_report() : HeapReport{.name = nullptr};
+}
+
+}  // namespace modmem
