@@ -52,6 +52,9 @@ ConfigurationBlob::ConfigurationBlob(const Widget& widget, const Control* contro
   }
 }
 
+ConfigurationBlob::ConfigurationBlob(std::span<const std::byte> payload)
+    : name_("the new configuration"), reader_(payload, name_), size_(payload.size()) {}
+
 void ConfigurationBlob::set_context(const std::string& context) {
   context_ = context;
   reader_.set_context(context);

@@ -3,13 +3,15 @@
 // A module is configured by a bytes control whose private data begin with SOF's header of 32 bytes
 // ("SOF4", type, size, ABI, reserved) and go on with what the module's own layout says. This is a
 // cursor over the latter: it cannot leave the blob, and whatever is wrong with the blob becomes an
-// InputError of one line that names the widget, the control and the reason.
+// InputError of one line that names the widget, the control and the reason. A driver may send
+// another such blob later, without the header.
 // Cost: a string and a ByteReader; every operation O(1). For init(), not for the audio path.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -25,6 +27,8 @@ class ConfigurationBlob {
   // header says that nothing follows it. Throws InputError where the header is not SOF's or its
   // size is not that of what follows. The widget must outlive it. O(controls).
   explicit ConfigurationBlob(const Widget& widget);
+  // A blob that a driver sends, which has no header. It must outlive this.
+  explicit ConfigurationBlob(std::span<const std::byte> payload);
   ConfigurationBlob(const ConfigurationBlob&) = delete;
   ConfigurationBlob& operator=(const ConfigurationBlob&) = delete;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "testbench/audio/convert.hpp"
 #include "testbench/modules/configuration_blob.hpp"
@@ -27,9 +28,13 @@ constexpr std::size_t sections_of(std::size_t bands) { return bands == 2 ? 2 : 6
 }  // namespace
 
 bool Crossover::init(const Widget& widget, ModuleMemory& memory) {
-  bands_ = 0;
-  sections_.reset();
+  configuration_ = {};
   ConfigurationBlob blob(widget);
+  return take_configuration(blob, configuration_, memory);
+}
+
+bool Crossover::take_configuration(ConfigurationBlob& blob, Configuration& configuration,
+                                   ModuleMemory& memory) {
   if (blob.empty()) {
     return true;
   }
@@ -37,38 +42,58 @@ bool Crossover::init(const Widget& widget, ModuleMemory& memory) {
   const auto bands = blob.take<std::uint32_t>("the number of bands");
   blob.require_range(bands, 2, kMostBands, "a number of bands");
   blob.skip(kReservedBytes, "the reserved bytes");
-  for (std::uint32_t& pin : pins_) {
+  std::array<std::uint32_t, kMostBands>& pins = configuration.pins;
+  for (std::uint32_t& pin : pins) {
     pin = blob.take<std::uint32_t>("a band's pin");
   }
   for (std::size_t band = 0; band < bands; ++band) {
-    blob.require_range(pins_[band], 0, kMaxPins - 1, "a band's pin");
+    blob.require_range(pins[band], 0, kMaxPins - 1, "a band's pin");
     for (std::size_t other = 0; other < band; ++other) {
-      if (pins_[other] == pins_[band]) {
+      if (pins[other] == pins[band]) {
         blob.fail("bands " + std::to_string(other) + " and " + std::to_string(band) +
-                  " both go to pin " + std::to_string(pins_[band]));
+                  " both go to pin " + std::to_string(pins[band]));
       }
     }
   }
-  sections_ = memory.make_array<Biquad>(sections_of(bands));
-  if (!sections_) {
+  configuration.sections = memory.make_array<Biquad>(sections_of(bands));
+  if (!configuration.sections) {
     return false;
   }
-  for (std::size_t i = 0; i < sections_.size(); ++i) {
+  for (std::size_t i = 0; i < configuration.sections.size(); ++i) {
     blob.set_context("section " + std::to_string(i));
-    sections_[i] = take_biquad(blob);
+    configuration.sections[i] = take_biquad(blob);
   }
-  bands_ = bands;
+  configuration.bands = bands;
   return true;
 }
 
 bool Crossover::prepare(std::span<const StreamFormat> inputs,
                         std::span<const StreamFormat> /*outputs*/, ModuleMemory& memory) {
-  if (bands_ == 0 || inputs.empty()) {
-    return true;
+  channels_ = inputs.empty() ? 0 : inputs.front().channels;
+  return set_up(configuration_, channels_, states_, memory);
+}
+
+bool Crossover::set_up(const Configuration& configuration, std::uint32_t channels,
+                       ModuleArray<BiquadState>& states, ModuleMemory& memory) {
+  const std::size_t count = kStatesPerSection * configuration.sections.size() * channels;
+  states = memory.make_array<BiquadState>(count);
+  return count == 0 || static_cast<bool>(states);
+}
+
+bool Crossover::set_blob(std::span<const std::byte> payload, ModuleMemory& memory) {
+  ConfigurationBlob blob(payload);
+  Configuration configuration;
+  ModuleArray<BiquadState> states;
+  if (!take_configuration(blob, configuration, memory) ||
+      !set_up(configuration, channels_, states, memory)) {
+    return false;
   }
-  states_ = memory.make_array<BiquadState>(kStatesPerSection * sections_.size() *
-                                           inputs.front().channels);
-  return static_cast<bool>(states_);
+  if (configuration.bands == configuration_.bands) {
+    std::copy(states_.begin(), states_.end(), states.begin());
+  }
+  states_ = std::move(states);
+  configuration_ = std::move(configuration);
+  return true;
 }
 
 void Crossover::process(std::span<const InputView> inputs, std::span<const OutputView> outputs) {
@@ -79,7 +104,7 @@ void Crossover::process(std::span<const InputView> inputs, std::span<const Outpu
     }
     return;
   }
-  const std::span<const std::uint32_t> pins(pins_.data(), bands_);
+  const std::span<const std::uint32_t> pins(configuration_.pins.data(), configuration_.bands);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (std::find(pins.begin(), pins.end(), i) == pins.end()) {
       silence_frames(outputs[i].data, outputs[i].format, outputs[i].frames);
@@ -87,26 +112,29 @@ void Crossover::process(std::span<const InputView> inputs, std::span<const Outpu
       silence_unfed(in, outputs[i]);
     }
   }
-  for_each_channel_block(
-      in, [&](std::uint32_t channel, std::size_t first, std::span<const std::int32_t> samples) {
-        Bands bands;
-        split(&states_[kStatesPerSection * sections_.size() * channel], samples, bands);
-        for (std::size_t band = 0; band < bands_; ++band) {
-          if (pins_[band] < outputs.size()) {
-            store_channel(outputs[pins_[band]], channel, in.format.channels, first,
-                          {bands[band].data(), samples.size()});
-          }
-        }
-      });
+  for_each_channel_block(in, [&](std::uint32_t channel, std::size_t first,
+                                 std::span<const std::int32_t> samples) {
+    Bands bands;
+    split(&states_[kStatesPerSection * configuration_.sections.size() * channel], samples, bands);
+    for (std::size_t band = 0; band < pins.size(); ++band) {
+      if (pins[band] < outputs.size()) {
+        store_channel(outputs[pins[band]], channel, in.format.channels, first,
+                      {bands[band].data(), samples.size()});
+      }
+    }
+  });
 }
 
-void Crossover::reset(ModuleMemory& /*memory*/) { states_.reset(); }
+void Crossover::reset(ModuleMemory& /*memory*/) {
+  states_.reset();
+  channels_ = 0;
+}
 
 void Crossover::filter(std::size_t index, BiquadState* states, std::span<const double> values,
                        std::span<double> result) const {
   std::copy(values.begin(), values.end(), result.begin());
   for (std::size_t i = 0; i < kStatesPerSection; ++i) {
-    run(sections_[index], states[kStatesPerSection * index + i], result);
+    run(configuration_.sections[index], states[kStatesPerSection * index + i], result);
   }
 }
 
@@ -121,7 +149,7 @@ void Crossover::split(BiquadState* states, std::span<const std::int32_t> samples
   const std::span<double> low = part(low_block);
   const std::span<double> high = part(high_block);
   std::copy(samples.begin(), samples.end(), input.begin());
-  switch (bands_) {
+  switch (configuration_.bands) {
     case 2:
       filter(kLow0, states, input, part(bands[0]));
       filter(kHigh0, states, input, part(bands[1]));

@@ -12,6 +12,8 @@
 // An output that no band goes to is silent; a band whose pin has no output goes nowhere. Without a
 // blob every output gets the input, bit for bit. Arithmetic is in double; what leaves is rounded
 // once.
+// A new blob takes over between two periods; with as many bands as before, the filters keep their
+// state, else they start from rest.
 // Memory: the sections for life; while prepared, 2 states for each section and channel.
 #pragma once
 
@@ -41,19 +43,30 @@ class Crossover final : public Module {
   // Splits the frames of the first input; frames that it lacks are silent.
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  // Throws InputError as init() does. Between the two, it holds both configurations.
+  bool set_blob(std::span<const std::byte> payload, ModuleMemory& memory) override;
 
  private:
   using Bands = std::array<BlockOfValues, kMostBands>;
+  struct Configuration {
+    std::size_t bands = 0;                         // 0: it passes
+    std::array<std::uint32_t, kMostBands> pins{};  // of each band
+    ModuleArray<Biquad> sections;                  // L0, H0, L1, H1, L2, H2
+  };
+
+  static bool take_configuration(ConfigurationBlob& blob, Configuration& configuration,
+                                 ModuleMemory& memory);
+  static bool set_up(const Configuration& configuration, std::uint32_t channels,
+                     ModuleArray<BiquadState>& states, ModuleMemory& memory);
 
   // Filters with section `index` twice.
   void filter(std::size_t index, BiquadState* states, std::span<const double> values,
               std::span<double> result) const;
   void split(BiquadState* states, std::span<const std::int32_t> samples, Bands& bands) const;
 
-  std::size_t bands_ = 0;                         // 0: it passes
-  std::array<std::uint32_t, kMostBands> pins_{};  // of each band
-  ModuleArray<Biquad> sections_;                  // L0, H0, L1, H1, L2, H2
-  ModuleArray<BiquadState> states_;               // all of the first channel, then the next
+  Configuration configuration_;
+  std::uint32_t channels_ = 0;       // 0: not prepared
+  ModuleArray<BiquadState> states_;  // all of the first channel, then the next
 };
 
 }  // namespace modmem::testbench

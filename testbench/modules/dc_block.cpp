@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "testbench/modules/channel_block.hpp"
 #include "testbench/modules/configuration_blob.hpp"
@@ -18,6 +19,11 @@ constexpr int kPoleBits = 30;
 bool DcBlock::init(const Widget& widget, ModuleMemory& memory) {
   poles_.reset();
   ConfigurationBlob blob(widget);
+  return take_poles(blob, poles_, memory);
+}
+
+bool DcBlock::take_poles(ConfigurationBlob& blob, ModuleArray<double>& poles,
+                         ModuleMemory& memory) {
   if (blob.empty()) {
     return true;
   }
@@ -26,11 +32,11 @@ bool DcBlock::init(const Widget& widget, ModuleMemory& memory) {
     blob.fail("a blob of " + std::to_string(blob.size()) + " bytes: 4 a channel, for at most " +
               std::to_string(kMaxChannels) + " channels, are possible");
   }
-  poles_ = memory.make_array<double>(count);
-  if (!poles_) {
+  poles = memory.make_array<double>(count);
+  if (!poles) {
     return false;
   }
-  for (double& pole : poles_) {
+  for (double& pole : poles) {
     const auto q30 = blob.take<std::int32_t>("a coefficient");
     blob.require_range(q30, 0, std::int64_t{1} << kPoleBits, "a coefficient (Q2.30)");
     pole = std::ldexp(q30, -kPoleBits);
@@ -40,11 +46,30 @@ bool DcBlock::init(const Widget& widget, ModuleMemory& memory) {
 
 bool DcBlock::prepare(std::span<const StreamFormat> inputs,
                       std::span<const StreamFormat> /*outputs*/, ModuleMemory& memory) {
-  if (!poles_ || inputs.empty()) {
+  channels_ = inputs.empty() ? 0 : inputs.front().channels;
+  if (!poles_ || channels_ == 0) {
     return true;
   }
-  states_ = memory.make_array<BiquadState>(inputs.front().channels);
+  states_ = memory.make_array<BiquadState>(channels_);
   return static_cast<bool>(states_);
+}
+
+bool DcBlock::set_blob(std::span<const std::byte> payload, ModuleMemory& memory) {
+  ConfigurationBlob blob(payload);
+  ModuleArray<double> poles;
+  if (!take_poles(blob, poles, memory)) {
+    return false;
+  }
+  if (!poles) {
+    states_.reset();
+  } else if (!states_ && channels_ != 0) {
+    states_ = memory.make_array<BiquadState>(channels_);
+    if (!states_) {
+      return false;
+    }
+  }
+  poles_ = std::move(poles);
+  return true;
 }
 
 void DcBlock::process(std::span<const InputView> inputs, std::span<const OutputView> outputs) {
@@ -65,6 +90,9 @@ void DcBlock::process(std::span<const InputView> inputs, std::span<const OutputV
                   });
 }
 
-void DcBlock::reset(ModuleMemory& /*memory*/) { states_.reset(); }
+void DcBlock::reset(ModuleMemory& /*memory*/) {
+  states_.reset();
+  channels_ = 0;
+}
 
 }  // namespace modmem::testbench

@@ -6,6 +6,7 @@
 // out. The blob is SOF's: an R for each channel, in Q2.30; further channels have that of the last.
 // An R of exactly 1 passes audio bit for bit, and so does a module without a blob, as in firmware.
 // Arithmetic is in double; what leaves is rounded once.
+// New Rs take over between two periods; the channels keep their state.
 // Memory: the Rs for life; the state of each channel while prepared; neither without a blob.
 #pragma once
 
@@ -30,10 +31,15 @@ class DcBlock final : public Module {
   // Filters the frames of the first input, for every output; frames that it lacks are silent.
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  // Throws InputError as init() does. Between the two, it holds both configurations.
+  bool set_blob(std::span<const std::byte> payload, ModuleMemory& memory) override;
 
  private:
+  static bool take_poles(ConfigurationBlob& blob, ModuleArray<double>& poles, ModuleMemory& memory);
+
   ModuleArray<double> poles_;        // the Rs
-  ModuleArray<BiquadState> states_;  // one for each channel
+  std::uint32_t channels_ = 0;       // 0: not prepared
+  ModuleArray<BiquadState> states_;  // one for each channel; none where there are no Rs
 };
 
 }  // namespace modmem::testbench

@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "testbench/modules/configuration_blob.hpp"
-
 namespace modmem::testbench {
 namespace {
 
@@ -57,6 +55,10 @@ double DrcParameters::frames(double depth) const {
 
 DrcParameters read_drc_parameters(const Widget& widget) {
   ConfigurationBlob blob(widget);
+  return take_drc_parameters(blob);
+}
+
+DrcParameters take_drc_parameters(ConfigurationBlob& blob) {
   DrcParameters p;
   if (blob.empty()) {
     return p;

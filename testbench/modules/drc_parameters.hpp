@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 
+#include "testbench/modules/configuration_blob.hpp"
 #include "testbench/topology/widget.hpp"
 
 namespace modmem::testbench {
@@ -45,5 +46,8 @@ struct DrcParameters {
 // blob says that it is disabled. Throws InputError where the blob is malformed or, enabled, its
 // numbers lead nowhere: no threshold, no attack, a release that takes no time.
 DrcParameters read_drc_parameters(const Widget& widget);
+
+// The same from a blob of its own, from its first byte on.
+DrcParameters take_drc_parameters(ConfigurationBlob& blob);
 
 }  // namespace modmem::testbench

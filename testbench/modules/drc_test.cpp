@@ -5,6 +5,7 @@
 
 #include "testbench/input_error.hpp"
 #include "testbench/modules/blob_testing.hpp"
+#include "testbench/modules/controls_testing.hpp"
 #include "testbench/modules/drc_testing.hpp"
 
 namespace modmem::testbench {
@@ -373,6 +374,23 @@ TEST(DrcEnvelope, EveryBlobThatIsTakenHasFiniteGains) {
     }
   }
   EXPECT_GT(taken, 1000);
+}
+
+TEST_F(DrcTest, TheControlOfTheTopologyIsTheSwitch) {
+  const StreamFormat format{48000, 2, SampleFormat::s32};
+  const Signal in = bursts(format, 4800);
+  start({}, format);
+  drc.set_switch(false);
+  const Signal off = play(drc, in);
+  start({}, format);
+  ASSERT_TRUE(drc.set_control(switch_control(1), std::vector<std::int64_t>{1}, memory));
+  const Signal on = play(drc, in);
+  EXPECT_NE(on.data, off.data);
+  start({}, format);
+  ASSERT_TRUE(drc.set_control(switch_control(1), std::vector<std::int64_t>{0}, memory));
+  EXPECT_EQ(play(drc, in).data, off.data);
+  EXPECT_FALSE(drc.set_control(switch_control(1), std::vector<std::int64_t>{2}, memory));
+  EXPECT_FALSE(drc.set_control(volume_control(1), std::vector<std::int64_t>{1}, memory));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "testbench/modules/channel_block.hpp"
 #include "testbench/modules/transfer.hpp"
@@ -23,9 +24,13 @@ constexpr std::size_t kReservedBytes = 16;
 }  // namespace
 
 bool EqFir::init(const Widget& widget, ModuleMemory& memory) {
-  map_ = {};
-  responses_.reset();
+  configuration_ = {};
   ConfigurationBlob blob(widget);
+  return take_configuration(blob, configuration_, memory);
+}
+
+bool EqFir::take_configuration(ConfigurationBlob& blob, Configuration& configuration,
+                               ModuleMemory& memory) {
   if (blob.empty()) {
     return true;
   }
@@ -36,17 +41,17 @@ bool EqFir::init(const Widget& widget, ModuleMemory& memory) {
   if (channels % 2 != 0) {
     blob.fail(std::to_string(channels) + " channels: only even numbers are possible");
   }
-  map_.take<std::int16_t>(blob, channels, count);
+  configuration.map.take<std::int16_t>(blob, channels, count);
   if (count == 0) {
     return true;
   }
-  responses_ = memory.make_array<Response>(count);
-  if (!responses_) {
+  configuration.responses = memory.make_array<Response>(count);
+  if (!configuration.responses) {
     return false;
   }
   for (std::size_t i = 0; i < count; ++i) {
     blob.set_context("response " + std::to_string(i));
-    if (!take_response(blob, responses_[i], memory)) {
+    if (!take_response(blob, configuration.responses[i], memory)) {
       return false;
     }
   }
@@ -75,34 +80,60 @@ bool EqFir::take_response(ConfigurationBlob& blob, Response& response, ModuleMem
 
 bool EqFir::prepare(std::span<const StreamFormat> inputs, std::span<const StreamFormat> /*outputs*/,
                     ModuleMemory& memory) {
-  const std::uint32_t channels = inputs.empty() ? 0 : inputs.front().channels;
+  channels_ = inputs.empty() ? 0 : inputs.front().channels;
+  return set_up(configuration_, channels_, filters_, memory);
+}
+
+bool EqFir::set_up(const Configuration& configuration, std::uint32_t channels, Filters& filters,
+                   ModuleMemory& memory) {
   std::size_t samples = 0;
   for (std::uint32_t i = 0; i < channels; ++i) {
-    const std::optional<std::size_t> response = map_.of(i);
-    samples += response ? responses_[*response].history() : 0;
+    const std::optional<std::size_t> response = configuration.map.of(i);
+    samples += response ? configuration.responses[*response].history() : 0;
   }
   if (samples == 0) {
     return true;
   }
-  channels_ = memory.make_array<Channel>(channels);
-  histories_ =
+  filters.channels = memory.make_array<Channel>(channels);
+  filters.histories =
       memory.make_array<std::int32_t>(samples, flag::kUser | flag::kLargeBuffer, MODMEM_HERE);
-  if (!channels_ || !histories_) {
+  if (!filters.channels || !filters.histories) {
     return false;
   }
-  std::int32_t* history = histories_.data();
+  std::int32_t* history = filters.histories.data();
   for (std::uint32_t i = 0; i < channels; ++i) {
-    if (const std::optional<std::size_t> response = map_.of(i)) {
-      channels_[i] = {.response = &responses_[*response], .history = history};
-      history += channels_[i].response->history();
+    if (const std::optional<std::size_t> response = configuration.map.of(i)) {
+      filters.channels[i] = {.response = &configuration.responses[*response], .history = history};
+      history += filters.channels[i].length();
     }
   }
   return true;
 }
 
+bool EqFir::set_blob(std::span<const std::byte> payload, ModuleMemory& memory) {
+  ConfigurationBlob blob(payload);
+  Configuration configuration;
+  Filters filters;
+  if (!take_configuration(blob, configuration, memory) ||
+      !set_up(configuration, channels_, filters, memory)) {
+    return false;
+  }
+  const std::size_t kept = std::min(filters.channels.size(), filters_.channels.size());
+  for (std::size_t i = 0; i < kept; ++i) {
+    const Channel& from = filters_.channels[i];
+    const Channel& to = filters.channels[i];
+    const std::size_t samples = std::min(from.length(), to.length());
+    std::copy_n(from.history + (from.length() - samples), samples,
+                to.history + (to.length() - samples));
+  }
+  filters_ = std::move(filters);
+  configuration_ = std::move(configuration);
+  return true;
+}
+
 void EqFir::process(std::span<const InputView> inputs, std::span<const OutputView> outputs) {
   const InputView in = inputs.empty() ? InputView{} : inputs.front();
-  if (!channels_) {
+  if (!filters_.channels) {
     for (const OutputView& out : outputs) {
       transfer(in, out);
     }
@@ -111,12 +142,12 @@ void EqFir::process(std::span<const InputView> inputs, std::span<const OutputVie
   filter_channels(
       in, outputs,
       [this](std::uint32_t channel, std::span<const std::int32_t> samples,
-             std::span<double> result) { filter(channels_[channel], samples, result); });
+             std::span<double> result) { filter(filters_.channels[channel], samples, result); });
 }
 
 void EqFir::reset(ModuleMemory& /*memory*/) {
-  histories_.reset();
-  channels_.reset();
+  filters_ = {};
+  channels_ = 0;
 }
 
 void EqFir::filter(const Channel& channel, std::span<const std::int32_t> samples,

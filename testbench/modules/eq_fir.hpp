@@ -5,7 +5,8 @@
 // bits by which the sum is shifted right, 16 reserved bytes, the taps in Q1.15. Sums are exact, in
 // 64-bit integers, until what leaves is rounded once. Without a blob, and on channels that have no
 // response, audio passes bit for bit.
-// Memory: the taps for life; while prepared, an entry for each channel and the samples that it
+// A new blob takes over between two periods, and every channel goes on with the samples that it
+// had. Memory: the taps for life; while prepared, an entry for each channel and the samples that it
 // looks back to, one less than its taps, in one large buffer; unless all channels pass.
 #pragma once
 
@@ -29,6 +30,8 @@ class EqFir final : public Module {
   // Filters the frames of the first input, for every output; frames that it lacks are silent.
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  // Throws InputError as init() does. Between the two, it holds both configurations.
+  bool set_blob(std::span<const std::byte> payload, ModuleMemory& memory) override;
 
  private:
   struct Response {
@@ -37,19 +40,33 @@ class EqFir final : public Module {
 
     std::size_t history() const { return taps.size() - 1; }
   };
+  struct Configuration {
+    ResponseMap map;
+    ModuleArray<Response> responses;
+  };
   struct Channel {
     const Response* response = nullptr;  // none: it passes
-    std::int32_t* history = nullptr;     // the latest response->history() samples, oldest first
+    std::int32_t* history = nullptr;     // the latest length() samples, oldest first
+
+    std::size_t length() const { return response == nullptr ? 0 : response->history(); }
+  };
+  // What prepare() takes: nothing where all channels pass.
+  struct Filters {
+    ModuleArray<Channel> channels;
+    ModuleArray<std::int32_t> histories;
   };
 
-  bool take_response(ConfigurationBlob& blob, Response& response, ModuleMemory& memory);
+  static bool take_configuration(ConfigurationBlob& blob, Configuration& configuration,
+                                 ModuleMemory& memory);
+  static bool take_response(ConfigurationBlob& blob, Response& response, ModuleMemory& memory);
+  static bool set_up(const Configuration& configuration, std::uint32_t channels, Filters& filters,
+                     ModuleMemory& memory);
   static void filter(const Channel& channel, std::span<const std::int32_t> samples,
                      std::span<double> result);
 
-  ResponseMap map_;
-  ModuleArray<Response> responses_;
-  ModuleArray<Channel> channels_;
-  ModuleArray<std::int32_t> histories_;
+  Configuration configuration_;
+  std::uint32_t channels_ = 0;  // 0: not prepared
+  Filters filters_;
 };
 
 }  // namespace modmem::testbench

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "testbench/modules/channel_block.hpp"
 #include "testbench/modules/transfer.hpp"
@@ -16,9 +17,13 @@ constexpr std::size_t kReservedBytes = 16;
 }  // namespace
 
 bool EqIir::init(const Widget& widget, ModuleMemory& memory) {
-  map_ = {};
-  responses_.reset();
+  configuration_ = {};
   ConfigurationBlob blob(widget);
+  return take_configuration(blob, configuration_, memory);
+}
+
+bool EqIir::take_configuration(ConfigurationBlob& blob, Configuration& configuration,
+                               ModuleMemory& memory) {
   if (blob.empty()) {
     return true;
   }
@@ -26,17 +31,17 @@ bool EqIir::init(const Widget& widget, ModuleMemory& memory) {
   const auto channels = blob.take<std::uint32_t>("the number of channels");
   const auto count = blob.take<std::uint32_t>("the number of responses");
   blob.skip(kReservedBytes, "the reserved bytes");
-  map_.take<std::int32_t>(blob, channels, count);
+  configuration.map.take<std::int32_t>(blob, channels, count);
   if (count == 0) {
     return true;
   }
-  responses_ = memory.make_array<Response>(count);
-  if (!responses_) {
+  configuration.responses = memory.make_array<Response>(count);
+  if (!configuration.responses) {
     return false;
   }
   for (std::size_t i = 0; i < count; ++i) {
     blob.set_context("response " + std::to_string(i));
-    if (!take_response(blob, responses_[i], memory)) {
+    if (!take_response(blob, configuration.responses[i], memory)) {
       return false;
     }
   }
@@ -66,33 +71,58 @@ bool EqIir::take_response(ConfigurationBlob& blob, Response& response, ModuleMem
 
 bool EqIir::prepare(std::span<const StreamFormat> inputs, std::span<const StreamFormat> /*outputs*/,
                     ModuleMemory& memory) {
-  const std::uint32_t channels = inputs.empty() ? 0 : inputs.front().channels;
+  channels_ = inputs.empty() ? 0 : inputs.front().channels;
+  return set_up(configuration_, channels_, filters_, memory);
+}
+
+bool EqIir::set_up(const Configuration& configuration, std::uint32_t channels, Filters& filters,
+                   ModuleMemory& memory) {
   std::size_t sections = 0;
   for (std::uint32_t i = 0; i < channels; ++i) {
-    const std::optional<std::size_t> response = map_.of(i);
-    sections += response ? responses_[*response].sections.size() : 0;
+    const std::optional<std::size_t> response = configuration.map.of(i);
+    sections += response ? configuration.responses[*response].sections.size() : 0;
   }
   if (sections == 0) {
     return true;
   }
-  channels_ = memory.make_array<Channel>(channels);
-  states_ = memory.make_array<BiquadState>(sections);
-  if (!channels_ || !states_) {
+  filters.channels = memory.make_array<Channel>(channels);
+  filters.states = memory.make_array<BiquadState>(sections);
+  if (!filters.channels || !filters.states) {
     return false;
   }
-  BiquadState* states = states_.data();
+  BiquadState* states = filters.states.data();
   for (std::uint32_t i = 0; i < channels; ++i) {
-    if (const std::optional<std::size_t> response = map_.of(i)) {
-      channels_[i] = {.response = &responses_[*response], .states = states};
-      states += channels_[i].response->sections.size();
+    if (const std::optional<std::size_t> response = configuration.map.of(i)) {
+      filters.channels[i] = {.response = &configuration.responses[*response], .states = states};
+      states += filters.channels[i].sections();
     }
   }
   return true;
 }
 
+bool EqIir::set_blob(std::span<const std::byte> payload, ModuleMemory& memory) {
+  ConfigurationBlob blob(payload);
+  Configuration configuration;
+  Filters filters;
+  if (!take_configuration(blob, configuration, memory) ||
+      !set_up(configuration, channels_, filters, memory)) {
+    return false;
+  }
+  const std::size_t kept = std::min(filters.channels.size(), filters_.channels.size());
+  for (std::size_t i = 0; i < kept; ++i) {
+    const Channel& from = filters_.channels[i];
+    if (from.sections() == filters.channels[i].sections()) {
+      std::copy_n(from.states, from.sections(), filters.channels[i].states);
+    }
+  }
+  filters_ = std::move(filters);
+  configuration_ = std::move(configuration);
+  return true;
+}
+
 void EqIir::process(std::span<const InputView> inputs, std::span<const OutputView> outputs) {
   const InputView in = inputs.empty() ? InputView{} : inputs.front();
-  if (!channels_) {
+  if (!filters_.channels) {
     for (const OutputView& out : outputs) {
       transfer(in, out);
     }
@@ -101,12 +131,12 @@ void EqIir::process(std::span<const InputView> inputs, std::span<const OutputVie
   filter_channels(
       in, outputs,
       [this](std::uint32_t channel, std::span<const std::int32_t> samples,
-             std::span<double> result) { filter(channels_[channel], samples, result); });
+             std::span<double> result) { filter(filters_.channels[channel], samples, result); });
 }
 
 void EqIir::reset(ModuleMemory& /*memory*/) {
-  states_.reset();
-  channels_.reset();
+  filters_ = {};
+  channels_ = 0;
 }
 
 void EqIir::filter(const Channel& channel, std::span<const std::int32_t> samples,

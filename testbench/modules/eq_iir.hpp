@@ -5,6 +5,8 @@
 // reserved bytes, the sections (see biquad.hpp). Chains that stand beside each other get the same
 // input and are summed. Arithmetic is in double; what leaves is rounded once. Without a blob, and
 // on channels that have no response, audio passes bit for bit.
+// A new blob takes over between two periods; a channel that keeps its number of sections keeps its
+// state, every other starts from rest.
 // Memory: the sections for life; while prepared, an entry for each channel and the state of its
 // sections, unless all channels pass.
 #pragma once
@@ -30,25 +32,41 @@ class EqIir final : public Module {
   // Filters the frames of the first input, for every output; frames that it lacks are silent.
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  // Throws InputError as init() does. Between the two, it holds both configurations.
+  bool set_blob(std::span<const std::byte> payload, ModuleMemory& memory) override;
 
  private:
   struct Response {
     std::size_t in_chain = 0;
     ModuleArray<Biquad> sections;
   };
+  struct Configuration {
+    ResponseMap map;
+    ModuleArray<Response> responses;
+  };
   struct Channel {
     const Response* response = nullptr;  // none: it passes
     BiquadState* states = nullptr;       // one for each section
+
+    std::size_t sections() const { return response == nullptr ? 0 : response->sections.size(); }
+  };
+  // What prepare() takes: nothing where all channels pass.
+  struct Filters {
+    ModuleArray<Channel> channels;
+    ModuleArray<BiquadState> states;
   };
 
-  bool take_response(ConfigurationBlob& blob, Response& response, ModuleMemory& memory);
+  static bool take_configuration(ConfigurationBlob& blob, Configuration& configuration,
+                                 ModuleMemory& memory);
+  static bool take_response(ConfigurationBlob& blob, Response& response, ModuleMemory& memory);
+  static bool set_up(const Configuration& configuration, std::uint32_t channels, Filters& filters,
+                     ModuleMemory& memory);
   static void filter(const Channel& channel, std::span<const std::int32_t> samples,
                      std::span<double> result);
 
-  ResponseMap map_;
-  ModuleArray<Response> responses_;
-  ModuleArray<Channel> channels_;
-  ModuleArray<BiquadState> states_;
+  Configuration configuration_;
+  std::uint32_t channels_ = 0;  // 0: not prepared
+  Filters filters_;
 };
 
 }  // namespace modmem::testbench

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <variant>
 
 #include "testbench/audio/convert.hpp"
 #include "testbench/audio/sample.hpp"
 #include "testbench/input_error.hpp"
+#include "testbench/modules/control_values.hpp"
 #include "testbench/modules/transfer.hpp"
 
 namespace modmem::testbench {
@@ -88,7 +90,7 @@ bool Gain::prepare(std::span<const StreamFormat> /*inputs*/, std::span<const Str
   const std::uint64_t frames = duration_100ns_ * rate / k100nsPerSecond;
   for (std::uint32_t channel = 0; channel < channels; ++channel) {
     ramps_[channel] = {
-        .start = 0, .target = targets_[channel], .elapsed = 0, .duration = frames, .curve = curve_};
+        .start = 0, .target = target(channel), .elapsed = 0, .duration = frames, .curve = curve_};
   }
   return true;
 }
@@ -126,11 +128,34 @@ bool Gain::set_gain(std::optional<std::uint32_t> channel, std::uint32_t q31) {
   const std::size_t last = channel ? first + 1 : targets_.size();
   for (std::size_t i = first; i < last; ++i) {
     targets_[i] = gain;
-    if (i < ramps_.size()) {
-      ramps_[i].lead_to(gain);
-    }
+    follow_target(i);
   }
   return true;
+}
+
+bool Gain::set_control(const Control& control, std::span<const std::int64_t> values,
+                       ModuleMemory& /*memory*/) {
+  const bool mutes = is_switch(control);
+  if (!std::holds_alternative<MixerControl>(control.detail) || !fits(control, values) ||
+      (!mutes && !volume_gain(control, values.front()))) {
+    return false;
+  }
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const std::int64_t value = values[std::min(i, values.size() - 1)];
+    if (mutes) {
+      muted_[i] = value == 0;
+    } else {
+      targets_[i] = gain_from_q31(volume_gain(control, value).value_or(0));
+    }
+    follow_target(i);
+  }
+  return true;
+}
+
+void Gain::follow_target(std::size_t channel) {
+  if (channel < ramps_.size() && ramps_[channel].target != target(channel)) {
+    ramps_[channel].lead_to(target(channel));
+  }
 }
 
 bool Gain::passes_through() const {

@@ -5,10 +5,13 @@
 #include <string>
 
 #include "testbench/input_error.hpp"
+#include "testbench/modules/controls_testing.hpp"
 #include "testbench/modules/modules_testing.hpp"
 
 namespace modmem::testbench {
 namespace {
+
+using Values = std::vector<std::int64_t>;
 
 constexpr std::uint32_t kHalf = 0x40000000;
 constexpr std::uint32_t k20Ms = 200'000;
@@ -248,6 +251,62 @@ TEST_F(GainTest, ReportsThatMemoryRanOut) {
   EXPECT_FALSE(other.prepare({&format, 1}, {&format, 1}, memory));
   EXPECT_EQ(memory.failures(), 1U);
   other.reset(memory);
+}
+
+TEST_F(GainTest, AVolumeControlSetsTheGainOfItsChannels) {
+  const Signal in = constant_signal({48000, 4, SampleFormat::s32}, 48, 0x40000000);
+  start(widget(kUnityQ31), in.format);
+  // -6 dB and mute; further channels follow the last.
+  ASSERT_TRUE(gain.set_control(volume_control(2), Values{42, 0}, memory));
+  const Signal out = play(in);
+  EXPECT_NEAR(out.at(0), 0x40000000 * std::pow(10, -0.3), 1);
+  EXPECT_EQ(out.at(1), 0);
+  EXPECT_EQ(out.at(2), 0);
+  EXPECT_EQ(out.at(3), 0);
+  ASSERT_TRUE(gain.set_control(volume_control(2), Values{45}, memory));
+  EXPECT_EQ(play(in).data, in.data);
+}
+
+TEST_F(GainTest, VolumesAndSwitchesMoveAlongTheCurve) {
+  const Signal in = constant_signal({48000, 2, SampleFormat::s32}, 960, 0x40000000);
+  start(widget(kUnityQ31, k20Ms), in.format);
+  play(in);
+  ASSERT_TRUE(gain.set_control(switch_control(2), Values{0, 1}, memory));
+  const Signal out = play(in);
+  EXPECT_EQ(out.at(0), 0x40000000);
+  EXPECT_NEAR(out.at(960), 0x20000000, 1);
+  EXPECT_EQ(out.at(961), 0x40000000);
+  EXPECT_EQ(play(in).at(0), 0);
+}
+
+TEST_F(GainTest, WhatIsMutedKeepsItsGain) {
+  const Signal in = constant_signal({48000, 2, SampleFormat::s32}, 48, 0x40000000);
+  start(widget(kHalf), in.format);
+  ASSERT_TRUE(gain.set_control(switch_control(4), Values{0, 0, 0, 0}, memory));
+  EXPECT_EQ(play(in).at(0), 0);
+  ASSERT_TRUE(gain.set_gain(0, 0x20000000));
+  EXPECT_EQ(play(in).at(0), 0);
+  gain.reset(memory);
+  ASSERT_TRUE(gain.prepare({&in.format, 1}, {&in.format, 1}, memory));
+  EXPECT_EQ(play(in).at(0), 0);
+  ASSERT_TRUE(gain.set_control(switch_control(4), Values{1}, memory));
+  EXPECT_EQ(play(in).at(0), 0x10000000);
+  EXPECT_EQ(play(in).at(1), 0x20000000);
+}
+
+TEST_F(GainTest, RefusesControlsThatItDoesNotHaveAndValuesOutOfRange) {
+  const Signal in = random_signal({48000, 2, SampleFormat::s16}, 48);
+  start(widget(kUnityQ31), in.format);
+  EXPECT_FALSE(gain.set_control(volume_control(2), Values{46, 0}, memory));
+  EXPECT_FALSE(gain.set_control(volume_control(2), Values{}, memory));
+  EXPECT_FALSE(gain.set_control(switch_control(2), Values{0, 2}, memory));
+  Control unscaled = volume_control(2);
+  unscaled.tlv.reset();
+  EXPECT_FALSE(gain.set_control(unscaled, Values{0, 0}, memory));
+  Control enumeration;
+  enumeration.detail = EnumControl{.channels = {}, .mask = 0, .texts = {"one", "two"}};
+  EXPECT_FALSE(gain.set_control(enumeration, Values{0}, memory));
+  EXPECT_EQ(play(in).data, in.data);
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ class Module {
   // --- what a driver tells it; between periods, off the audio path ---
 
   // Takes new values of one of its widget's controls: one for each channel of a volume or switch,
-  // one item number of an enumeration. False where it has no such control, or not these values;
-  // nothing changed then. May allocate from `memory`.
+  // or one for all; one item number of an enumeration. False where it has no such control, or not
+  // these values; nothing changed then. May allocate from `memory`.
   virtual bool set_control(const Control& control, std::span<const std::int64_t> values,
                            ModuleMemory& memory);
   // Takes a new blob of configuration, without the header that a topology has before it. False

@@ -1,6 +1,10 @@
 #include "testbench/modules/placeholder.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "modmem/config.hpp"
+#include "testbench/modules/control_values.hpp"
 #include "testbench/modules/transfer.hpp"
 
 namespace modmem::testbench {
@@ -33,5 +37,20 @@ void Placeholder::process(std::span<const InputView> inputs, std::span<const Out
 }
 
 void Placeholder::reset(ModuleMemory& /*memory*/) {}
+
+bool Placeholder::set_control(const Control& control, std::span<const std::int64_t> values,
+                              ModuleMemory& /*memory*/) {
+  return fits(control, values);
+}
+
+bool Placeholder::set_blob(std::span<const std::byte> payload, ModuleMemory& memory) {
+  ModuleArray<std::byte> blob = memory.make_array<std::byte>(payload.size());
+  if (!payload.empty() && !blob) {
+    return false;
+  }
+  std::copy(payload.begin(), payload.end(), blob.begin());
+  blob_ = std::move(blob);
+  return true;
+}
 
 }  // namespace modmem::testbench

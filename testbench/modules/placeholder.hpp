@@ -21,9 +21,15 @@ class Placeholder final : public Module {
                ModuleMemory& memory) override;
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  // Every control of the widget can be set, to values that it has, and does nothing.
+  bool set_control(const Control& control, std::span<const std::int64_t> values,
+                   ModuleMemory& memory) override;
+  // Keeps a copy, as the module would.
+  bool set_blob(std::span<const std::byte> payload, ModuleMemory& memory) override;
 
  private:
   ModuleArray<std::byte> declared_;
+  ModuleArray<std::byte> blob_;
 };
 
 }  // namespace modmem::testbench

@@ -1,6 +1,7 @@
 #include "testbench/modules/placeholder.hpp"
 
 #include "modmem/config.hpp"
+#include "testbench/modules/controls_testing.hpp"
 #include "testbench/modules/modules_testing.hpp"
 
 namespace modmem::testbench {
@@ -83,6 +84,19 @@ TEST_F(PlaceholderTest, WithoutAnInputItsOutputsAreSilent) {
   module.process({&empty, 1}, {&view, 1});
   EXPECT_EQ(out.data, Signal(out.format, 48).data);
   module.process({&empty, 1}, {});
+}
+
+TEST_F(PlaceholderTest, TakesWhatADriverTellsTheModuleThatItStandsInFor) {
+  Placeholder module;
+  ASSERT_TRUE(module.init(widget(100, std::nullopt), memory));
+  EXPECT_TRUE(module.set_control(switch_control(1), std::vector<std::int64_t>{1}, memory));
+  EXPECT_FALSE(module.set_control(switch_control(1), std::vector<std::int64_t>{2}, memory));
+  EXPECT_TRUE(module.set_blob(std::vector<std::byte>(300), memory));
+  EXPECT_TRUE(module.set_blob(std::vector<std::byte>(200), memory));
+  EXPECT_EQ(memory.held_bytes(), 300U);
+  EXPECT_EQ(memory.high_water_mark(), 600U) << "the new one is there before the old one goes";
+  EXPECT_TRUE(module.set_blob({}, memory));
+  EXPECT_EQ(memory.held_bytes(), 100U);
 }
 
 }  // namespace

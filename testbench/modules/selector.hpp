@@ -11,8 +11,9 @@
 //     each gets its namesake.
 // Sums are exact, in 64 bits, until each is rounded and saturated once, to the output's format: a
 // weight of one passes bit for bit. Without a blob, audio passes as transfer() says. Input 0 goes
-// to every output; further inputs are consumed and have no effect. Memory: the profiles and the
-// widget's name for life, a pointer for each output while prepared.
+// to every output; further inputs are consumed and have no effect. A new blob takes over between
+// two periods. Memory: the profiles and the widget's name for life, 16 bytes for each output while
+// prepared.
 #pragma once
 
 #include <array>
@@ -39,6 +40,8 @@ class Selector final : public Module {
                ModuleMemory& memory) override;
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  // Throws InputError as init() and prepare() do. Between the two, it holds both configurations.
+  bool set_blob(std::span<const std::byte> payload, ModuleMemory& memory) override;
 
   struct Profile {
     std::uint32_t channels_in = 0;  // 0: any number
@@ -47,13 +50,23 @@ class Selector final : public Module {
   };
 
  private:
-  bool read_profiles(ConfigurationBlob& blob, ModuleMemory& memory);
-  bool read_plain(ConfigurationBlob& blob, ModuleMemory& memory);
-  const Profile* find(std::uint32_t channels_in, std::uint32_t channels_out) const;
+  struct Choice {
+    const Profile* profile = nullptr;  // none: audio passes
+    std::uint32_t channels = 0;        // of the output
+  };
+
+  static bool take_profiles(ConfigurationBlob& blob, ModuleArray<Profile>& profiles,
+                            ModuleMemory& memory);
+  static bool read_profiles(ConfigurationBlob& blob, ModuleArray<Profile>& profiles,
+                            ModuleMemory& memory);
+  static bool read_plain(ConfigurationBlob& blob, ModuleArray<Profile>& profiles,
+                         ModuleMemory& memory);
+  const Profile* choose(const ModuleArray<Profile>& profiles, std::uint32_t channels_out) const;
 
   ModuleArray<char> name_;  // the widget's, for messages
   ModuleArray<Profile> profiles_;
-  ModuleArray<const Profile*> chosen_;  // for each output; none where there are no profiles
+  std::uint32_t channels_in_ = 0;
+  ModuleArray<Choice> choices_;  // for each output
 };
 
 }  // namespace modmem::testbench

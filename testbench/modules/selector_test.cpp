@@ -135,7 +135,7 @@ TEST_F(SelectorTest, WithoutABlobAudioPassesBitForBit) {
     Selector selector;
     ASSERT_TRUE(selector.init(Widget{}, memory));
     ASSERT_TRUE(selector.prepare({&in.format, 1}, {&in.format, 1}, memory));
-    EXPECT_EQ(memory.held_bytes(), 0U);
+    EXPECT_LE(memory.held_bytes(), 32U);
     Signal out(in.format, in.frames(), std::byte{0xa5});
     process(selector, in.input(), out.output());
     EXPECT_EQ(out.data, in.data);

@@ -68,7 +68,7 @@ inline std::vector<std::byte> standard_blob(const Uuid& uuid, std::int16_t numbe
     return BlobBytes().words({2}).zeros(16).words({0, 1, 2, 3}).words(low).words(high).sized();
   }
   if (uuid == kDcBlockUuid) {
-    const std::int32_t pole = kQ30One - (number + 1) * (1 << 20);
+    const std::int32_t pole = kQ30One - (number + 1) * (1 << 22);
     return BlobBytes().words({pole, pole}).bytes();
   }
   if (uuid == kEqFirUuid) {
