@@ -13,8 +13,9 @@
 namespace modmem::testbench {
 namespace {
 
-constexpr std::uint32_t kUsualRates[] = {8000,  11025, 12000, 16000, 22050, 24000,  32000,
-                                         44100, 48000, 64000, 88200, 96000, 176400, 192000};
+// All that firmware's table has, on either side.
+constexpr std::uint32_t kUsualRates[] = {8000,  11025, 12000, 16000, 18900, 22050, 24000,  32000,
+                                         37800, 44100, 48000, 64000, 88200, 96000, 176400, 192000};
 constexpr double kFullScale = 0x1p31;
 
 struct Pair {
