@@ -9,7 +9,11 @@
 
 namespace modmem::testbench {
 
-bool Kpb::init(const Widget& /*widget*/, ModuleMemory& /*memory*/) { return true; }
+bool Kpb::init(const Widget& widget, ModuleMemory& /*memory*/) {
+  name_.fill('\0');
+  std::copy_n(widget.name.begin(), std::min(widget.name.size(), name_.size() - 1), name_.begin());
+  return true;
+}
 
 bool Kpb::prepare(std::span<const StreamFormat> inputs, std::span<const StreamFormat> outputs,
                   ModuleMemory& memory) {
@@ -21,9 +25,9 @@ bool Kpb::prepare(std::span<const StreamFormat> inputs, std::span<const StreamFo
   }
   const StreamFormat& format = inputs.front();
   if (has_host_ && outputs[kHostOutput].rate != format.rate) {
-    throw InputError("a key-phrase buffer of " + std::to_string(format.rate) +
-                     " Hz can't be drained at " + std::to_string(outputs[kHostOutput].rate) +
-                     " Hz");
+    throw InputError("widget '" + std::string(name_.data()) + "': a key-phrase buffer of " +
+                     std::to_string(format.rate) + " Hz can't be drained at " +
+                     std::to_string(outputs[kHostOutput].rate) + " Hz");
   }
   const std::size_t frames = format.rate * kHistoryMs / 1000;
   history_.begin(format,

@@ -16,6 +16,7 @@
 // Memory while prepared: rate * 2.1 frames, in one large buffer. Cost: O(bytes in and out).
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "testbench/modules/frame_ring.hpp"
@@ -53,6 +54,7 @@ class Kpb final : public Module {
   void drain(const OutputView& out);
   void record(const InputView& in);
 
+  std::array<char, 44> name_{};  // the widget's, for messages; as long as ALSA's names are
   FrameRing history_;
   bool has_host_ = false;
   bool draining_ = false;

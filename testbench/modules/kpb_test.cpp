@@ -208,12 +208,15 @@ TEST_F(KpbTest, ConvertsForAHostOfAnotherFormat) {
 TEST_F(KpbTest, RefusesAHostOfAnotherRate) {
   const StreamFormat in{16000, 2, SampleFormat::s16};
   const std::array outputs = {in, StreamFormat{48000, 2, SampleFormat::s16}};
+  Widget widget;
+  widget.name = "kpb.1.1";
+  ASSERT_TRUE(kpb.init(widget, memory));
   try {
     kpb.prepare({&in, 1}, outputs, memory);
     FAIL();
   } catch (const InputError& error) {
     EXPECT_EQ(std::string(error.what()),
-              "a key-phrase buffer of 16000 Hz can't be drained at 48000 Hz");
+              "widget 'kpb.1.1': a key-phrase buffer of 16000 Hz can't be drained at 48000 Hz");
   }
 }
 
