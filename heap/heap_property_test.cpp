@@ -6,6 +6,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -54,6 +55,19 @@ rc::Gen<HeapCommand> any_command() {
       rc::gen::set(&HeapCommand::thorough, rc::gen::just(true)));
 }
 
+template <typename Driver>
+void any_commands_keep_the_contract(const typename Driver::Options& options) {
+  const auto commands =
+      *rc::gen::scale(3.0, rc::gen::container<std::vector<HeapCommand>>(any_command()));
+  Driver driver(options);
+  for (const HeapCommand& command : commands) {
+    driver.apply(command);
+  }
+  driver.finish(*rc::gen::arbitrary<bool>());
+}
+
+// --- elastic heaps and fixed arenas ---
+
 void any_commands_keep_the_contract(ElasticDriver::Options options) {
   options.frames = *rc::gen::inRange<std::uint32_t>(18, 50);
   options.heaps = *rc::gen::inRange<std::uint32_t>(1, 4);
@@ -61,13 +75,7 @@ void any_commands_keep_the_contract(ElasticDriver::Options options) {
     options.heap.fixed_pages = options.frames / (options.heaps + 1);
   }
   options.heap.span_pages = *rc::gen::inRange<std::uint32_t>(1, options.frames);
-  const auto commands =
-      *rc::gen::scale(3.0, rc::gen::container<std::vector<HeapCommand>>(any_command()));
-  ElasticDriver driver(options);
-  for (const HeapCommand& command : commands) {
-    driver.apply(command);
-  }
-  driver.finish(*rc::gen::arbitrary<bool>());
+  any_commands_keep_the_contract<ElasticDriver>(options);
 }
 
 constexpr ElasticHeapOptions kRetaining{.retained_pages = 3};
@@ -86,6 +94,41 @@ RC_GTEST_PROP(HeapProperty, RetainingNoMmu, ()) {
 RC_GTEST_PROP(HeapProperty, FixedMmu, ()) { any_commands_keep_the_contract({.heap = kFixed}); }
 RC_GTEST_PROP(HeapProperty, FixedNoMmu, ()) {
   any_commands_keep_the_contract({.has_mmu = false, .heap = kFixed});
+}
+
+// --- slots ---
+
+// A table of up to five bundles in any order, of slots from 8 bytes to 8 pages.
+void any_commands_keep_the_contract_of_slots(bool has_mmu, bool contiguous) {
+  std::vector<SlotBundle> table;
+  SlotDriver::Options options{.has_mmu = has_mmu, .heap = {.contiguous = contiguous}};
+  for (int left = *rc::gen::inRange(1, 6); left > 0; --left) {
+    const std::size_t slot = std::size_t{8} << *rc::gen::inRange(0, 13);
+    const std::size_t pages = *rc::gen::inRange<std::size_t>(1, 6);
+    const std::size_t bytes = pages * std::max(slot, config::kPageBytes);
+    table.push_back({slot, static_cast<std::uint32_t>(bytes / slot)});
+    options.heap.region_bytes += bytes;
+  }
+  options.heap.bundles = table;
+  // Without an MMU a heap may not find its region again once another one has frames.
+  options.heaps = has_mmu ? *rc::gen::inRange<std::uint32_t>(1, 3) : 1;
+  // And there the pool has as many frames as the region has pages; else it has too few.
+  const auto pages = static_cast<std::uint32_t>(options.heap.region_bytes / config::kPageBytes);
+  options.frames = has_mmu ? pages / 2 * options.heaps + 4 : pages + 4;
+  any_commands_keep_the_contract<SlotDriver>(options);
+}
+
+RC_GTEST_PROP(HeapProperty, SingleSlotMmu, ()) {
+  any_commands_keep_the_contract_of_slots(true, false);
+}
+RC_GTEST_PROP(HeapProperty, SingleSlotNoMmu, ()) {
+  any_commands_keep_the_contract_of_slots(false, false);
+}
+RC_GTEST_PROP(HeapProperty, ContiguousSlotsMmu, ()) {
+  any_commands_keep_the_contract_of_slots(true, true);
+}
+RC_GTEST_PROP(HeapProperty, ContiguousSlotsNoMmu, ()) {
+  any_commands_keep_the_contract_of_slots(false, true);
 }
 
 }  // namespace

@@ -126,8 +126,9 @@ constexpr Scenario<SlotDriver> kSlotScenarios[] = {
     {"EqualBundlesMmu", 2, {.heap = kEqual}},
     {"TwoSingleMmu", 2, {.heaps = 2, .heap = kSingle}},
     {"TwoContiguousMmu", 2, {.frames = 56, .heaps = 2, .heap = kContiguous}},
-    {"SingleNoMmu", 2, {.has_mmu = false, .heaps = 2, .heap = kSmallSingle}},
-    {"ContiguousNoMmu", 2, {.has_mmu = false, .heaps = 2, .heap = kSmallContiguous}},
+    // Frames enough for the region of a heap that is opened again while the other has its own.
+    {"SingleNoMmu", 2, {.has_mmu = false, .frames = 96, .heaps = 2, .heap = kSmallSingle}},
+    {"ContiguousNoMmu", 2, {.has_mmu = false, .frames = 96, .heaps = 2, .heap = kSmallContiguous}},
     {"SimulatorMmu", 1, {.port = PortKind::host, .heap = kContiguous}},
 };
 

@@ -232,15 +232,15 @@ void* SlotHeap::put(Bundle& bundle, const Run& place) {
   return address_of(bundle, place.begin);
 }
 
-// Uses the free units of `place`. Returns false, with nothing changed, exactly when frames are not
-// to be had or too few descriptors are free.
+// Uses the free units of `place`, for which there are descriptors. Returns false, with nothing
+// changed, exactly when frames are not to be had.
 bool SlotHeap::claim(Bundle& bundle, const Run& place) {
+  MODMEM_ASSERT(cost(bundle, place).descriptors <= descriptors_->free());
   const std::uint32_t first = bundle.page_of(place.begin);
   const std::uint32_t last = bundle.page_of(place.end - 1);
   const std::uint32_t map_first = is_used(first) ? first + 1 : first;
   const std::uint32_t map_end = is_used(last) ? last : last + 1;
-  if (cost(bundle, place).descriptors > descriptors_->free() ||
-      (map_first < map_end && !space_->map(map_first, map_end - map_first, id_, *account_))) {
+  if (map_first < map_end && !space_->map(map_first, map_end - map_first, id_, *account_)) {
     return false;
   }
   // From here on nothing can fail.

@@ -9,12 +9,10 @@
 //
 // A block is a run of *units* of its bundle: slots, where these are smaller than a page, else
 // pages. So a slot is used exactly when its first unit is. A page that lies wholly inside one block
-// has no descriptor; others have one, or two where the slots are smaller than a granule, as
-// PageSlots. FrameInfo::reach of the page that a block starts in counts the pages of that block;
-// it is 0 where the page's last block ends in it and descriptors tell all, and in pages where no
-// block starts.
-//
-// Where no descriptor is to be had, a contiguous block gets whole pages instead.
+// needs no descriptor; others have one, or two where the slots are smaller than a granule, as
+// PageSlots. Where none is to be had, a contiguous block gets whole pages instead. FrameInfo::reach
+// counts the pages of the last block that starts in the page, where that block goes beyond it or
+// the page has no descriptor; else it is 0.
 //
 // Without an MMU the region is a run of frames that is free when the heap is opened. It is not set
 // aside: what another heap takes there is not free, and this heap may come to have fewer slots.
@@ -24,8 +22,9 @@
 //   used slots of a bundle = its slots whose first unit is used
 //   occupied bytes = sum over blocks of unit * units; live blocks = start bits + descriptorless
 //   starts
-// Cost: allocate, resize, largest_request, explain: O(bundles + pages of the region) plus mapping;
-// free, status, usable_size: O(bundles) plus unmapping. Not thread-safe: Memory's lock is held.
+// Cost: allocate, resize, largest_request, explain: O(pages of the region + runs of free slots
+// below the page) plus mapping; free, status, usable_size: O(bundles) plus unmapping. Not
+// thread-safe: Memory's lock is held.
 #pragma once
 
 #include <array>

@@ -24,16 +24,15 @@ HeapBudget SlotHeap::cost(const Bundle& bundle, const Run& place) const {
   return needed;
 }
 
-// `place` with the whole of its first and last page, where these are not mapped: such pages need no
-// descriptor. It needs no more frames than before.
+// `place` so that it needs no descriptor: from the start of its first page and up to the end of its
+// last one, where these are not mapped. It needs no more frames than before.
 SlotHeap::Run SlotHeap::widened(const Bundle& bundle, Run place) const {
   const std::uint32_t first = bundle.page_of(place.begin);
-  const std::uint32_t last = bundle.page_of(place.end - 1);
   if (!is_used(first)) {
-    place.begin = bundle.first_unit(first);
+    place = {bundle.first_unit(first), bundle.first_unit(first) + place.size()};
   }
-  if (!is_used(last)) {
-    place.end = bundle.first_unit(last) + bundle.page_units;
+  if (!is_used(bundle.page_of(place.end - 1))) {
+    place.end = bundle.page_end(place.end - 1);
   }
   return place;
 }
@@ -75,14 +74,13 @@ std::uint32_t SlotHeap::next_used(const Bundle& bundle, std::uint32_t unit) cons
   return unit;
 }
 
-// Calls visit(run) for every maximal run of free units.
+// Calls visit(run) for every maximal run of free units, until it returns false.
 template <typename Visit>
 void SlotHeap::for_each_run(const Bundle& bundle, Visit visit) const {
   std::uint32_t unit = next_free(bundle, 0);
   while (unit < bundle.units()) {
     const std::uint32_t end = next_used(bundle, unit);
-    visit(Run{unit, end});
-    unit = next_free(bundle, end);
+    unit = visit(Run{unit, end}) ? next_free(bundle, end) : bundle.units();
   }
 }
 
@@ -130,7 +128,7 @@ std::optional<SlotHeap::Run> SlotHeap::find(const Bundle& bundle, std::uint32_t 
   std::uint32_t best_frames = 0;
   for_each_run(bundle, [&](const Run& run) {
     if (run.size() < units) {
-      return;
+      return true;
     }
     for (const std::uint32_t start : {first_start(bundle, run.begin, alignment),
                                       last_start(bundle, run.end - units, alignment)}) {
@@ -145,6 +143,7 @@ std::optional<SlotHeap::Run> SlotHeap::find(const Bundle& bundle, std::uint32_t 
         best_frames = needed.frames;
       }
     }
+    return !best || best_frames > 0;
   });
   return best;
 }
@@ -206,6 +205,7 @@ std::uint32_t SlotHeap::largest_in(const Bundle& bundle, std::size_t alignment,
     } else {
       consider(last_start(bundle, run.end - 1, alignment));
     }
+    return true;
   });
   return largest;
 }
@@ -255,6 +255,7 @@ std::size_t SlotHeap::do_free_bytes() const {
       if (begin < run.end) {
         pages += (run.end - begin) / bundle.page_units;
       }
+      return true;
     });
   }
   const std::uint32_t available = space_->pool().available(*account_);
