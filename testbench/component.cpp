@@ -26,6 +26,16 @@ bool make_table(ModuleMemory& memory, std::size_t size, ModuleArray<T>& table) {
   return size == 0 || static_cast<bool>(table);
 }
 
+// Frames that the sink of `buffer` takes now, that its source gives.
+std::size_t due_in(const StreamBuffer& buffer, std::uint64_t period) {
+  const StreamEdge& edge = buffer.edge();
+  return edge.sink_chunk != 0 ? edge.sink_chunk : frames_in_period(edge.format.rate, period);
+}
+std::size_t due_out(const StreamBuffer& buffer, std::uint64_t period) {
+  const StreamEdge& edge = buffer.edge();
+  return edge.source_chunk != 0 ? edge.source_chunk : frames_in_period(edge.format.rate, period);
+}
+
 }  // namespace
 
 bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node) {
@@ -35,6 +45,16 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node) {
   if (!memory_.open(memory, pipeline, spec)) {
     return false;
   }
+  if (node.task) {
+    // Where the topology says nothing, or nothing that makes sense.
+    constexpr std::uint32_t kDefaultStackBytes = 8192;
+    const std::uint32_t declared = node.widget->stack_bytes.value_or(0);
+    stack_ = memory_.make_array<std::byte>(declared != 0 ? declared : kDefaultStackBytes,
+                                           flag::kKernel, MODMEM_HERE);
+    if (!stack_) {
+      return false;
+    }
+  }
   module_ = make_module(*node.widget->uuid, memory_);
   return module_ && module_->init(*node.widget, memory_);
 }
@@ -42,6 +62,7 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node) {
 void Component::close() {
   reset();
   module_.reset();
+  stack_.reset();
   memory_.close();
   node_ = nullptr;
 }
@@ -87,6 +108,21 @@ void Component::reset() {
   inputs_.reset();
 }
 
+bool Component::ready(std::uint64_t period) const {
+  bool any = inputs_.size() == 0;
+  for (const StreamBuffer* buffer : inputs_) {
+    if (buffer->live()) {
+      any = true;
+      if (buffer->frames() < due_in(*buffer, period)) {
+        return false;
+      }
+    }
+  }
+  return any && std::all_of(outputs_.begin(), outputs_.end(), [&](const StreamBuffer* buffer) {
+           return !buffer->live() || buffer->room() >= due_out(*buffer, period);
+         });
+}
+
 bool Component::process(std::uint64_t period) {
   const bool complete = gather_inputs(period);
   plan_outputs(period);
@@ -103,36 +139,43 @@ bool Component::gather_inputs(std::uint64_t period) {
   if (input_views_.size() > inputs_.size()) {
     input_views_[at++] = {file_->format, file_->data, file_->frames};
   }
-  for (const StreamBuffer* buffer : inputs_) {
-    if (buffer->own_pace()) {
+  for (StreamBuffer* buffer : inputs_) {
+    const std::size_t due = due_in(*buffer, period);
+    std::size_t frames = buffer->frames();
+    if (buffer->own_pace() && !node_->task) {
+      frames = std::min(frames, buffer->edge().room);
       pace_ = buffer;
-    } else if (buffer->live()) {
-      complete = complete && buffer->frames() == frames_in_period(buffer->format().rate, period);
+      pace_frames_ = frames;
+    } else if (buffer->edge().decoupled) {
+      frames = std::min(frames, due);
     }
-    input_views_[at++] = {buffer->format(), buffer->data(), buffer->frames()};
+    complete = complete && (!buffer->live() || buffer->own_pace() || frames == due);
+    input_views_[at++] = {buffer->format(), buffer->data(), frames};
+    buffer->took(frames);
   }
   return complete;
 }
 
 // Settles how many frames each output gets.
 void Component::plan_outputs(std::uint64_t period) {
-  const auto due = [&](const StreamFormat& format) {
-    return pace_ != nullptr ? pace_->frames() * format.rate / pace_->format().rate
-                            : frames_in_period(format.rate, period);
+  // Of what keeps its own pace, as long as what came in.
+  const auto paced = [&](const StreamFormat& format) {
+    return pace_frames_ * format.rate / pace_->format().rate;
   };
   std::size_t at = 0;
   for (StreamBuffer* buffer : outputs_) {
-    const std::size_t usual = due(buffer->format());
+    const std::size_t due = pace_ != nullptr ? paced(buffer->format()) : due_out(*buffer, period);
     const std::size_t room = buffer->room();
-    const std::size_t frames = room == 0 ? 0 : module_->output_frames(at, usual, room);
-    // The source's word is kept to, but never beyond the buffer's end.
-    const std::size_t written = std::min(frames, room);
-    output_views_[at++] = {buffer->format(), buffer->space(), written};
-    buffer->wrote(written, room != 0 && (pace_ != nullptr || written != usual));
+    // The module's word is kept to, but never beyond the buffer's end.
+    const std::size_t wanted = room == 0 ? 0 : module_->output_frames(at, due, room);
+    const std::size_t frames = std::min(room, wanted);
+    output_views_[at++] = {buffer->format(), buffer->space(), frames};
+    buffer->wrote(frames, room != 0 && (pace_ != nullptr || wanted != due));
   }
   if (output_views_.size() > outputs_.size()) {
-    const std::size_t frames = module_->output_frames(at, due(file_->format), file_->capacity);
-    file_->frames = std::min(frames, file_->capacity);
+    const std::size_t due =
+        pace_ != nullptr ? paced(file_->format) : frames_in_period(file_->format.rate, period);
+    file_->frames = std::min(file_->capacity, module_->output_frames(at, due, file_->capacity));
     output_views_[at] = {file_->format, file_->data, file_->frames};
   }
 }

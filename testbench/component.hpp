@@ -7,6 +7,10 @@
 // How many frames an output gets is what its rate makes of a period, or what the module says that
 // keeps a pace of its own. Where an input comes at its own pace, so does what is made of it: as
 // many frames go out as came in.
+//
+// A task, a module of the data-processing domain, has a stack of its own, which is charged to it.
+// The simulator only holds that memory: modules run on the stack of their core's thread, as their
+// host code is not what would run on the target.
 #pragma once
 
 #include <cstddef>
@@ -50,8 +54,11 @@ class Component {
   // Whether the module is prepared.
   bool prepared() const { return prepared_; }
 
-  // One period. The audio path. Returns false where a live input that keeps the common pace had not
-  // the frames that the period has.
+  // Whether there is enough to read and room to write for a task to run in this period. The audio
+  // path.
+  bool ready(std::uint64_t period) const;
+  // One period, or one chunk of a task that is ready. The audio path. Returns false where a live
+  // input that keeps the common pace had not the frames that are due.
   bool process(std::uint64_t period);
 
   // What the file of a source endpoint is to give before the next period, and at most ever. Valid
@@ -72,6 +79,7 @@ class Component {
 
   const StreamNode* node_ = nullptr;
   ModuleMemory memory_;
+  ModuleArray<std::byte> stack_;
   ModuleHandle<Module> module_;
   ModuleArray<StreamBuffer*> inputs_;
   ModuleArray<StreamBuffer*> outputs_;
@@ -79,8 +87,9 @@ class Component {
   ModuleArray<OutputView> output_views_;
   FilePort* file_ = nullptr;
   bool prepared_ = false;
-  // The input whose pace this period follows, nullptr where it follows its own rate.
+  // The input whose pace this period follows, nullptr where it follows the rates; its frames.
   const StreamBuffer* pace_ = nullptr;
+  std::size_t pace_frames_ = 0;
 };
 
 }  // namespace modmem::testbench

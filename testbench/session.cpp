@@ -1,6 +1,8 @@
 #include "testbench/session.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
@@ -37,18 +39,42 @@ Session::Session(System& system, const Topology& topology, const StreamGraph& gr
   for (const StreamEdge& edge : graph.edges) {
     buffers_.emplace_back(edge);
   }
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const StreamNode& node = graph.nodes[i];
+  plan_cores();
+  make_ports();
+}
+
+// A plan for each core that is used, and threads where there must be some.
+void Session::plan_cores() {
+  const PlatformConfig& platform = system_.memory().config();
+  std::set<std::uint32_t> cores{0};
+  for (const std::size_t index : graph_.pipelines) {
+    const Pipeline& pipeline = topology_.pipelines[index];
+    if (pipeline.core >= platform.cores) {
+      throw InputError(topology_.name + ": " + pipeline.name + " is on core " +
+                       std::to_string(pipeline.core) + ", and platform " + platform.name + " has " +
+                       std::to_string(platform.cores));
+    }
+    cores.insert(pipeline.core);
+  }
+  for (const std::uint32_t core : cores) {
+    plans_.emplace_back().core = core;
+  }
+  if (cores.size() > 1) {
+    threads_.emplace(std::vector<std::uint32_t>(cores.begin(), cores.end()));
+  }
+}
+
+void Session::make_ports() {
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const StreamNode& node = graph_.nodes[i];
     if (node.endpoint == Endpoint::none) {
       continue;
     }
-    const std::size_t frames = port_frames(graph, node);
+    const std::size_t frames = port_frames(graph_, node);
     port_data_.emplace_back(frames * node.file_format.frame_bytes());
     ports_.push_back({node.file_format, port_data_.back().data(), frames, 0});
     file_ports_[i] = &ports_.back();
   }
-  running_.reserve(graph.nodes.size());
-  running_pipelines_.reserve(topology.pipelines.size());
 }
 
 bool Session::runs(std::size_t node) const { return runs_[node]; }
@@ -60,7 +86,9 @@ std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) const
 // --- operations ---
 
 void Session::set_up() {
-  xruns_ = 0;
+  for (CorePlan& plan : plans_) {
+    plan.xruns = 0;
+  }
   all_ = PlayState::running;
   const States states = wanted();
   raise(states);
@@ -123,142 +151,91 @@ void Session::refuse(std::size_t stream, const char* reason) const {
   throw InputError("stream " + to_string(streams_[stream]) + ": " + reason);
 }
 
-// --- from one state to another ---
+// --- what a driver tells modules ---
 
-// What the streams and the graph as a whole ask of each pipeline.
-Session::States Session::wanted() const {
-  States states(topology_.pipelines.size(), PlayState::absent);
-  for (const std::size_t index : graph_.pipelines) {
-    states[index] = all_;
-  }
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    for (const std::size_t index : streams_[i].pipelines) {
-      states[index] = std::max(states[index], states_[i]);
-    }
-  }
-  return states;
+void Session::set_control(std::size_t node, const Control& control,
+                          std::vector<std::int64_t> values) {
+  set({.node = node, .control = &control, .values = std::move(values), .blob = {}});
 }
 
-// Creates and prepares what `wanted` asks for and is not there. What is there is left as it is.
-void Session::raise(const States& wanted) {
-  Memory& memory = system_.memory();
+void Session::set_blob(std::size_t node, const Control& control, std::vector<std::byte> blob) {
+  set({.node = node, .control = &control, .values = {}, .blob = std::move(blob)});
+}
+
+void Session::set(Setting setting) {
+  if (components_[setting.node].exists()) {
+    on_core(graph_.nodes[setting.node].core, [&] { apply(setting); });
+  }
+  const auto known = std::find_if(settings_.begin(), settings_.end(), [&](const Setting& other) {
+    return other.node == setting.node && other.control == setting.control;
+  });
+  if (known != settings_.end()) {
+    *known = std::move(setting);
+  } else {
+    settings_.push_back(std::move(setting));
+  }
+}
+
+// Tells an existing module.
+void Session::apply(const Setting& setting) {
+  Component& component = components_[setting.node];
+  const std::string name = graph_.nodes[setting.node].widget->name + " " + setting.control->name;
+  if (!setting.values.empty()) {
+    if (!component.module().set_control(*setting.control, setting.values, component.memory())) {
+      throw InputError("control " + name + ": it does not take these values");
+    }
+    return;
+  }
+  bool set = false;
   try {
-    for (const std::size_t index : graph_.pipelines) {
-      if (wanted[index] != PlayState::absent && !pipelines_[index].exists() &&
-          !pipelines_[index].create(memory, topology_.pipelines[index])) {
-        throw OutOfMemory("creating " + topology_.pipelines[index].name);
-      }
-    }
-    for (std::size_t i = 0; i < components_.size(); ++i) {
-      const StreamNode& node = graph_.nodes[i];
-      if (wanted[node.pipeline] != PlayState::absent && !components_[i].exists() &&
-          !components_[i].open(memory, *pipelines_[node.pipeline].owner(), node)) {
-        throw OutOfMemory("creating " + node.widget->name);
-      }
-    }
-    for (std::size_t i = 0; i < buffers_.size(); ++i) {
-      const StreamEdge& edge = graph_.edges[i];
-      // A buffer belongs to the pipeline of the module that fills it.
-      Owner* pipeline = pipelines_[graph_.nodes[edge.source].pipeline].owner();
-      if (components_[edge.source].exists() && components_[edge.sink].exists() &&
-          !buffers_[i].bound() && !buffers_[i].open(memory, *pipeline)) {
-        throw OutOfMemory("binding " + edge.name);
-      }
-    }
-    for (std::size_t i = 0; i < components_.size(); ++i) {
-      if (wanted[graph_.nodes[i].pipeline] >= PlayState::paused && !components_[i].prepared()) {
-        prepare(i);
-      }
-    }
+    set = component.module().set_blob(setting.blob, component.memory());
   } catch (const InputError& error) {
-    // A module knows its widget, but not the file that the widget came from.
-    throw InputError(topology_.name + ": " + error.what());
+    throw InputError("control " + name + ": " + error.what());
+  }
+  if (!set) {
+    throw OutOfMemory("setting " + name);
   }
 }
 
-void Session::prepare(std::size_t node) {
-  const StreamNode& what = graph_.nodes[node];
-  std::vector<StreamBuffer*> inputs;
-  std::vector<StreamBuffer*> outputs;
-  for (const std::size_t edge : what.inputs) {
-    inputs.push_back(&buffers_[edge]);
+bool Session::trigger(std::size_t node) {
+  bool triggered = false;
+  if (runs_[node]) {
+    on_core(graph_.nodes[node].core, [&] { triggered = components_[node].module().trigger(); });
   }
-  for (const std::size_t edge : what.outputs) {
-    outputs.push_back(&buffers_[edge]);
-  }
-  Component& component = components_[node];
-  FilePort* port = file_ports_[node];
-  if (!component.prepare(inputs, outputs, port)) {
-    throw OutOfMemory("preparing " + what.widget->name);
-  }
-  if (what.endpoint == Endpoint::source && component.most_host_frames() > port->capacity) {
-    port->capacity = component.most_host_frames();
-    const auto at = static_cast<std::size_t>(
-        std::find_if(ports_.begin(), ports_.end(), [&](const FilePort& p) { return &p == port; }) -
-        ports_.begin());
-    port_data_[at].resize(port->capacity * port->format.frame_bytes());
-    port->data = port_data_[at].data();
-  }
-}
-
-// Resets and deletes what `wanted` does not ask for.
-void Session::trim(const States& wanted) {
-  const auto state_of = [&](std::size_t node) { return wanted[graph_.nodes[node].pipeline]; };
-  for (std::size_t i = 0; i < components_.size(); ++i) {
-    if (state_of(i) < PlayState::paused) {
-      components_[i].reset();
-    }
-  }
-  for (std::size_t i = 0; i < buffers_.size(); ++i) {
-    if (std::min(state_of(graph_.edges[i].source), state_of(graph_.edges[i].sink)) ==
-        PlayState::absent) {
-      buffers_[i].close();
-    }
-  }
-  for (std::size_t i = components_.size(); i-- > 0;) {
-    if (state_of(i) == PlayState::absent) {
-      components_[i].close();
-    }
-  }
-  for (std::size_t i = 0; i < pipelines_.size(); ++i) {
-    if (wanted[i] == PlayState::absent) {
-      pipelines_[i].destroy(system_.memory());
-    }
-  }
-}
-
-// From the next period on, runs those pipelines that `wanted` says. They are prepared.
-void Session::run_what_is_wanted(const States& wanted) {
-  running_.clear();
-  running_pipelines_.clear();
-  for (std::size_t i = 0; i < components_.size(); ++i) {
-    runs_[i] = wanted[graph_.nodes[i].pipeline] == PlayState::running;
-    if (runs_[i]) {
-      running_.push_back(&components_[i]);
-    } else if (file_ports_[i] != nullptr) {
-      file_ports_[i]->frames = 0;
-    }
-  }
-  for (std::size_t i = 0; i < buffers_.size(); ++i) {
-    buffers_[i].set_live(runs_[graph_.edges[i].source] && runs_[graph_.edges[i].sink]);
-  }
-  for (const std::size_t index : graph_.pipelines) {
-    if (wanted[index] == PlayState::running) {
-      running_pipelines_.push_back(&pipelines_[index]);
-    }
-  }
+  return triggered;
 }
 
 // --- at work ---
 
-void Session::run_period(std::uint64_t period) {
+void Session::run_core(CorePlan& plan, std::uint64_t period) {
   const AudioPathScope audio_path;
-  for (Component* component : running_) {
-    xruns_ += component->process(period) ? 0 : 1;
+  for (Component* module : plan.modules) {
+    plan.xruns += module->process(period) ? 0 : 1;
   }
-  for (PipelineInstance* pipeline : running_pipelines_) {
+  for (Component* task : plan.tasks) {
+    if (task->ready(period)) {
+      plan.xruns += task->process(period) ? 0 : 1;
+    }
+  }
+  for (PipelineInstance* pipeline : plan.pipelines) {
     pipeline->count_period();
   }
+}
+
+void Session::run_period(std::uint64_t period) {
+  if (threads_) {
+    threads_->run_on_all([&](std::uint32_t core) { run_core(plan_of(core), period); });
+  } else {
+    run_core(plans_.front(), period);
+  }
+  for (StreamBuffer* queue : queues_) {
+    queue->settle();
+  }
+}
+
+std::uint64_t Session::xruns() const {
+  return std::accumulate(plans_.begin(), plans_.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const CorePlan& plan) { return sum + plan.xruns; });
 }
 
 }  // namespace modmem::testbench

@@ -16,15 +16,24 @@
 // where the operation began. An owner is destroyed after those below it, so that nothing is left to
 // be called a leak but leaks.
 //
+// Each pipeline runs on its core: what its modules do, from creation to the last period, is done by
+// that core's thread; deleting is done by the caller, as core 0. Within a period, the modules of a
+// core run first and its tasks after them, cores side by side; decoupled edges keep the audio
+// independent of how they interleave (stream_flow.hpp). There are threads only where pipelines are
+// on other cores than 0.
+//
 // Cost: an operation O(nodes + edges), besides what the modules do; a period O(what runs).
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "testbench/component.hpp"
+#include "testbench/core_threads.hpp"
 #include "testbench/pcm_stream.hpp"
 #include "testbench/pipeline_instance.hpp"
 #include "testbench/system.hpp"
@@ -49,6 +58,7 @@ struct ModuleReport {
   std::string name;
   std::uint32_t pipeline = 0;  // its id
   bool placeholder = false;
+  std::optional<std::uint32_t> declared_heap_bytes;  // by a task
   std::size_t live_bytes = 0;
   std::size_t peak_live_bytes = 0;
   std::uint64_t allocations = 0;
@@ -57,7 +67,8 @@ struct ModuleReport {
 
 class Session {
  public:
-  // `topology` and `graph` must outlive it. Takes nothing yet.
+  // `topology` and `graph` must outlive it. Takes nothing yet. Throws InputError where a pipeline
+  // is on a core that the platform has not.
   Session(System& system, const Topology& topology, const StreamGraph& graph);
   ~Session() { tear_down(); }
   Session(const Session&) = delete;
@@ -101,6 +112,19 @@ class Session {
   // Deletes what no other stream needs of a stream that is not absent.
   void stop(std::size_t stream);
 
+  // --- what a driver tells modules ---
+
+  // Gives a control of the node's widget new values: to its module now, if that exists, and each
+  // time it is created. Throws InputError, which names both, where the module takes no such values,
+  // and OutOfMemory where it needs more memory than there is; nothing is changed then. `control`
+  // must be of the graph's topology.
+  void set_control(std::size_t node, const Control& control, std::vector<std::int64_t> values);
+  // The same for a blob of configuration, without the header that a topology has before it.
+  void set_blob(std::size_t node, const Control& control, std::vector<std::byte> blob);
+  // Starts what waits for it in the node's module. False where the node does not run, or nothing
+  // waits.
+  bool trigger(std::size_t node);
+
   // --- at work ---
 
   // One period. No allocation: counted by Memory where one happens all the same.
@@ -108,7 +132,7 @@ class Session {
 
   // Components that did not get all frames of a period from their inputs, since set_up(), or since
   // the session was made.
-  std::uint64_t xruns() const { return xruns_; }
+  std::uint64_t xruns() const;
 
   // Of those that exist.
   std::vector<PipelineReport> pipelines() const;
@@ -118,12 +142,37 @@ class Session {
   // States by index into Topology::pipelines.
   using States = std::vector<PlayState>;
 
+  // What a core does in a period, in this order, and what it counts. On a line of its own, as each
+  // is written to by its core.
+  struct alignas(64) CorePlan {
+    std::uint32_t core = 0;
+    std::vector<Component*> modules;  // in processing order
+    std::vector<Component*> tasks;    // likewise
+    std::vector<PipelineInstance*> pipelines;
+    std::uint64_t xruns = 0;
+  };
+
+  // What was set last.
+  struct Setting {
+    std::size_t node = 0;
+    const Control* control = nullptr;
+    std::vector<std::int64_t> values;
+    std::vector<std::byte> blob;  // in place of values, where there are none
+  };
+
+  void set(Setting setting);
+  void apply(const Setting& setting);
+  CorePlan& plan_of(std::uint32_t core);
+  void plan_cores();
+  void make_ports();
   States wanted() const;
   void lower(std::size_t stream, PlayState state);
   void raise(const States& wanted);
+  void on_core(std::uint32_t core, const std::function<void()>& step);
   void prepare(std::size_t node);
   void trim(const States& wanted);
   void run_what_is_wanted(const States& wanted);
+  static void run_core(CorePlan& plan, std::uint64_t period);
   [[noreturn]] void refuse(std::size_t stream, const char* reason) const;
 
   System& system_;
@@ -138,10 +187,11 @@ class Session {
   std::vector<FilePort*> file_ports_;        // by node
   std::deque<FilePort> ports_;
   std::deque<std::vector<std::byte>> port_data_;  // of ports_
+  std::vector<Setting> settings_;                 // one for each control that was set
   std::vector<bool> runs_;                        // by node
-  std::vector<Component*> running_;               // in processing order
-  std::vector<PipelineInstance*> running_pipelines_;
-  std::uint64_t xruns_ = 0;
+  std::vector<CorePlan> plans_;                   // one for each core in use, by core
+  std::vector<StreamBuffer*> queues_;             // the live ones
+  std::optional<CoreThreads> threads_;            // where cores other than 0 are in use
 };
 
 }  // namespace modmem::testbench

@@ -48,6 +48,9 @@ std::vector<ModuleReport> Session::modules() const {
     report.uuid = to_string(*node.widget->uuid);
     report.name = node.widget->name;
     report.pipeline = topology_.pipelines[node.pipeline].id;
+    if (node.task) {
+      report.declared_heap_bytes = node.widget->heap_bytes;
+    }
     report.placeholder = find_module(*node.widget->uuid) == nullptr;
     if (const Owner* account = component.account()) {
       report.live_bytes = account->own;

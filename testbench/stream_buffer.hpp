@@ -5,8 +5,15 @@
 // module may refer to it for good: binding an edge changes nothing in the modules at its ends. It
 // is live while both of its ends run; otherwise nothing goes in and nothing comes out.
 //
-// A buffer holds one period's frames at a time: its source fills it and its sink reads it within
-// the same period.
+// A plain buffer holds one period's frames at a time: its source fills it and its sink reads it
+// within the same period. A decoupled one is a queue, in memory that both of its ends reach where
+// they run on different cores; what its ends did in a period takes effect when both are done with
+// it, at settle():
+//
+//   frames after settle() = frames before + written - taken
+//
+// Until then the source has the space behind them and the sink the frames themselves, so that the
+// two never touch the same bytes. Cost: settle() O(frames that stay).
 #pragma once
 
 #include <cstddef>
@@ -33,23 +40,36 @@ class StreamBuffer {
   void set_live(bool live);
   bool live() const { return live_; }
 
+  const StreamEdge& edge() const { return edge_; }
   const StreamFormat& format() const { return edge_.format; }
 
-  // --- the audio path ---
+  // --- the audio path, for the core of the source ---
 
   // Where the source writes, and how many frames at most: 0 where it is not live.
-  std::byte* space() const { return data_.data(); }
-  std::size_t room() const { return live_ ? edge_.room : 0; }
-  // The source wrote `frames`. `own_pace`: their number does not follow from the rate.
+  std::byte* space() const;
+  std::size_t room() const;
+  // The source wrote `frames`, at most room(). `own_pace`: their number does not follow from the
+  // rate.
   void wrote(std::size_t frames, bool own_pace);
+
+  // --- the audio path, for the core of the sink ---
 
   // What the sink reads: 0 frames where it is not live.
   const std::byte* data() const { return data_.data(); }
   std::size_t frames() const { return frames_; }
   // Whether its frames come at a pace of their own, ever since they first did so.
   bool own_pace() const { return own_pace_; }
+  // The sink has read the first `frames` of them, once a period.
+  void took(std::size_t frames) { taken_ = frames; }
+
+  // --- between periods ---
+
+  // Makes what was done in the period take effect. For decoupled buffers; after both ends.
+  void settle();
 
  private:
+  std::size_t frame_bytes() const { return edge_.format.frame_bytes(); }
+
   const StreamEdge& edge_;
   ModuleMemory memory_;
   ModuleArray<std::byte> data_;
@@ -57,6 +77,10 @@ class StreamBuffer {
   bool live_ = false;
   bool own_pace_ = false;
   std::size_t frames_ = 0;
+  // Of this period, and where decoupled: each is touched by one end only.
+  std::size_t taken_ = 0;
+  std::size_t written_ = 0;
+  bool wrote_own_pace_ = false;
 };
 
 }  // namespace modmem::testbench

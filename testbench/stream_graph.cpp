@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "testbench/input_error.hpp"
+#include "testbench/stream_flow.hpp"
 
 namespace modmem::testbench {
 
@@ -156,6 +157,8 @@ std::vector<StreamNode> make_nodes(const Topology& topology, const std::vector<b
       node.widget = &topology.widgets[pipeline.widgets[index]];
       node.pipeline = i;
       node.component_id = pipeline.id << 16 | index;
+      node.core = pipeline.core;
+      node.task = node.widget->scheduler_domain == SchedulerDomain::data_processing;
       node.endpoint = endpoint_of(*node.widget);
       nodes.push_back(std::move(node));
     }
@@ -265,6 +268,7 @@ void settle_formats(const Topology& topology, StreamGraph& graph, StreamNode& no
     StreamEdge& edge = graph.edges[index];
     const Choice in = choose(topology, widget, widget.inputs, edge.sink_pin, edge.format);
     edge.bytes = std::max(edge.bytes, 2 * in.buffer_bytes);
+    edge.sink_chunk = in.buffer_bytes / in.format.frame_bytes();
   }
   if (!node.inputs.empty()) {
     heard = graph.edges[node.inputs.front()].format;
@@ -283,26 +287,9 @@ void settle_formats(const Topology& topology, StreamGraph& graph, StreamNode& no
     StreamEdge& edge = graph.edges[index];
     const Choice out = choose(topology, widget, widget.outputs, edge.source_pin, heard);
     edge.format = out.format;
+    edge.source_chunk = out.buffer_bytes / out.format.frame_bytes();
     const std::size_t period = most_frames_in_period(edge.format.rate) * edge.format.frame_bytes();
     edge.bytes = std::max({edge.bytes, 2 * out.buffer_bytes, 2 * period});
-  }
-}
-
-// How much may come through each edge at a time: what a buffer takes goes on at once where the rate
-// stays, so no buffer takes more than the smallest behind it.
-void settle_room(StreamGraph& graph) {
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    for (const std::size_t in : node->inputs) {
-      StreamEdge& edge = graph.edges[in];
-      edge.room = edge.bytes / edge.format.frame_bytes();
-      for (const std::size_t out : node->outputs) {
-        const StreamEdge& next = graph.edges[out];
-        // In a ring, the edge ahead may not be settled yet.
-        if (next.format.rate == edge.format.rate && next.room != 0) {
-          edge.room = std::min(edge.room, next.room);
-        }
-      }
-    }
   }
 }
 
@@ -335,7 +322,7 @@ StreamGraph build_graph(const Topology& topology, const std::vector<std::uint32_
   for (StreamNode& node : graph.nodes) {
     settle_formats(topology, graph, node, file);
   }
-  settle_room(graph);
+  settle_flow(graph);
   return graph;
 }
 

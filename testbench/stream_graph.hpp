@@ -7,6 +7,11 @@
 // it. Nearest is the same rate before the same channels before the same samples, and wider samples
 // before narrower ones, which would lose something.
 //
+// A module runs on its pipeline's core, every period, or as a *task* of its own behind those that
+// do, where the topology puts it into the data-processing domain: when as much has come in as it
+// takes at a time (ibs), and then it puts out as much at a time (obs). See stream_flow.hpp for what
+// follows for the edges.
+//
 // Invariants: edges refer to nodes by index; an edge's source stands before its sink in `nodes`,
 // but for routes that form a ring; ids of nodes and edges are unique.
 // Cost: O((modules + routes) log modules).
@@ -38,13 +43,21 @@ struct StreamEdge {
   StreamFormat format;    // what the source writes
   std::size_t bytes = 0;  // of the buffer: twice the larger of obs and ibs, a whole period at least
   std::size_t room = 0;   // frames at a time that fit it and, at its rate, all buffers behind it
-  std::string name;       // "source > sink"
+  // What a task at this end puts in or takes out at a time, in frames; 0: what the rate gives.
+  std::size_t source_chunk = 0;
+  std::size_t sink_chunk = 0;
+  bool between_cores = false;
+  bool decoupled = false;   // what goes in comes out in a later period
+  std::size_t silence = 0;  // frames that a decoupled edge starts with
+  std::string name;         // "source > sink"
 };
 
 struct StreamNode {
   const Widget* widget = nullptr;
   std::size_t pipeline = 0;        // into Topology::pipelines
   std::uint32_t component_id = 0;  // pipeline id << 16 | index in the pipeline
+  std::uint32_t core = 0;
+  bool task = false;  // in the data-processing domain
   Endpoint endpoint = Endpoint::none;
   std::vector<std::size_t> inputs;   // edges, in the order of the input pins
   std::vector<std::size_t> outputs;  // edges, in the order of the output pins

@@ -70,6 +70,17 @@ class TopologyMaker {
     return module(name, WidgetType::dai_in, kCopierUuid);
   }
 
+  // The core of the last pipeline.
+  TopologyMaker& core(std::uint32_t core) {
+    topology_.pipelines.back().core = core;
+    return *this;
+  }
+  // Puts the last module into the data-processing domain.
+  TopologyMaker& task() {
+    last().scheduler_domain = SchedulerDomain::data_processing;
+    return *this;
+  }
+
   // Formats of the last module.
   TopologyMaker& inputs(std::initializer_list<PinFormat> formats) {
     last().inputs = formats;

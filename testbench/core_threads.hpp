@@ -1,0 +1,57 @@
+// CoreThreads: a thread for each simulated core, so that what runs on different cores does so at
+// the same time.
+//
+// Core 0 is the thread that owns the object and calls it; every other core has a thread of its own,
+// which waits until it is asked. A call returns when all that it asked for is done: what was done
+// before it is seen on every core, and what the cores did is seen after it. What is thrown on a
+// core comes back to the caller.
+//
+// Cost: a call wakes each other core once. One caller at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace modmem::testbench {
+
+class CoreThreads {
+ public:
+  using Work = std::function<void(std::uint32_t core)>;
+
+  // Threads for those of `cores` that are not 0, each of which is named once.
+  explicit CoreThreads(const std::vector<std::uint32_t>& cores);
+  ~CoreThreads();
+  CoreThreads(const CoreThreads&) = delete;
+  CoreThreads& operator=(const CoreThreads&) = delete;
+
+  // Runs `work` on `core`, which is 0 or has a thread, and throws what it throws.
+  void run_on(std::uint32_t core, const Work& work);
+
+  // Runs `work` on core 0 and on every core that has a thread, all at the same time. Where some
+  // throw, throws what the first of them threw, when all are done. No allocation but what `work`
+  // does.
+  void run_on_all(const Work& work);
+
+ private:
+  struct Worker {
+    std::uint32_t core = 0;
+    std::atomic<std::uint32_t> asked{0};     // times
+    std::atomic<std::uint32_t> answered{0};  // times
+    const Work* work = nullptr;              // nullptr: end
+    std::exception_ptr error;
+    std::thread thread;
+  };
+
+  static void ask(Worker& worker, const Work* work);
+  static void await(Worker& worker);
+  static void serve(Worker& worker);
+
+  std::deque<Worker> workers_;
+};
+
+}  // namespace modmem::testbench

@@ -1,0 +1,177 @@
+// The steps by which a session's pipelines come, run and go: from what its streams want to what
+// there is.
+#include <algorithm>
+
+#include "testbench/input_error.hpp"
+#include "testbench/out_of_memory.hpp"
+#include "testbench/session.hpp"
+
+namespace modmem::testbench {
+
+// What the streams and the graph as a whole ask of each pipeline.
+Session::States Session::wanted() const {
+  States states(topology_.pipelines.size(), PlayState::absent);
+  for (const std::size_t index : graph_.pipelines) {
+    states[index] = all_;
+  }
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    for (const std::size_t index : streams_[i].pipelines) {
+      states[index] = std::max(states[index], states_[i]);
+    }
+  }
+  return states;
+}
+
+// Does a step of setting up on the core of the pipeline that it is for.
+void Session::on_core(std::uint32_t core, const std::function<void()>& step) {
+  if (core == 0) {
+    step();
+  } else {
+    threads_->run_on(core, [&](std::uint32_t) { step(); });
+  }
+}
+
+// Creates and prepares what `wanted` asks for and is not there. What is there is left as it is.
+void Session::raise(const States& wanted) {
+  Memory& memory = system_.memory();
+  const auto require = [](bool done, const char* what, const std::string& name) {
+    if (!done) {
+      throw OutOfMemory(what + name);
+    }
+  };
+  try {
+    for (const std::size_t index : graph_.pipelines) {
+      const Pipeline& pipeline = topology_.pipelines[index];
+      if (wanted[index] != PlayState::absent && !pipelines_[index].exists()) {
+        on_core(pipeline.core, [&] {
+          require(pipelines_[index].create(memory, pipeline), "creating ", pipeline.name);
+        });
+      }
+    }
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+      const StreamNode& node = graph_.nodes[i];
+      if (wanted[node.pipeline] != PlayState::absent && !components_[i].exists()) {
+        on_core(node.core, [&] {
+          Owner& pipeline = *pipelines_[node.pipeline].owner();
+          require(components_[i].open(memory, pipeline, node), "creating ", node.widget->name);
+          for (const Setting& setting : settings_) {
+            if (setting.node == i) {
+              apply(setting);
+            }
+          }
+        });
+      }
+    }
+    for (std::size_t i = 0; i < buffers_.size(); ++i) {
+      const StreamEdge& edge = graph_.edges[i];
+      if (components_[edge.source].exists() && components_[edge.sink].exists() &&
+          !buffers_[i].bound()) {
+        // A buffer belongs to the pipeline of the module that fills it.
+        const StreamNode& source = graph_.nodes[edge.source];
+        on_core(source.core, [&] {
+          Owner& pipeline = *pipelines_[source.pipeline].owner();
+          require(buffers_[i].open(memory, pipeline), "binding ", edge.name);
+        });
+      }
+    }
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+      const StreamNode& node = graph_.nodes[i];
+      if (wanted[node.pipeline] >= PlayState::paused && !components_[i].prepared()) {
+        on_core(node.core, [&] { prepare(i); });
+      }
+    }
+  } catch (const InputError& error) {
+    // A module knows its widget, but not the file that the widget came from.
+    throw InputError(topology_.name + ": " + error.what());
+  }
+}
+
+void Session::prepare(std::size_t node) {
+  const StreamNode& what = graph_.nodes[node];
+  std::vector<StreamBuffer*> inputs;
+  std::vector<StreamBuffer*> outputs;
+  for (const std::size_t edge : what.inputs) {
+    inputs.push_back(&buffers_[edge]);
+  }
+  for (const std::size_t edge : what.outputs) {
+    outputs.push_back(&buffers_[edge]);
+  }
+  Component& component = components_[node];
+  FilePort* port = file_ports_[node];
+  if (!component.prepare(inputs, outputs, port)) {
+    throw OutOfMemory("preparing " + what.widget->name);
+  }
+  if (what.endpoint == Endpoint::source && component.most_host_frames() > port->capacity) {
+    port->capacity = component.most_host_frames();
+    const auto at = static_cast<std::size_t>(
+        std::find_if(ports_.begin(), ports_.end(), [&](const FilePort& p) { return &p == port; }) -
+        ports_.begin());
+    port_data_[at].resize(port->capacity * port->format.frame_bytes());
+    port->data = port_data_[at].data();
+  }
+}
+
+// Resets and deletes what `wanted` does not ask for.
+void Session::trim(const States& wanted) {
+  const auto state_of = [&](std::size_t node) { return wanted[graph_.nodes[node].pipeline]; };
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    if (state_of(i) < PlayState::paused) {
+      components_[i].reset();
+    }
+  }
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    if (std::min(state_of(graph_.edges[i].source), state_of(graph_.edges[i].sink)) ==
+        PlayState::absent) {
+      buffers_[i].close();
+    }
+  }
+  for (std::size_t i = components_.size(); i-- > 0;) {
+    if (state_of(i) == PlayState::absent) {
+      components_[i].close();
+    }
+  }
+  for (std::size_t i = 0; i < pipelines_.size(); ++i) {
+    if (wanted[i] == PlayState::absent) {
+      pipelines_[i].destroy(system_.memory());
+    }
+  }
+}
+
+Session::CorePlan& Session::plan_of(std::uint32_t core) {
+  return *std::find_if(plans_.begin(), plans_.end(),
+                       [core](const CorePlan& plan) { return plan.core == core; });
+}
+
+// From the next period on, runs those pipelines that `wanted` says. They are prepared.
+void Session::run_what_is_wanted(const States& wanted) {
+  for (CorePlan& plan : plans_) {
+    plan.modules.clear();
+    plan.tasks.clear();
+    plan.pipelines.clear();
+  }
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    const StreamNode& node = graph_.nodes[i];
+    runs_[i] = wanted[node.pipeline] == PlayState::running;
+    if (runs_[i]) {
+      CorePlan& plan = plan_of(node.core);
+      (node.task ? plan.tasks : plan.modules).push_back(&components_[i]);
+    } else if (file_ports_[i] != nullptr) {
+      file_ports_[i]->frames = 0;
+    }
+  }
+  queues_.clear();
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const StreamEdge& edge = graph_.edges[i];
+    buffers_[i].set_live(runs_[edge.source] && runs_[edge.sink]);
+    if (edge.decoupled && buffers_[i].live()) {
+      queues_.push_back(&buffers_[i]);
+    }
+  }
+  for (const std::size_t index : graph_.pipelines) {
+    if (wanted[index] == PlayState::running) {
+      plan_of(topology_.pipelines[index].core).pipelines.push_back(&pipelines_[index]);
+    }
+  }
+}
+
+}  // namespace modmem::testbench
