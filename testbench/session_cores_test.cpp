@@ -160,7 +160,7 @@ TEST(SessionCoresTest, StreamsComeAndGoOnAllCores) {
     Player player(mixer(1, 2, 0).made(), find_platform("mtl"), *policy);
     const State nothing = state_of(player.system);
     player.session.start(0);
-    const State one = state_of(player.system);
+    const State one = payload_of(player.system);
     std::mt19937 random(5);
     for (int round = 0; round < 50; ++round) {
       player.session.start(1);
@@ -181,7 +181,7 @@ TEST(SessionCoresTest, StreamsComeAndGoOnAllCores) {
         EXPECT_EQ(player.heard("f"), 11);
       }
       player.session.stop(1);
-      ASSERT_EQ(state_of(player.system), one) << round;
+      ASSERT_EQ(payload_of(player.system), one) << round;
     }
     EXPECT_EQ(player.session.xruns(), 0U);
     player.session.stop(0);
@@ -197,7 +197,7 @@ TEST(SessionCoresTest, EveryRequestMayFailOnAnyCore) {
   for (const Policy* policy : kPolicies) {
     Player player(maker.made(), find_platform("mtl"), *policy);
     player.session.start(0);
-    const State before = state_of(player.system);
+    const State before = payload_of(player.system);
     Owner& all = player.system.memory().system();
     int failures = 0;
     for (std::size_t limit = all.tree;; limit += 7, ++failures) {
@@ -206,13 +206,13 @@ TEST(SessionCoresTest, EveryRequestMayFailOnAnyCore) {
         player.session.start(1);
         break;
       } catch (const OutOfMemory& error) {
-        ASSERT_EQ(state_of(player.system), before) << error.what();
+        ASSERT_EQ(payload_of(player.system), before) << error.what();
       }
       player.play({});
     }
     EXPECT_GT(failures, 20);
     player.session.stop(1);
-    EXPECT_EQ(state_of(player.system), before);
+    EXPECT_EQ(payload_of(player.system), before);
     EXPECT_EQ(player.session.xruns(), 0U);
   }
 }

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
+#include <string_view>
 
+#include "testbench/input_error.hpp"
 #include "testbench/system.hpp"
 
 namespace modmem::testbench {
@@ -44,6 +46,35 @@ inline State state_of(System& system) {
   state.faults = system.faults().size();
   EXPECT_TRUE(memory.check(CheckDepth::deep));
   return state;
+}
+
+// The same without metadata, of which a page may stay behind as long as anything is left: what to
+// compare while something else plays on.
+inline State payload_of(System& system) {
+  State state = state_of(system);
+  state.mapped_bytes -= state.metadata_bytes;  // the arena's part of it is constant
+  state.metadata_bytes = 0;
+  state.banks_on = 0;
+  return state;
+}
+
+// Heaps that there are from boot on.
+inline std::uint32_t heaps_at_boot(const PlatformConfig& config, const Policy& policy) {
+  const System system(config, policy);
+  std::uint32_t heaps = 0;
+  system.memory().for_each_heap(
+      [&](const HeapReport& heap) { heaps += std::string_view(heap.kind) == "metadata" ? 0 : 1; });
+  return heaps;
+}
+
+// Whether the heaps that `policy` has from boot on fit `config`.
+inline bool boots(const PlatformConfig& config, const Policy& policy) {
+  try {
+    const System system(config, policy);
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
 }
 
 }  // namespace modmem::testbench
