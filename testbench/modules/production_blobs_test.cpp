@@ -52,11 +52,17 @@ class ProductionBlobsTest : public ModuleTest {
     const ModuleHandle<Module> module = make_module(*widget.uuid, memory);
     ASSERT_TRUE(module && module->init(widget, memory));
     ASSERT_TRUE(module->prepare({&in.format, 1}, {&in.format, 1}, memory));
+    // And one that is told later, by its driver.
+    const std::span<const std::byte> payload = std::span(blob).subspan(kHeaderBytes);
+    const ModuleHandle<Module> told = make_module(*widget.uuid, memory);
+    ASSERT_TRUE(told && told->init(Widget{}, memory));
+    ASSERT_TRUE(told->prepare({&in.format, 1}, {&in.format, 1}, memory));
+    ASSERT_TRUE(told->set_blob(payload, memory));
     const AudioPathCheck check(system.memory());
     const Signal out = play(*module, in);
+    EXPECT_EQ(play(*told, in).data, out.data);
     for (std::uint32_t channel = 0; channel < pin.channels; ++channel) {
-      const Values expected =
-          reference(std::span(blob).subspan(kHeaderBytes), channel, channel_values(in, channel));
+      const Values expected = reference(payload, channel, channel_values(in, channel));
       EXPECT_LT(error_db(out, channel, expected), -180);
     }
   }
