@@ -3,18 +3,22 @@
 #
 #   scripts/coverage.sh BUILD_FOLDER [CTEST_ARGUMENT...]
 #
-# Counts from earlier runs are dropped first. Code for tests is not counted.
+# Counts from earlier runs are dropped first. Code for tests is not counted. Where a test fails, the
+# report is still made, and the exit status is the tests'.
 set -euo pipefail
 
 build=$1
 shift
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+status=0
 find "$build" -name '*.gcda' -delete
-ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@"
+ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@" ||
+  status=$?
 gcovr --root . --object-directory "$build" -j "$(nproc)" \
   --exclude '.*_test\.cpp' --exclude '.*_testing\.hpp' --exclude '.*/testing/.*' \
   --exclude "$build/.*" \
   --exclude-unreachable-branches --exclude-throw-branches \
   --html-details "$build/index.html" --print-summary
 printf 'Line by line: %s\n' "$build/index.html"
+exit $status
