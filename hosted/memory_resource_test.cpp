@@ -43,7 +43,7 @@ class ModuleResourceTest : public ::testing::TestWithParam<const Policy*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Policies, ModuleResourceTest, ::testing::ValuesIn(kPolicies),
-                         [](const auto& test) { return test.param->name; });
+                         [](const auto& test) { return testing::test_name(test.param->name); });
 
 TEST_P(ModuleResourceTest, ChargesContainersToTheModule) {
   ModuleResource resource(module_);
