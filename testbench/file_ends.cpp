@@ -100,7 +100,7 @@ FileEnds::FileEnds(const Topology& topology, const StreamGraph& graph, Session& 
     if (node.endpoint == Endpoint::source) {
       sources_.push_back({i, port, std::make_unique<AudioReader>(input)});
     } else if (node.endpoint == Endpoint::sink) {
-      Sink sink{port, 0, {}, nullptr};
+      Sink sink{i, port, 0, {}, nullptr};
       sink.frames_left =
           static_cast<std::uint64_t>(std::ceil(length_ms * port->format.rate / 1000 - 1e-6));
       if (all || (output && i == *single)) {
@@ -108,6 +108,38 @@ FileEnds::FileEnds(const Topology& topology, const StreamGraph& graph, Session& 
         sink.writer = std::make_unique<AudioWriter>(sink.path, port->format);
       }
       sinks_.push_back(std::move(sink));
+    }
+  }
+}
+
+FileEnds::FileEnds(Session& session, const std::optional<std::filesystem::path>& folder)
+    : session_(session), folder_(folder) {
+  if (folder_) {
+    make_directory(*folder_);
+  }
+  const StreamGraph& graph = session.graph();
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    FilePort* port = session.file_port(i);
+    if (graph.nodes[i].endpoint == Endpoint::source) {
+      sources_.push_back({i, port, nullptr});
+    } else if (graph.nodes[i].endpoint == Endpoint::sink) {
+      sinks_.push_back({i, port, UINT64_MAX, {}, nullptr});
+    }
+  }
+}
+
+void FileEnds::follow(const std::filesystem::path& input) {
+  for (Source& source : sources_) {
+    if (!session_.prepared(source.node)) {
+      source.reader.reset();
+    } else if (!source.reader) {
+      source.reader = std::make_unique<AudioReader>(input);
+    }
+  }
+  for (Sink& sink : sinks_) {
+    if (folder_ && !sink.writer && session_.runs(sink.node)) {
+      sink.path = *folder_ / file_name(session_.graph().nodes[sink.node].widget->name);
+      sink.writer = std::make_unique<AudioWriter>(sink.path, sink.port->format);
     }
   }
 }

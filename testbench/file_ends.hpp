@@ -1,8 +1,12 @@
 // FileEnds: the outer ends of a session's streams, in files.
 //
-// Every source endpoint reads the input file from its start, as if it had the endpoint's rate;
-// after its end comes silence. Sinks write what --out asked for. Runs off the audio path: fill()
+// Every source endpoint reads a file from its start, as if it had the endpoint's rate; after its
+// end comes silence. Sinks write what they get while they run. Runs off the audio path: fill()
 // before a period, drain() after it.
+//
+// Where all streams live together, all files are open from the beginning. Where they come and go,
+// follow() opens a source's file when its module has been prepared, and a sink's file before it
+// first runs; what a sink gets in several lives is one file.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +30,14 @@ class FileEnds {
            const std::filesystem::path& input, const std::optional<std::filesystem::path>& output,
            double length_ms);
 
+  // For streams that come and go: with a file in `folder`, which is created, for every sink that
+  // ever runs, where given. Throws InputError where the folder can't be created.
+  FileEnds(Session& session, const std::optional<std::filesystem::path>& folder);
+
+  // After streams have been started, paused, reset or stopped: sources that were prepared since the
+  // last call play `input` from its start. Throws InputError where a file can't be opened.
+  void follow(const std::filesystem::path& input);
+
   void fill(std::uint64_t period);
   void drain();
   // Completes the files and gives them their names.
@@ -38,9 +50,10 @@ class FileEnds {
   struct Source {
     std::size_t node;
     FilePort* port;
-    std::unique_ptr<AudioReader> reader;
+    std::unique_ptr<AudioReader> reader;  // none while its module is not prepared
   };
   struct Sink {
+    std::size_t node;
     FilePort* port;
     std::uint64_t frames_left;
     std::filesystem::path path;
@@ -48,6 +61,7 @@ class FileEnds {
   };
 
   Session& session_;
+  std::optional<std::filesystem::path> folder_;  // for what follow() opens
   std::vector<Source> sources_;
   std::vector<Sink> sinks_;
   std::uint64_t frames_in_ = 0;

@@ -79,6 +79,11 @@ void Session::make_ports() {
 
 bool Session::runs(std::size_t node) const { return runs_[node]; }
 
+bool Session::idle() const {
+  return std::all_of(plans_.begin(), plans_.end(),
+                     [](const CorePlan& plan) { return plan.pipelines.empty(); });
+}
+
 std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) const {
   return std::min(components_[node].host_frames(period), file_ports_[node]->capacity);
 }
@@ -89,6 +94,8 @@ void Session::set_up() {
   for (CorePlan& plan : plans_) {
     plan.xruns = 0;
   }
+  past_pipelines_.clear();
+  past_modules_.clear();
   all_ = PlayState::running;
   const States states = wanted();
   raise(states);

@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,9 +80,12 @@ class Session {
   // One for each node that is an endpoint, by node index; nullptr for the others. Valid from the
   // start: the caller fills sources' before a period and empties sinks' after it.
   FilePort* file_port(std::size_t node) { return file_ports_[node]; }
-  // Whether `node` runs, and what it wants to find in its port, a source's, before period number
-  // `period`.
+  // Whether the module of `node` is prepared, and whether it runs.
+  bool prepared(std::size_t node) const { return components_[node].prepared(); }
   bool runs(std::size_t node) const;
+  // Whether nothing runs.
+  bool idle() const;
+  // What a source that runs wants to find in its port before period number `period`.
   std::size_t frames_wanted(std::size_t node, std::uint64_t period) const;
 
   // --- everything at once ---
@@ -134,7 +138,8 @@ class Session {
   // the session was made.
   std::uint64_t xruns() const;
 
-  // Of those that exist.
+  // Of those that exist or, since set_up() or since the session was made, existed: what is live is
+  // that of now, the rest of all their lives.
   std::vector<PipelineReport> pipelines() const;
   std::vector<ModuleReport> modules() const;
 
@@ -159,6 +164,11 @@ class Session {
     std::vector<std::int64_t> values;
     std::vector<std::byte> blob;  // in place of values, where there are none
   };
+
+  PipelineReport report_of(std::size_t pipeline) const;
+  ModuleReport report_of(const Component& component) const;
+  void end_component(std::size_t node);
+  void end_pipeline(std::size_t pipeline);
 
   void set(Setting setting);
   void apply(const Setting& setting);
@@ -186,12 +196,14 @@ class Session {
   std::deque<StreamBuffer> buffers_;         // by edge
   std::vector<FilePort*> file_ports_;        // by node
   std::deque<FilePort> ports_;
-  std::deque<std::vector<std::byte>> port_data_;  // of ports_
-  std::vector<Setting> settings_;                 // one for each control that was set
-  std::vector<bool> runs_;                        // by node
-  std::vector<CorePlan> plans_;                   // one for each core in use, by core
-  std::vector<StreamBuffer*> queues_;             // the live ones
-  std::optional<CoreThreads> threads_;            // where cores other than 0 are in use
+  std::deque<std::vector<std::byte>> port_data_;          // of ports_
+  std::vector<Setting> settings_;                         // one for each control that was set
+  std::vector<bool> runs_;                                // by node
+  std::vector<CorePlan> plans_;                           // one for each core in use, by core
+  std::vector<StreamBuffer*> queues_;                     // the live ones
+  std::map<std::size_t, PipelineReport> past_pipelines_;  // ended lives, by pipeline
+  std::map<std::size_t, ModuleReport> past_modules_;      // likewise, by node
+  std::optional<CoreThreads> threads_;                    // where cores other than 0 are in use
 };
 
 }  // namespace modmem::testbench

@@ -1,4 +1,4 @@
-// What a session has to say about its pipelines and modules.
+// What a session has to say about its pipelines and modules, those that are gone among them.
 #include <algorithm>
 
 #include "testbench/modules/factory.hpp"
@@ -6,59 +6,131 @@
 
 namespace modmem::testbench {
 
+namespace {
+
+// Adds an ended life to what the report says.
+template <typename Report>
+void add_life(Report& report, const Report& past) {
+  report.peak_live_bytes = std::max(report.peak_live_bytes, past.peak_live_bytes);
+  report.allocations += past.allocations;
+  report.failures += past.failures;
+}
+
+void add_past(PipelineReport& report, const PipelineReport& past) {
+  add_life(report, past);
+  report.peak_mapped_bytes = std::max(report.peak_mapped_bytes, past.peak_mapped_bytes);
+}
+
+void add_past(ModuleReport& report, const ModuleReport& past) { add_life(report, past); }
+
+// Keeps the report of a life that ends now among those by `key`.
+template <typename Report>
+void keep(std::map<std::size_t, Report>& kept, std::size_t key, Report report) {
+  const auto known = kept.find(key);
+  if (known != kept.end()) {
+    add_past(report, known->second);
+  }
+  kept[key] = std::move(report);
+}
+
+}  // namespace
+
+PipelineReport Session::report_of(std::size_t pipeline) const {
+  const Pipeline& description = topology_.pipelines[pipeline];
+  PipelineReport report;
+  report.id = description.id;
+  report.name = description.name;
+  report.core = description.core;
+  const Owner* owner = pipelines_[pipeline].owner();
+  if (owner == nullptr) {
+    return report;
+  }
+  report.live_bytes = owner->tree;
+  report.peak_live_bytes = owner->tree_peak;
+  for (const Owner* at = owner; at != nullptr;
+       at = at == owner ? owner->first_child : at->next_sibling) {
+    report.allocations += at->allocations;
+    report.failures += at->failures;
+  }
+  system_.memory().for_each_heap([&](const HeapReport& heap) {
+    if (heap.owner == owner) {
+      report.mapped_bytes = heap.mapped_bytes;
+      report.peak_mapped_bytes = heap.peak_mapped_bytes;
+    }
+  });
+  return report;
+}
+
+ModuleReport Session::report_of(const Component& component) const {
+  const StreamNode& node = component.node();
+  ModuleReport report;
+  report.id = node.component_id;
+  report.uuid = to_string(*node.widget->uuid);
+  report.name = node.widget->name;
+  report.pipeline = topology_.pipelines[node.pipeline].id;
+  report.placeholder = find_module(*node.widget->uuid) == nullptr;
+  if (node.task) {
+    report.declared_heap_bytes = node.widget->heap_bytes;
+  }
+  if (const Owner* account = component.account()) {
+    report.live_bytes = account->own;
+    report.peak_live_bytes = account->own_peak;
+    report.allocations = account->allocations;
+    report.failures = account->failures;
+  }
+  return report;
+}
+
+// Closes a component, with what it had said.
+void Session::end_component(std::size_t node) {
+  Component& component = components_[node];
+  if (component.exists()) {
+    ModuleReport report = report_of(component);
+    report.live_bytes = 0;
+    keep(past_modules_, node, std::move(report));
+  }
+  component.close();
+}
+
+void Session::end_pipeline(std::size_t pipeline) {
+  PipelineInstance& instance = pipelines_[pipeline];
+  if (instance.exists()) {
+    PipelineReport report = report_of(pipeline);
+    report.live_bytes = 0;
+    report.mapped_bytes = 0;
+    keep(past_pipelines_, pipeline, std::move(report));
+  }
+  instance.destroy(system_.memory());
+}
+
 std::vector<PipelineReport> Session::pipelines() const {
   std::vector<PipelineReport> reports;
   for (const std::size_t index : graph_.pipelines) {
-    const Pipeline& pipeline = topology_.pipelines[index];
-    const Owner* owner = pipelines_[index].owner();
-    if (owner == nullptr) {
-      continue;
-    }
-    PipelineReport report;
-    report.id = pipeline.id;
-    report.name = pipeline.name;
-    report.core = pipeline.core;
-    report.live_bytes = owner->tree;
-    report.peak_live_bytes = owner->tree_peak;
-    for (const Owner* at = owner; at != nullptr;
-         at = at == owner ? owner->first_child : at->next_sibling) {
-      report.allocations += at->allocations;
-      report.failures += at->failures;
-    }
-    system_.memory().for_each_heap([&](const HeapReport& heap) {
-      if (heap.owner == owner) {
-        report.mapped_bytes = heap.mapped_bytes;
-        report.peak_mapped_bytes = heap.peak_mapped_bytes;
+    const auto past = past_pipelines_.find(index);
+    if (pipelines_[index].exists()) {
+      reports.push_back(report_of(index));
+      if (past != past_pipelines_.end()) {
+        add_past(reports.back(), past->second);
       }
-    });
-    reports.push_back(report);
+    } else if (past != past_pipelines_.end()) {
+      reports.push_back(past->second);
+    }
   }
   return reports;
 }
 
 std::vector<ModuleReport> Session::modules() const {
   std::vector<ModuleReport> reports;
-  for (const Component& component : components_) {
-    if (!component.exists()) {
-      continue;
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    const auto past = past_modules_.find(i);
+    if (components_[i].exists()) {
+      reports.push_back(report_of(components_[i]));
+      if (past != past_modules_.end()) {
+        add_past(reports.back(), past->second);
+      }
+    } else if (past != past_modules_.end()) {
+      reports.push_back(past->second);
     }
-    const StreamNode& node = component.node();
-    ModuleReport report;
-    report.id = node.component_id;
-    report.uuid = to_string(*node.widget->uuid);
-    report.name = node.widget->name;
-    report.pipeline = topology_.pipelines[node.pipeline].id;
-    if (node.task) {
-      report.declared_heap_bytes = node.widget->heap_bytes;
-    }
-    report.placeholder = find_module(*node.widget->uuid) == nullptr;
-    if (const Owner* account = component.account()) {
-      report.live_bytes = account->own;
-      report.peak_live_bytes = account->own_peak;
-      report.allocations = account->allocations;
-      report.failures = account->failures;
-    }
-    reports.push_back(report);
   }
   std::sort(reports.begin(), reports.end(),
             [](const ModuleReport& a, const ModuleReport& b) { return a.id < b.id; });

@@ -127,12 +127,12 @@ void Session::trim(const States& wanted) {
   }
   for (std::size_t i = components_.size(); i-- > 0;) {
     if (state_of(i) == PlayState::absent) {
-      components_[i].close();
+      end_component(i);
     }
   }
   for (std::size_t i = 0; i < pipelines_.size(); ++i) {
     if (wanted[i] == PlayState::absent) {
-      pipelines_[i].destroy(system_.memory());
+      end_pipeline(i);
     }
   }
 }

@@ -107,7 +107,6 @@ TEST(SessionStreamsTest, ARunningMixerIsJoinedAndLeftWithoutAWord) {
   player.play({{"a", 5}});
   EXPECT_EQ(player.heard("speaker"), 5);
   const Owner before = player.system.memory().snapshot(*player.pipeline(3));
-  const std::uint64_t owners = player.session.modules().size();
   player.session.start(notification);
   player.play({{"a", 6}, {"b", 700}});
   EXPECT_EQ(player.heard("speaker"), 706);
@@ -118,7 +117,7 @@ TEST(SessionStreamsTest, ARunningMixerIsJoinedAndLeftWithoutAWord) {
   EXPECT_EQ(after.tree, before.tree);
   EXPECT_EQ(after.tree_peak, before.tree_peak);
   EXPECT_EQ(after.allocations, before.allocations);
-  EXPECT_EQ(player.session.modules().size(), owners);
+  EXPECT_EQ(player.pipelines(), (Ids{1, 3}));
   EXPECT_EQ(player.session.xruns(), 0U);
 }
 
@@ -221,6 +220,36 @@ TEST(SessionStreamsTest, TheAudioPathAllocatesNothingWhateverRuns) {
   EXPECT_EQ(host_allocations_on_audio_path(), host);
   EXPECT_EQ(player.system.memory().audio_path_calls(), 0U);
   EXPECT_EQ(session.xruns(), 0U);
+}
+
+TEST(SessionStreamsTest, ReportsRememberWhatIsGone) {
+  Player player(two_and_one());
+  player.session.start(notification);
+  const std::vector<ModuleReport> once = player.session.modules();
+  player.session.stop(notification);
+  for (int life = 1; life < 4; ++life) {
+    player.session.start(notification);
+    const std::vector<ModuleReport> live = player.session.modules();
+    ASSERT_EQ(live.size(), once.size());
+    for (std::size_t i = 0; i < live.size(); ++i) {
+      EXPECT_EQ(live[i].name, once[i].name);
+      EXPECT_EQ(live[i].live_bytes, once[i].live_bytes);
+      EXPECT_EQ(live[i].peak_live_bytes, once[i].peak_live_bytes);
+      EXPECT_EQ(live[i].allocations, (life + 1) * once[i].allocations);
+    }
+    player.session.stop(notification);
+  }
+  for (const ModuleReport& gone : player.session.modules()) {
+    EXPECT_EQ(gone.live_bytes, 0U);
+    EXPECT_NE(gone.peak_live_bytes, 0U);
+  }
+  for (const PipelineReport& gone : player.session.pipelines()) {
+    EXPECT_EQ(gone.live_bytes, 0U);
+    EXPECT_EQ(gone.mapped_bytes, 0U);
+    EXPECT_NE(gone.peak_live_bytes, 0U);
+    EXPECT_NE(gone.peak_mapped_bytes, 0U);
+  }
+  EXPECT_EQ(player.session.pipelines().size(), 2U);
 }
 
 // --- starts that fail ---

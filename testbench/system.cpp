@@ -30,6 +30,18 @@ const PlatformConfig& find_platform(const std::string& name) {
   throw InputError("platform " + name + ": unknown; there are " + names);
 }
 
+const Policy& find_policy_named(const std::string& name) {
+  if (const Policy* policy = find_policy(name.c_str())) {
+    return *policy;
+  }
+  std::string names;
+  for (const Policy* policy : kPolicies) {
+    names += names.empty() ? "" : ", ";
+    names += policy->name;
+  }
+  throw InputError("policy " + name + ": unknown; there are " + names);
+}
+
 const PlatformConfig& platform_of_topology(const std::string& file_name) {
   // Pieces of a file's name and the preset they stand for; the first that occurs decides.
   static constexpr std::pair<const char*, const char*> kPrefixes[] = {

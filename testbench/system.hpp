@@ -51,6 +51,10 @@ std::string to_text(const Site& site);
 // none.
 const PlatformConfig& find_platform(const std::string& name);
 
+// The policy called `name`. Throws InputError, which lists the names there are, where there is
+// none.
+const Policy& find_policy_named(const std::string& name);
+
 // The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
 const PlatformConfig& platform_of_topology(const std::string& file_name);
 

@@ -72,9 +72,9 @@ class ArgumentsTest(program.TestCase):
         for value in ("z80", "MTL", "mtl,lnl", "../mtl", "mtl\nlnl"):
             message = self.assert_refused(["run", "--platform", value], value.replace("\n", "?"))
             self.assertIn("lnl, mcu, mtl, ptl, tgl, wcl", message)
-        for value in ("generous", "Elastic", "slots"):
+        for value in ("generous", "Elastic", "slot"):
             message = self.assert_refused(["run", "--policy", value], value)
-            self.assertIn("elastic, single", message)
+            self.assertIn("elastic, single, slots, slots-modules, slots-all", message)
 
     def test_line_ends_in_names_do_not_break_the_line(self):
         for option in ("--in", "--out", "--json", "--seconds", "--cycles", "--pipelines"):

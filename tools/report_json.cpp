@@ -98,18 +98,26 @@ Json failure_json(const std::optional<testbench::FailureNote>& failure) {
 }  // namespace
 
 Json to_json(const testbench::RunReport& report) {
-  return {{"platform", report.platform},
-          {"policy", report.policy},
-          {"pool", pool_json(report)},
-          {"heaps", heaps_json(report)},
-          {"pipelines", pipelines_json(report)},
-          {"modules", modules_json(report)},
-          {"leaks", leaks_json(report)},
-          {"audio",
-           {{"frames_in", report.frames_in},
-            {"frames_out", report.frames_out},
-            {"xruns", report.xruns}}},
-          {"failure", failure_json(report.failure)}};
+  Json json = {{"platform", report.platform},
+               {"policy", report.policy},
+               {"pool", pool_json(report)},
+               {"heaps", heaps_json(report)},
+               {"pipelines", pipelines_json(report)},
+               {"modules", modules_json(report)},
+               {"leaks", leaks_json(report)},
+               {"audio",
+                {{"frames_in", report.frames_in},
+                 {"frames_out", report.frames_out},
+                 {"xruns", report.xruns}}},
+               {"failure", failure_json(report.failure)}};
+  if (report.script) {
+    json["script"] = {{"commands", report.script->commands},
+                      {"periods", report.periods},
+                      {"streams_started", report.script->streams_started},
+                      {"streams_failed", report.script->streams_failed},
+                      {"failures", report.script->failures}};
+  }
+  return json;
 }
 
 }  // namespace modmem::tools

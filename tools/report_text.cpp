@@ -105,6 +105,12 @@ void add_modules(std::string& text, const RunReport& report) {
         count(module.allocations).c_str(), count(module.failures).c_str());
     placeholders = placeholders || module.placeholder;
   }
+  for (const testbench::ModuleReport& module : report.modules) {
+    if (module.declared_heap_bytes) {
+      add(text, "  %s declares a heap of %s\n", fit(module.name, 42).c_str(),
+          bytes(*module.declared_heap_bytes).c_str());
+    }
+  }
   if (placeholders) {
     text +=
         "  * placeholder: passes audio through and holds the memory that the topology declares\n";
@@ -113,7 +119,12 @@ void add_modules(std::string& text, const RunReport& report) {
 }
 
 void add_failure(std::string& text, const RunReport& report) {
+  const bool more = report.script && report.script->failures > 1;
   add(text, "Out of memory: %s\n", fit(report.failed_step, 80).c_str());
+  if (more) {
+    add(text, "  and %s more of the script's commands\n",
+        count(report.script->failures - 1).c_str());
+  }
   if (!report.failure) {
     return;
   }
@@ -138,6 +149,12 @@ void add_verdict(std::string& text, const RunReport& report) {
       count(report.frames_out).c_str(), count(report.xruns).c_str());
   for (const std::filesystem::path& file : report.files) {
     text += "  written: " + printable(file) + "\n";
+  }
+  if (report.script) {
+    const testbench::ScriptFigures& script = *report.script;
+    add(text, "Script: %s commands, %s streams started, %s failed; %.0f times real time\n",
+        count(script.commands).c_str(), count(script.streams_started).c_str(),
+        count(script.streams_failed).c_str(), script.speed);
   }
   if (!report.failed_step.empty()) {
     add_failure(text, report);
@@ -165,9 +182,14 @@ void add_verdict(std::string& text, const RunReport& report) {
 
 std::string to_text(const RunReport& report) {
   std::string text;
-  const std::string how = " on " + report.platform + ", policy " + report.policy + ", " +
-                          (report.cycles == 1 ? "once" : count(report.cycles) + " times") +
-                          " set up and torn down\n\n";
+  const std::string what =
+      report.script
+          ? "as " + fit(printable(std::filesystem::path(report.script->script).filename()), 40) +
+                " says"
+          : (report.cycles == 1 ? "once" : count(report.cycles) + " times") +
+                " set up and torn down";
+  const std::string how =
+      " on " + report.platform + ", policy " + report.policy + ", " + what + "\n\n";
   text += fit(printable(std::filesystem::path(report.topology).filename()), kColumns - how.size()) +
           how;
   add_pool(text, report);

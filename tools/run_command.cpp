@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "testbench/run.hpp"
+#include "testbench/input_error.hpp"
+#include "testbench/script_run.hpp"
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
@@ -20,13 +21,15 @@ namespace modmem::tools {
 namespace {
 
 constexpr const char* kDefaultInput = "/usr/share/sounds/alsa/Front_Center.wav";
-constexpr const char* kDefaultTopology = "examples/topologies/playback-and-capture.tplg";
+constexpr const char* kDefaultTopology = "playback-and-capture.tplg";
+constexpr const char* kScriptTopology = "desk.tplg";  // where a script is given
 constexpr std::uint64_t kMostCycles = 1'000'000'000;
 
 struct Arguments {
   std::string topology;
   std::string input = kDefaultInput;
   std::string output;
+  std::string script;
   std::string platform;
   std::string policy;
   std::string pipelines = "all";
@@ -36,18 +39,21 @@ struct Arguments {
 };
 
 // The examples lie beside the program.
-std::string default_topology() {
+std::string example_topology(const char* name) {
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (program.parent_path() / kDefaultTopology).string();
+  return (program.parent_path() / "examples/topologies" / name).string();
 }
 
 // `given` tells whether an option stood on the command line, whatever its value.
 testbench::RunOptions to_options(const Arguments& arguments,
                                  const std::function<bool(const char*)>& given) {
   testbench::RunOptions options;
-  options.topology =
-      given("TOPOLOGY") ? parse_path("TOPOLOGY", arguments.topology) : default_topology();
+  if (given("TOPOLOGY")) {
+    options.topology = parse_path("TOPOLOGY", arguments.topology);
+  } else {
+    options.topology = example_topology(given("--script") ? kScriptTopology : kDefaultTopology);
+  }
   options.input = parse_path("--in", arguments.input);
   if (given("--out")) {
     options.output = parse_path("--out", arguments.output);
@@ -66,9 +72,23 @@ testbench::RunOptions to_options(const Arguments& arguments,
   return options;
 }
 
+// What a script settles itself.
+void refuse_beside_script(const std::function<bool(const char*)>& given) {
+  for (const char* option : {"--pipelines", "--seconds", "--cycles"}) {
+    if (given(option)) {
+      throw testbench::InputError(std::string(option) + ": a script says that itself");
+    }
+  }
+}
+
 int run_command(const CLI::App& command, const Arguments& arguments) {
   const auto given = [&](const char* option) { return command.count(option) != 0; };
   const testbench::RunOptions options = to_options(arguments, given);
+  std::optional<std::filesystem::path> script;
+  if (given("--script")) {
+    refuse_beside_script(given);
+    script = parse_path("--script", arguments.script);
+  }
   const InterruptGuard interrupts;  // before anything is written
   std::optional<ReportFile> json;
   if (given("--json")) {
@@ -76,11 +96,13 @@ int run_command(const CLI::App& command, const Arguments& arguments) {
   }
   testbench::RunReport report;
   {
-    ProgressLine progress;
-    report = testbench::run(options, [&](std::uint64_t done, std::uint64_t total) {
+    ProgressLine line;
+    const testbench::Progress progress = [&](std::uint64_t done, std::uint64_t total) {
       InterruptGuard::check();
-      progress.show(done, total);
-    });
+      line.show(done, total);
+    };
+    report = script ? testbench::run_script(*script, options, progress)
+                    : testbench::run(options, progress);
   }
   // Standard output is the JSON's where that was asked for.
   if (json && json->is_standard_output()) {
@@ -110,10 +132,12 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
       ->capture_default_str();
   add("--out", arguments->output, "FILE|FOLDER",
       "Where the first playback PCM's audio goes, or a folder for all sinks");
+  add("--script", arguments->script, "FILE",
+      "Streams that come and go as these commands say; --out is a folder");
   add("--platform", arguments->platform, "NAME",
       "Platform preset; by the topology's file name where not given");
   add("--policy", arguments->policy, "NAME",
-      "Policy: elastic or single; the platform's where not given");
+      "Policy, e.g. single or slots-all; the platform's where not given");
   add("--pipelines", arguments->pipelines, "LIST",
       "Pipeline ids, e.g. 1,2, and what they are connected to; or all")
       ->capture_default_str();

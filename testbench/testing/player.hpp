@@ -91,10 +91,13 @@ class Player {
     }
     return nullptr;
   }
+  // Those that exist.
   std::set<std::uint32_t> pipelines() {
     std::set<std::uint32_t> ids;
     for (const PipelineReport& report : session.pipelines()) {
-      ids.insert(report.id);
+      if (report.live_bytes != 0) {
+        ids.insert(report.id);
+      }
     }
     return ids;
   }

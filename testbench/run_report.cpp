@@ -1,0 +1,62 @@
+#include "testbench/run_report.hpp"
+
+namespace modmem::testbench {
+
+bool RunReport::failed() const {
+  return failure.has_value() || !failed_step.empty() || !leaks.empty() || !faults.empty() ||
+         audio_path_allocations != 0 || mapped_bytes != boot_mapped_bytes;
+}
+
+RunReport begin_report(const System& system, const std::filesystem::path& topology) {
+  const Memory& memory = system.memory();
+  RunReport report;
+  report.topology = topology.string();
+  report.platform = memory.config().name;
+  report.policy = memory.policy().name;
+  report.frames = memory.pool().frames();
+  report.banks = memory.pool().banks();
+  report.boot_mapped_bytes = system.boot_mapped_bytes();
+  return report;
+}
+
+void sample(const System& system, const Session& session, RunReport& report) {
+  const Memory& memory = system.memory();
+  const PagePool& pool = memory.pool();
+  report.live_mapped_bytes = system.mapped_bytes();
+  report.peak_mapped_bytes = std::size_t{pool.peak_taken()} * config::kPageBytes;
+  report.banks_on = pool.banks_on();
+  report.banks_on_peak = pool.banks_on_peak();
+  report.metadata_bytes = memory.metadata_bytes();
+  report.largest_request = memory.largest_request({});
+  report.heaps.clear();
+  memory.for_each_heap([&](const HeapReport& heap) {
+    report.heaps.push_back({heap.name, heap.kind, heap.owner->spec.name, heap});
+    report.heaps.back().figures.name = nullptr;  // the copies above outlive the owner
+    report.heaps.back().figures.owner = nullptr;
+  });
+  report.pipelines = session.pipelines();
+  report.modules = session.modules();
+  report.xruns = session.xruns();
+}
+
+void close_report(const System& system, RunReport& report) {
+  report.mapped_bytes = system.mapped_bytes();
+  report.leaks = system.leaks();
+  report.faults = system.faults();
+}
+
+void PeriodMeans::add(const System& system, std::uint64_t periods) {
+  const auto count = static_cast<double>(periods);
+  periods_ += periods;
+  banks_ += count * system.memory().pool().banks_on();
+  mapped_ += count * static_cast<double>(system.mapped_bytes());
+}
+
+void PeriodMeans::note(RunReport& report) const {
+  const auto count = static_cast<double>(periods_);
+  report.periods = periods_;
+  report.banks_on_mean = periods_ != 0 ? banks_ / count : 0;
+  report.mapped_mean_bytes = periods_ != 0 ? mapped_ / count : 0;
+}
+
+}  // namespace modmem::testbench
