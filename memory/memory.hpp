@@ -15,6 +15,7 @@
 // the audio path: calls from there are served, and counted in audio_path_calls().
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -54,6 +55,8 @@ struct HeapReport {
   std::uint64_t allocations = 0;
   std::uint64_t frees = 0;
   std::uint64_t failures = 0;
+  std::uint32_t bundle_count = 0;  // of a heap of slots, in table order
+  std::array<SlotBundleStats, SlotHeap::kMaxBundles> bundles{};
 };
 
 class Memory {

@@ -150,6 +150,12 @@ HeapReport Memory::report(const HeapSlot& slot) const {
   result.allocations = slot.allocations;
   result.frees = slot.frees;
   result.failures = slot.failures;
+  if (slot.kind == HeapKind::slots) {
+    result.bundle_count = slot.slots.bundle_count();
+    for (std::uint32_t i = 0; i < result.bundle_count; ++i) {
+      result.bundles[i] = slot.slots.bundle(i);
+    }
+  }
   return result;
 }
 

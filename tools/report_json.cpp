@@ -21,11 +21,25 @@ Json pool_json(const testbench::RunReport& report) {
           {"metadata_bytes", report.metadata_bytes}};
 }
 
+Json bundles_json(const HeapReport& heap) {
+  Json bundles = Json::array();
+  for (std::uint32_t i = 0; i < heap.bundle_count; ++i) {
+    const SlotBundleStats& bundle = heap.bundles[i];
+    bundles.push_back({{"slot_bytes", bundle.slot_bytes},
+                       {"slots", bundle.slots},
+                       {"used", bundle.used},
+                       {"most_used", bundle.most_used},
+                       {"run_out", bundle.run_out}});
+  }
+  return bundles;
+}
+
 Json heaps_json(const testbench::RunReport& report) {
   Json heaps = Json::array();
   for (const testbench::HeapNote& heap : report.heaps) {
     heaps.push_back({{"name", heap.name},
                      {"kind", heap.kind},
+                     {"memory", heap.figures.memory},
                      {"owner", heap.owner},
                      {"live_bytes", heap.figures.live_bytes},
                      {"peak_live_bytes", heap.figures.peak_live_bytes},
@@ -34,6 +48,9 @@ Json heaps_json(const testbench::RunReport& report) {
                      {"allocations", heap.figures.allocations},
                      {"frees", heap.figures.frees},
                      {"failures", heap.figures.failures}});
+    if (heap.figures.bundle_count != 0) {
+      heaps.back()["bundles"] = bundles_json(heap.figures);
+    }
   }
   return heaps;
 }

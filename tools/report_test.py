@@ -14,7 +14,9 @@ POOL = dict.fromkeys("frames banks boot_mapped_bytes mapped_bytes live_mapped_by
 POOL["banks_on_mean"] = NUMBER
 HEAP = dict.fromkeys("live_bytes peak_live_bytes mapped_bytes peak_mapped_bytes allocations frees "
                      "failures".split(), int)
-HEAP.update(name=str, kind=str, owner=str)
+HEAP.update(name=str, kind=str, memory=str, owner=str)
+SLOTS_HEAP = HEAP | {"bundles": list}
+BUNDLE = dict.fromkeys("slot_bytes slots used most_used run_out".split(), int)
 PIPELINE = {"id": "id", "name": str, "core": int, "peak_live_bytes": int, "peak_mapped_bytes": int}
 MODULE = {"id": "id", "uuid": str, "name": str, "pipeline": "id", "placeholder": bool,
           "live_bytes": int, "peak_live_bytes": int, "allocations": int, "failures": int}
@@ -26,6 +28,7 @@ FAILURE = {"owner": str, "bytes": int, "alignment": int, "reason": str, "free_by
 REPORT = {"platform": str, "policy": str, "pool": dict, "heaps": list, "pipelines": list,
           "modules": list, "leaks": list, "audio": dict, "failure": (dict, type(None))}
 
+POLICIES = ("elastic", "single", "slots", "slots-modules", "slots-all")
 REASONS = ("pool", "limit", "guarantee", "alignment", "slots", "fragmentation")
 
 
@@ -49,22 +52,28 @@ class ReportTestCase(program.TestCase):
         pool = report["pool"]
         self.assert_fields(pool, POOL)
         self.assert_fields(report["audio"], AUDIO)
-        for name, fields in (("heaps", HEAP), ("pipelines", PIPELINE), ("modules", MODULE),
-                             ("leaks", LEAK)):
+        for heap in report["heaps"]:
+            self.assert_fields(heap, SLOTS_HEAP if heap["kind"] == "slots" else HEAP)
+        for name, fields in (("pipelines", PIPELINE), ("modules", MODULE), ("leaks", LEAK)):
             for item in report[name]:
                 self.assert_fields(item, fields)
         self.assertEqual(pool["mapped_bytes"], pool["boot_mapped_bytes"])
-        self.assertEqual(sum(heap["mapped_bytes"] for heap in report["heaps"]),
-                         pool["live_mapped_bytes"])
+        self.assertEqual(sum(heap["mapped_bytes"] for heap in report["heaps"]
+                             if heap["memory"] == "sram"), pool["live_mapped_bytes"])
         self.assertLessEqual(pool["live_mapped_bytes"], pool["peak_mapped_bytes"])
         self.assertLessEqual(pool["peak_mapped_bytes"], 4096 * pool["frames"])
         self.assertLessEqual(pool["banks_on"], pool["banks_on_peak"])
         self.assertLessEqual(pool["banks_on_peak"], pool["banks"])
         self.assertEqual(report["leaks"], [])
         for heap in report["heaps"]:
-            self.assertIn(heap["kind"], ("elastic", "fixed", "metadata"))
+            self.assertIn(heap["kind"], ("elastic", "fixed", "slots", "metadata"))
             self.assertLessEqual(heap["live_bytes"], heap["peak_live_bytes"])
             self.assertLessEqual(heap["mapped_bytes"], heap["peak_mapped_bytes"])
+            self.assertIn(heap["memory"], ("sram", "lp-sram", "l3"))
+            for bundle in heap.get("bundles", ()):
+                self.assert_fields(bundle, BUNDLE)
+                self.assertLessEqual(bundle["used"], bundle["most_used"])
+                self.assertLessEqual(bundle["most_used"], bundle["slots"])
         live = sum(heap["live_bytes"] for heap in report["heaps"])
         self.assertGreaterEqual(live, sum(module["live_bytes"] for module in report["modules"]))
         ids = [module["id"] for module in report["modules"]]
@@ -97,16 +106,36 @@ def uses_one_core(topology):
 class JsonTest(ReportTestCase):
     def test_every_topology_platform_and_policy(self):
         for topology in program.our_topologies():
-            for platform in ("mtl", "mcu") if uses_one_core(topology) else ("mtl",):
-                for policy in ("elastic", "single"):
+            for platform in ("mtl", "mcu"):
+                policies = POLICIES if platform == "mtl" else POLICIES[:2]  # slots need an MMU
+                for policy in policies:
                     report = self.run_topology(topology, "--platform", platform, "--policy", policy,
                                                statuses=(0, 1))
                     self.assert_report(report)
                     self.assertEqual((report["platform"], report["policy"]), (platform, policy))
-                    large = topology.endswith(("too-large.tplg", "two-sizes.tplg"))
-                    if uses_one_core(topology) or policy == "elastic":
-                        fits = platform == "mtl" or not large
-                        self.assertEqual(report["failure"] is None, fits, topology)
+                    fits = platform == "mtl" or not topology.endswith("too-large.tplg")
+                    if report["failure"] is None or policy in POLICIES[:3]:
+                        self.assertEqual(report["failure"] is None, fits, (topology, policy))
+                    else:
+                        self.assertEqual(report["failure"]["reason"], "slots", (topology, policy))
+
+    def test_slots_say_how_many_were_used(self):
+        topology = program.example("playback-and-capture")
+        report = self.run_topology(topology, "--policy", "slots")
+        heaps = {heap["name"]: heap for heap in report["heaps"]}
+        self.assertEqual(heaps["system"]["mapped_bytes"], 0x40000)
+        bundles = heaps["slots"]["bundles"]
+        self.assertEqual([(b["slot_bytes"], b["slots"]) for b in bundles],
+                         [(128, 32), (512, 8), (1024, 44), (2048, 8), (4096, 11), (8192, 10),
+                          (32768, 8), (65536, 3), (131072, 1), (524288, 1)])
+        used = sum(bundle["used"] for bundle in bundles)
+        self.assertEqual(used, heaps["slots"]["allocations"] - heaps["slots"]["frees"])
+        self.assertGreater(used, 0)
+        text = self.text(topology, "--policy", "slots")
+        for bundle in bundles:
+            self.assertRegex(text, rf"\n  {bundle['slot_bytes']:,} B +{bundle['slots']} "
+                                   rf"+{bundle['used']} +{bundle['most_used']} +{bundle['run_out']}\n")
+        self.assertNotIn("most used", self.text(topology))
 
     def test_the_example(self):
         report = self.run_topology(program.example("playback-and-capture"))

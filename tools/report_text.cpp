@@ -82,6 +82,26 @@ void add_heaps(std::string& text, const RunReport& report) {
   text += '\n';
 }
 
+// The bundles of heaps of slots, where there are such heaps.
+void add_slots(std::string& text, const RunReport& report) {
+  for (const testbench::HeapNote& heap : report.heaps) {
+    const HeapReport& figures = heap.figures;
+    if (figures.bundle_count == 0) {
+      continue;
+    }
+    const std::string title = "Slots of " + fit(heap.name, 18);
+    add(text, "%-26s %11s %11s %11s %11s\n", title.c_str(), "slots", "used", "most used",
+        "run out");
+    for (std::uint32_t i = 0; i < figures.bundle_count; ++i) {
+      const SlotBundleStats& bundle = figures.bundles[i];
+      add(text, "  %-24s %11s %11s %11s %11s\n", bytes(bundle.slot_bytes).c_str(),
+          count(bundle.slots).c_str(), count(bundle.used).c_str(), count(bundle.most_used).c_str(),
+          count(bundle.run_out).c_str());
+    }
+    text += '\n';
+  }
+}
+
 void add_pipelines(std::string& text, const RunReport& report) {
   add(text, "%-31s %4s %11s %11s %11s %11s %7s %6s\n", "Pipelines", "core", "live B", "peak B",
       "mapped B", "peak map B", "allocs", "fails");
@@ -194,6 +214,7 @@ std::string to_text(const RunReport& report) {
           how;
   add_pool(text, report);
   add_heaps(text, report);
+  add_slots(text, report);
   add_pipelines(text, report);
   add_modules(text, report);
   add_verdict(text, report);
