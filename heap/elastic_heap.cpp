@@ -19,9 +19,7 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
       span = Span{number(*run), pages};
     }
   } else {
-    // A span is only a start: it leaves most of what is left of the window to others.
-    const std::uint32_t share = space.largest_gap() / 4;
-    const std::uint32_t wanted = fixed || !space.has_mmu() || pages < share ? pages : share + 1;
+    const std::uint32_t wanted = fixed || !space.has_mmu() ? pages : span_share(space, options, 0);
     span = space.reserve_span(wanted, fixed ? pages : 1);
   }
   if (!span) {
@@ -41,7 +39,7 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
   account_ = &account;
   id_ = id;
   fixed_ = fixed;
-  span_pages_ = options.span_pages;
+  options_ = options;
   retained_limit_ = fixed ? pages : options.retained_pages;
   retained_ = fixed ? pages : 0;
   spans_[0] = *span;
@@ -50,6 +48,15 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
   occupied_ = 0;
   live_blocks_ = 0;
   return true;
+}
+
+// Pages of the heap's span number `index`, where it is the heap that chooses.
+std::uint32_t ElasticHeap::span_share(const AddressSpace& space, const ElasticHeapOptions& options,
+                                      std::uint32_t index) {
+  const std::uint32_t gap = space.largest_gap();
+  const std::uint32_t doubled = (gap / options.span_divisor + 1) << index;
+  const std::uint32_t share = doubled < gap / 4 + 1 ? doubled : gap / 4 + 1;
+  return share < options.span_pages ? share : options.span_pages;
 }
 
 void ElasticHeap::close() {

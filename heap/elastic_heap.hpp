@@ -36,6 +36,9 @@ namespace modmem {
 
 struct ElasticHeapOptions {
   std::uint32_t span_pages = 0;  // virtual pages to start with; more are added when needed
+  // A first span takes no more than one part in this many (4 or more) of the largest gap, so that
+  // there is address space for other heaps; each further one twice as much, up to a quarter.
+  std::uint32_t span_divisor = 4;
   std::uint32_t retained_pages =
       0;  // empty pages kept mapped, for owners that allocate while audio runs
   std::uint32_t fixed_pages = 0;  // not 0: a fixed arena of that many pages
@@ -102,6 +105,8 @@ class ElasticHeap final : public Heap {
   void begin_block(std::uint32_t start, std::uint32_t end);
   std::optional<Stretch> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
+  static std::uint32_t span_share(const AddressSpace& space, const ElasticHeapOptions& options,
+                                  std::uint32_t index);
   std::uint32_t furthest_end(const Stretch& stretch, std::uint32_t start,
                              const HeapBudget& budget) const;
   std::uint32_t furthest_start(const Stretch& stretch, const HeapBudget& budget) const;
@@ -160,7 +165,7 @@ class ElasticHeap final : public Heap {
   PageAccount* account_ = nullptr;
   HeapId id_ = kNoHeap;
   bool fixed_ = false;
-  std::uint32_t span_pages_ = 0;
+  ElasticHeapOptions options_;
   std::uint32_t retained_limit_ = 0;
   std::uint32_t retained_ = 0;  // pages kept empty
   std::uint32_t span_count_ = 0;

@@ -175,8 +175,8 @@ bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
     return false;  // not worth a span
   }
   const std::uint32_t needed = pages + slack;
-  const std::optional<Span> span =
-      space_->reserve_span(needed > span_pages_ ? needed : span_pages_, needed);
+  const std::uint32_t share = span_share(*space_, options_, span_count_);
+  const std::optional<Span> span = space_->reserve_span(needed > share ? needed : share, needed);
   if (span) {
     spans_[span_count_++] = *span;
   }

@@ -25,7 +25,7 @@ struct HeapSlot {
     ElasticHeap elastic;
     SlotHeap slots;
   };
-  Heap* heap = &elastic;
+  Heap* heap = nullptr;  // the engine, while it is open
   HeapKind kind = HeapKind::none;
   AddressSpace* space = nullptr;
   PageAccount account;

@@ -244,6 +244,7 @@ class Memory {
   void* handed_out(const Record& record) const;
   void drop_record(std::uint16_t handle);
   std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
+  HeapKind heap_kind_of(OwnerKind kind) const;
   Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec);
   std::size_t destroy_tree(Owner& owner, const HeapSlot* closing);
   void unlink(Owner& owner);

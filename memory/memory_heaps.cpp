@@ -7,6 +7,9 @@ namespace modmem {
 
 namespace {
 
+// First spans of a 64th of what is left of the window each: 200 heaps leave a 20th of it.
+constexpr std::uint32_t kSpanDivisor = 64;
+
 // The bytes that `bundles` lie in.
 std::size_t region_bytes(std::span<const SlotBundle> bundles) {
   std::size_t bytes = 0;
@@ -74,8 +77,10 @@ bool Memory::open_engine(HeapSlot& slot) {
         *slot.space, descriptors_, slot.id(), slot.account,
         {.region_bytes = region_bytes(policy_->bundles), .bundles = policy_->bundles});
   }
+  slot.heap = &slot.elastic;
   ElasticHeapOptions options;
   options.span_pages = static_cast<std::uint32_t>(config_.span_bytes / config::kPageBytes);
+  options.span_divisor = kSpanDivisor;
   options.retained_pages = config_.retained_pages;
   options.fixed_pages = slot.kind == HeapKind::fixed ? fixed_arena_pages() : 0;
   // A fixed arena of no pages would be another kind of heap.

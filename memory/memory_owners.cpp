@@ -16,6 +16,13 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
   return owner;
 }
 
+// The heap that the policy gives an owner of that kind; none where another one's serves it.
+HeapKind Memory::heap_kind_of(OwnerKind kind) const {
+  return kind == OwnerKind::pipeline ? policy_->pipeline
+         : kind == OwnerKind::module ? policy_->module
+                                     : HeapKind::none;
+}
+
 Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
   set_metadata_aside(nullptr);
   const std::uint16_t handle =
@@ -26,8 +33,9 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
   Owner& owner = owners_[handle];
   owner.spec = spec;
   owner.handle = handle;
-  if (spec.kind == OwnerKind::pipeline && policy_->pipeline != HeapKind::none) {
-    const HeapSlot* slot = open_heap(policy_->pipeline, owner, spec.name, space_);
+  const HeapKind kind = heap_kind_of(spec.kind);
+  if (kind != HeapKind::none) {
+    const HeapSlot* slot = open_heap(kind, owner, spec.name, space_);
     if (slot == nullptr) {
       owners_.destroy(handle);
       return nullptr;

@@ -249,7 +249,8 @@ TEST_P(MemoryCapacity, OfOwners) {
   Memory& memory = system.memory();
   const auto before = system.pool_state();
   std::vector<Owner*> owners;
-  while (Owner* owner = memory.create_owner(memory.system(), {.id = 7, .name = "one of many"})) {
+  while (Owner* owner = memory.create_owner(
+             memory.system(), {.kind = OwnerKind::buffer, .id = 7, .name = "one of many"})) {
     owners.push_back(owner);
   }
   EXPECT_EQ(owners.size(), 99U);  // and the system's

@@ -48,6 +48,7 @@ struct Policy {
   const char* name;
   HeapKind system;    // the system's heap
   HeapKind pipeline;  // a heap of its own for each pipeline; none: the system's serves it
+  HeapKind module;    // a heap of its own for each module; none: its pipeline's serves it
   HeapKind slots;     // a heap of slots for all; none: the system's serves it
   HeapKind shared;    // the heap of shared buffers; none: the system's serves it
   std::span<const SlotBundle> bundles;  // of heaps of slots, in the order in which they are tried
@@ -61,6 +62,7 @@ inline constexpr Policy kElasticPolicy{
     .name = "elastic",
     .system = HeapKind::elastic,
     .pipeline = HeapKind::elastic,
+    .module = HeapKind::none,
     .slots = HeapKind::none,
     .shared = HeapKind::elastic,
     .bundles = {},
@@ -78,12 +80,26 @@ inline constexpr Policy kElasticPolicy{
     }},
 };
 
+// As elastic, with a heap for every module besides: what isolates modules from each other.
+inline constexpr Policy kModuleHeapsPolicy{
+    .name = "module-heaps",
+    .system = HeapKind::elastic,
+    .pipeline = HeapKind::elastic,
+    .module = HeapKind::elastic,
+    .slots = HeapKind::none,
+    .shared = HeapKind::elastic,
+    .bundles = {},
+    .unflagged = kElasticPolicy.unflagged,
+    .rows = kElasticPolicy.rows,
+};
+
 // Everything in one fixed arena, every block rounded to cache lines, as a firmware does whose heap
 // has its metadata beside the payload and no virtual heap.
 inline constexpr Policy kSinglePolicy{
     .name = "single",
     .system = HeapKind::fixed,
     .pipeline = HeapKind::none,
+    .module = HeapKind::none,
     .slots = HeapKind::none,
     .shared = HeapKind::none,
     .bundles = {},
@@ -107,6 +123,7 @@ inline constexpr Policy kSlotsPolicy{
     .name = "slots",
     .system = HeapKind::fixed,
     .pipeline = HeapKind::none,
+    .module = HeapKind::none,
     .slots = HeapKind::slots,
     .shared = HeapKind::elastic,
     .bundles = kProductionBundles,
@@ -129,6 +146,7 @@ inline constexpr Policy kSlotsModulesPolicy{
     .name = "slots-modules",
     .system = HeapKind::fixed,
     .pipeline = HeapKind::none,
+    .module = HeapKind::none,
     .slots = HeapKind::slots,
     .shared = HeapKind::elastic,
     .bundles = kProductionBundles,
@@ -151,6 +169,7 @@ inline constexpr Policy kSlotsAllPolicy{
     .name = "slots-all",
     .system = HeapKind::slots,
     .pipeline = HeapKind::none,
+    .module = HeapKind::none,
     .slots = HeapKind::none,
     .shared = HeapKind::none,
     .bundles = kProductionBundles,
@@ -159,8 +178,9 @@ inline constexpr Policy kSlotsAllPolicy{
 };
 
 // The policies that can be named.
-inline constexpr std::array<const Policy*, 5> kPolicies{
-    &kElasticPolicy, &kSinglePolicy, &kSlotsPolicy, &kSlotsModulesPolicy, &kSlotsAllPolicy};
+inline constexpr std::array<const Policy*, 6> kPolicies{&kElasticPolicy,  &kSinglePolicy,
+                                                        &kSlotsPolicy,    &kSlotsModulesPolicy,
+                                                        &kSlotsAllPolicy, &kModuleHeapsPolicy};
 
 // The policy called `name`, nullptr where there is none.
 const Policy* find_policy(const char* name);

@@ -28,7 +28,7 @@ FAILURE = {"owner": str, "bytes": int, "alignment": int, "reason": str, "free_by
 REPORT = {"platform": str, "policy": str, "pool": dict, "heaps": list, "pipelines": list,
           "modules": list, "leaks": list, "audio": dict, "failure": (dict, type(None))}
 
-POLICIES = ("elastic", "single", "slots", "slots-modules", "slots-all")
+POLICIES = ("elastic", "single", "module-heaps", "slots", "slots-modules", "slots-all")
 REASONS = ("pool", "limit", "guarantee", "alignment", "slots", "fragmentation")
 
 
@@ -107,14 +107,14 @@ class JsonTest(ReportTestCase):
     def test_every_topology_platform_and_policy(self):
         for topology in program.our_topologies():
             for platform in ("mtl", "mcu"):
-                policies = POLICIES if platform == "mtl" else POLICIES[:2]  # slots need an MMU
+                policies = POLICIES if platform == "mtl" else POLICIES[:3]  # slots need an MMU
                 for policy in policies:
                     report = self.run_topology(topology, "--platform", platform, "--policy", policy,
                                                statuses=(0, 1))
                     self.assert_report(report)
                     self.assertEqual((report["platform"], report["policy"]), (platform, policy))
                     fits = platform == "mtl" or not topology.endswith("too-large.tplg")
-                    if report["failure"] is None or policy in POLICIES[:3]:
+                    if report["failure"] is None or policy in POLICIES[:4]:
                         self.assertEqual(report["failure"] is None, fits, (topology, policy))
                     else:
                         self.assertEqual(report["failure"]["reason"], "slots", (topology, policy))
