@@ -227,6 +227,7 @@ class Memory {
   void* allocate_locked(const Request& request);
   void* serve(const Request& request, const Route& route);
   bool resize_in_place(Record& record, const Request& request, const Route& route);
+  std::size_t largest_over_headroom(const Route& route) const;
   Range allocate_range_locked(const Request& request, std::size_t preferred, std::size_t step);
   void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
   std::size_t largest_for(const Owner& owner, const Route& route) const;

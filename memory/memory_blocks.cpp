@@ -174,6 +174,25 @@ Range Memory::allocate_range(const Request& request, std::size_t preferred, std:
   return range;
 }
 
+// The largest request that leaves the headroom to others: of the pool, or of a fixed arena, whose
+// blocks take nothing out of the pool.
+std::size_t Memory::largest_over_headroom(const Route& where) const {
+  const HeapSlot& slot = *where.slot;
+  if (config_.headroom_divisor == 0) {
+    return slot.heap->largest_request(where.alignment);
+  }
+  if (slot.kind != HeapKind::fixed) {
+    const std::uint32_t frames = slot.space->pool().frames();
+    return slot.heap->largest_request(where.alignment, frames / config_.headroom_divisor);
+  }
+  const std::size_t largest = slot.heap->largest_request(where.alignment);
+  const std::size_t headroom =
+      std::size_t{slot.account.held} * config::kPageBytes / config_.headroom_divisor;
+  const std::size_t free = slot.heap->free_bytes();
+  const std::size_t over = free > headroom ? free - headroom : 0;
+  return largest < over ? largest : over;
+}
+
 Range Memory::allocate_range_locked(const Request& request, std::size_t preferred,
                                     std::size_t step) {
   if (!well_formed(request) || preferred < request.bytes || step == 0) {
@@ -183,12 +202,8 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   std::size_t chosen = request.bytes;
   set_metadata_aside(where.slot);
   if (where.slot != nullptr && records_.reserve(1)) {
-    const std::uint32_t frames = where.slot->space->pool().frames();
-    const std::uint32_t headroom =
-        config_.headroom_divisor != 0 ? frames / config_.headroom_divisor : 0;
     const std::size_t room = room_below_limits(owner_of(request));
-    std::size_t most =
-        align_down(where.slot->heap->largest_request(where.alignment, headroom), where.unit);
+    std::size_t most = align_down(largest_over_headroom(where), where.unit);
     records_.trim();
     most = most < preferred ? most : preferred;
     most = most < room ? most : room;

@@ -59,6 +59,21 @@ TEST_P(MemoryRange, IsTheMinimumAndWholeSteps) {
   EXPECT_EQ(memory_.allocate_range(request(7), 30, SIZE_MAX).bytes, 7U);
 }
 
+TEST_P(MemoryRange, LeavesTheHeadroomOfAnArenaToOthers) {
+  if (!fixed()) {
+    return;
+  }
+  const std::size_t arena = system_.heap("system").mapped_bytes;
+  const std::size_t headroom = arena / system_.config().headroom_divisor;
+  const Range range = memory_.allocate_range(request(kPage), SIZE_MAX / 4);
+  ASSERT_NE(range.pointer, nullptr);
+  EXPECT_GE(range.bytes, arena * 3 / 4);
+  const std::size_t left = memory_.largest_request(request(1));
+  EXPECT_GE(left, headroom - kPage);
+  EXPECT_LE(left, headroom + kPage);
+  EXPECT_TRUE(system_.check());
+}
+
 TEST_P(MemoryRange, LeavesTheHeadroomToOthers) {
   if (fixed()) {
     return;  // its frames are taken from the start
