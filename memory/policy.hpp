@@ -178,9 +178,9 @@ inline constexpr Policy kSlotsAllPolicy{
 };
 
 // The policies that can be named.
-inline constexpr std::array<const Policy*, 6> kPolicies{&kElasticPolicy,  &kSinglePolicy,
-                                                        &kSlotsPolicy,    &kSlotsModulesPolicy,
-                                                        &kSlotsAllPolicy, &kModuleHeapsPolicy};
+inline constexpr std::array<const Policy*, 6> kPolicies{&kElasticPolicy,      &kModuleHeapsPolicy,
+                                                        &kSinglePolicy,       &kSlotsPolicy,
+                                                        &kSlotsModulesPolicy, &kSlotsAllPolicy};
 
 // The policy called `name`, nullptr where there is none.
 const Policy* find_policy(const char* name);

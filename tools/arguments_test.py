@@ -74,7 +74,7 @@ class ArgumentsTest(program.TestCase):
             self.assertIn("lnl, mcu, mtl, ptl, tgl, wcl", message)
         for value in ("generous", "Elastic", "slot"):
             message = self.assert_refused(["run", "--policy", value], value)
-            self.assertIn("elastic, single, slots, slots-modules, slots-all", message)
+            self.assertIn("elastic, module-heaps, single, slots, slots-modules, slots-all", message)
 
     def test_line_ends_in_names_do_not_break_the_line(self):
         for option in ("--in", "--out", "--json", "--seconds", "--cycles", "--pipelines"):

@@ -137,8 +137,7 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
   add("--platform", arguments->platform, "NAME",
       "Platform preset; by the topology's file name where not given");
   add("--policy", arguments->policy, "NAME",
-      "Policy: elastic, single, slots, slots-modules, slots-all or module-heaps; the platform's "
-      "where not given");
+      "Policy, as in docs/policies.md; the platform's where not given");
   add("--pipelines", arguments->pipelines, "LIST",
       "Pipeline ids, e.g. 1,2, and what they are connected to; or all")
       ->capture_default_str();

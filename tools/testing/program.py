@@ -59,6 +59,11 @@ def run(*arguments, **options):
     return Result(process.returncode, process.stdout, process.stderr)
 
 
+def platforms_of(topology):
+    """A large platform and the smallest that has the cores for `topology`."""
+    return ("mtl", "lnl") if pathlib.Path(topology).name.startswith("desk") else ("mtl", "mcu")
+
+
 def write_wav(file, frames, channels=2, rate=48000):
     """Writes a 16-bit file of a saw-tooth; returns its samples as bytes."""
     samples = array.array("h", (i * 257 % 65536 - 32768 for i in range(frames * channels)))
