@@ -23,36 +23,51 @@ CoreThreads::~CoreThreads() {
   }
 }
 
+// nullptr for core 0.
+CoreThreads::Worker* CoreThreads::worker_of(std::uint32_t core) {
+  for (Worker& worker : workers_) {
+    if (worker.core == core) {
+      return &worker;
+    }
+  }
+  return nullptr;
+}
+
 void CoreThreads::run_on(std::uint32_t core, const Work& work) {
-  if (core == 0) {
+  Worker* worker = worker_of(core);
+  if (worker == nullptr) {
     work(0);
     return;
   }
-  for (Worker& worker : workers_) {
-    if (worker.core == core) {
-      ask(worker, &work);
-      await(worker);
-      if (worker.error) {
-        std::rethrow_exception(std::exchange(worker.error, nullptr));
-      }
-    }
+  ask(*worker, &work);
+  await(*worker);
+  if (worker->error) {
+    std::rethrow_exception(std::exchange(worker->error, nullptr));
   }
 }
 
-void CoreThreads::run_on_all(const Work& work) {
-  for (Worker& worker : workers_) {
-    ask(worker, &work);
+void CoreThreads::run_on_each(const std::vector<std::uint32_t>& cores, const Work& work) {
+  for (const std::uint32_t core : cores) {
+    if (Worker* worker = worker_of(core)) {
+      ask(*worker, &work);
+    }
   }
   std::exception_ptr error;
-  try {
-    work(0);
-  } catch (...) {
-    error = std::current_exception();
+  for (const std::uint32_t core : cores) {
+    if (core == 0) {
+      try {
+        work(0);
+      } catch (...) {
+        error = std::current_exception();
+      }
+    }
   }
-  for (Worker& worker : workers_) {
-    await(worker);
-    if (std::exception_ptr its = std::exchange(worker.error, nullptr); its && !error) {
-      error = std::move(its);
+  for (const std::uint32_t core : cores) {
+    if (Worker* worker = worker_of(core)) {
+      await(*worker);
+      if (std::exception_ptr its = std::exchange(worker->error, nullptr); its && !error) {
+        error = std::move(its);
+      }
     }
   }
   if (error) {
@@ -61,24 +76,39 @@ void CoreThreads::run_on_all(const Work& work) {
 }
 
 void CoreThreads::ask(Worker& worker, const Work* work) {
-  worker.work = work;
-  worker.asked.fetch_add(1, std::memory_order_release);
-  worker.asked.notify_one();
+  {
+    const std::lock_guard lock(worker.mutex);
+    worker.work = work;
+    worker.asked = true;
+  }
+  worker.changed.notify_one();
+}
+
+// Whether `asked` becomes so within a moment.
+bool CoreThreads::turns(const Worker& worker, bool asked) {
+  constexpr int kLooks = 300;
+  for (int look = 0; look < kLooks; ++look) {
+    if (worker.asked.load(std::memory_order_acquire) == asked) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void CoreThreads::await(Worker& worker) {
-  const std::uint32_t due = worker.asked.load(std::memory_order_relaxed);
-  for (std::uint32_t seen = worker.answered.load(std::memory_order_acquire); seen != due;
-       seen = worker.answered.load(std::memory_order_acquire)) {
-    worker.answered.wait(seen, std::memory_order_acquire);
+  if (!turns(worker, false)) {
+    std::unique_lock lock(worker.mutex);
+    worker.changed.wait(lock, [&] { return !worker.asked.load(); });
   }
 }
 
 void CoreThreads::serve(Worker& worker) {
   set_host_core(worker.core);
-  for (std::uint32_t served = 0;;) {
-    worker.asked.wait(served, std::memory_order_acquire);
-    served = worker.asked.load(std::memory_order_acquire);
+  while (true) {
+    if (!turns(worker, true)) {
+      std::unique_lock lock(worker.mutex);
+      worker.changed.wait(lock, [&] { return worker.asked.load(); });
+    }
     if (worker.work == nullptr) {
       return;
     }
@@ -87,8 +117,11 @@ void CoreThreads::serve(Worker& worker) {
     } catch (...) {
       worker.error = std::current_exception();
     }
-    worker.answered.store(served, std::memory_order_release);
-    worker.answered.notify_one();
+    {
+      const std::lock_guard lock(worker.mutex);
+      worker.asked = false;
+    }
+    worker.changed.notify_one();
   }
 }
 

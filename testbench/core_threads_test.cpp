@@ -35,13 +35,15 @@ TEST(CoreThreadsTest, EachCoreIsAThreadOfItsOwnAndKnowsWhichOne) {
 }
 
 TEST(CoreThreadsTest, WhatOnePeriodDidIsSeenOnAllCoresInTheNext) {
-  CoreThreads cores({0, 1, 3});
+  const std::vector<std::uint32_t> all{0, 1, 3};
+  CoreThreads cores(all);
   // Nothing but the calls themselves keeps these apart.
   std::array<std::uint64_t, 4> counts{};
   std::array<std::uint64_t, 4> sums{};
   for (std::uint64_t period = 0; period < 1000; ++period) {
-    cores.run_on_all([&](std::uint32_t core) { ++counts[core]; });
-    cores.run_on_all([&](std::uint32_t core) { sums[core] = counts[0] + counts[1] + counts[3]; });
+    cores.run_on_each(all, [&](std::uint32_t core) { ++counts[core]; });
+    cores.run_on_each(all,
+                      [&](std::uint32_t core) { sums[core] = counts[0] + counts[1] + counts[3]; });
     for (const std::uint32_t core : {0U, 1U, 3U}) {
       ASSERT_EQ(sums[core], 3 * (period + 1));
     }
@@ -49,7 +51,8 @@ TEST(CoreThreadsTest, WhatOnePeriodDidIsSeenOnAllCoresInTheNext) {
 }
 
 TEST(CoreThreadsTest, WhatIsThrownComesBackAndTheCoreLivesOn) {
-  CoreThreads cores({0, 1, 2});
+  const std::vector<std::uint32_t> all{0, 1, 2};
+  CoreThreads cores(all);
   const auto fail = [](std::uint32_t core) {
     throw std::runtime_error("core " + std::to_string(core));
   };
@@ -68,11 +71,13 @@ TEST(CoreThreadsTest, WhatIsThrownComesBackAndTheCoreLivesOn) {
       throw std::runtime_error("core " + std::to_string(core));
     }
   };
-  EXPECT_THROW(cores.run_on_all(only_zero_works), std::runtime_error);
-  EXPECT_THROW(cores.run_on_all(fail), std::runtime_error);
+  EXPECT_THROW(cores.run_on_each(all, only_zero_works), std::runtime_error);
+  EXPECT_THROW(cores.run_on_each(all, fail), std::runtime_error);
   EXPECT_EQ(done, (std::array<int, 3>{1, 1, 1}));
-  cores.run_on_all([&](std::uint32_t core) { ++done[core]; });
+  cores.run_on_each(all, [&](std::uint32_t core) { ++done[core]; });
   EXPECT_EQ(done, (std::array<int, 3>{2, 2, 2}));
+  cores.run_on_each({2}, [&](std::uint32_t core) { ++done[core]; });
+  EXPECT_EQ(done, (std::array<int, 3>{2, 2, 3}));
 }
 
 }  // namespace

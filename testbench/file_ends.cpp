@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include "testbench/audio/convert.hpp"
 #include "testbench/input_error.hpp"
@@ -112,8 +113,8 @@ FileEnds::FileEnds(const Topology& topology, const StreamGraph& graph, Session& 
   }
 }
 
-FileEnds::FileEnds(Session& session, const std::optional<std::filesystem::path>& folder)
-    : session_(session), folder_(folder) {
+FileEnds::FileEnds(Session& session, std::optional<std::filesystem::path> folder)
+    : session_(session), folder_(std::move(folder)) {
   if (folder_) {
     make_directory(*folder_);
   }

@@ -32,7 +32,7 @@ class FileEnds {
 
   // For streams that come and go: with a file in `folder`, which is created, for every sink that
   // ever runs, where given. Throws InputError where the folder can't be created.
-  FileEnds(Session& session, const std::optional<std::filesystem::path>& folder);
+  FileEnds(Session& session, std::optional<std::filesystem::path> folder);
 
   // After streams have been started, paused, reset or stopped: sources that were prepared since the
   // last call play `input` from its start. Throws InputError where a file can't be opened.

@@ -79,10 +79,7 @@ void Session::make_ports() {
 
 bool Session::runs(std::size_t node) const { return runs_[node]; }
 
-bool Session::idle() const {
-  return std::all_of(plans_.begin(), plans_.end(),
-                     [](const CorePlan& plan) { return plan.pipelines.empty(); });
-}
+bool Session::idle() const { return busy_.empty(); }
 
 std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) const {
   return std::min(components_[node].host_frames(period), file_ports_[node]->capacity);
@@ -231,7 +228,7 @@ void Session::run_core(CorePlan& plan, std::uint64_t period) {
 
 void Session::run_period(std::uint64_t period) {
   if (threads_) {
-    threads_->run_on_all([&](std::uint32_t core) { run_core(plan_of(core), period); });
+    threads_->run_on_each(busy_, [&](std::uint32_t core) { run_core(plan_of(core), period); });
   } else {
     run_core(plans_.front(), period);
   }

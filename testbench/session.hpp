@@ -200,6 +200,7 @@ class Session {
   std::vector<Setting> settings_;                         // one for each control that was set
   std::vector<bool> runs_;                                // by node
   std::vector<CorePlan> plans_;                           // one for each core in use, by core
+  std::vector<std::uint32_t> busy_;                       // cores that have something to run
   std::vector<StreamBuffer*> queues_;                     // the live ones
   std::map<std::size_t, PipelineReport> past_pipelines_;  // ended lives, by pipeline
   std::map<std::size_t, ModuleReport> past_modules_;      // likewise, by node

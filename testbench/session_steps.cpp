@@ -172,6 +172,12 @@ void Session::run_what_is_wanted(const States& wanted) {
       plan_of(topology_.pipelines[index].core).pipelines.push_back(&pipelines_[index]);
     }
   }
+  busy_.clear();
+  for (const CorePlan& plan : plans_) {
+    if (!plan.pipelines.empty()) {
+      busy_.push_back(plan.core);
+    }
+  }
 }
 
 }  // namespace modmem::testbench
