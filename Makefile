@@ -11,8 +11,9 @@ CONFIGURE = @cmake >/dev/null --preset
 SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-format check-layers check-freestanding check-tidy format \
-  menuconfig coverage clean
+.PHONY: help run test check check-format check-layers check-freestanding check-tidy \
+  check-threads format \
+  compare-policies menuconfig coverage clean
 
 help:
 	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
@@ -22,7 +23,9 @@ help:
 	@echo '  check-layers       include order'
 	@echo '  check-freestanding what the freestanding libraries refer to'
 	@echo '  check-tidy         clang-tidy'
+	@echo '  check-threads      the tests with threads, under ThreadSanitizer'
 	@echo 'make format        format the sources'
+	@echo 'make compare-policies   play a day at a desk under every policy'
 	@echo 'make menuconfig    edit a configuration in a menu (CONFIG=...)'
 	@echo 'make coverage      run the tests, see which lines they reach'
 	@echo 'make clean         remove everything that was built'
@@ -41,6 +44,13 @@ test:
 
 check:
 	@.ci/run
+
+# Every core of a simulated DSP is a thread.
+check-threads:
+	$(PACKAGES) run test
+	$(CONFIGURE) tsan -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset tsan --target thread-tests
+	@ctest --preset tsan --label-regex threads --parallel $$(nproc)
 
 check-format:
 	$(PACKAGES) check
@@ -63,6 +73,14 @@ check-tidy:
 format:
 	$(PACKAGES) check
 	@$(SOURCES) | xargs -0 -r clang-format -i
+
+# The table of docs/policies.md.
+compare-policies:
+	$(PACKAGES) run
+	$(CONFIGURE) release
+	@cmake --build --preset release --target modmem modmem_example_topologies
+	@scripts/compare_policies.py build/release/modmem build/release/examples/topologies/desk.tplg \
+	  examples/scripts/desk-day.script
 
 menuconfig:
 	$(PACKAGES) run

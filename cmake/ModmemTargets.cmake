@@ -77,7 +77,8 @@ function(modmem_freestanding_library name)
 endfunction()
 
 # A GoogleTest program, run by CTest as one test of the same name. RAPIDCHECK links rapidcheck;
-# ARGS are passed to the program. Does nothing where tests are off.
+# ARGS are passed to the program. Tests with the label `threads` are those that ThreadSanitizer is
+# to see: the target thread-tests builds them. Does nothing where tests are off.
 function(modmem_test name)
   if(NOT MODMEM_BUILD_TESTS)
     return()
@@ -93,6 +94,12 @@ function(modmem_test name)
   target_link_libraries(${name} PRIVATE modmem_build ${arg_DEPS} GTest::gtest_main)
   if(arg_RAPIDCHECK)
     target_link_libraries(${name} PRIVATE rapidcheck)
+  endif()
+  if("threads" IN_LIST arg_LABELS)
+    if(NOT TARGET thread-tests)
+      add_custom_target(thread-tests)
+    endif()
+    add_dependencies(thread-tests ${name})
   endif()
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
   set_tests_properties(${name} PROPERTIES

@@ -14,6 +14,7 @@ Json pool_json(const testbench::RunReport& report) {
           {"boot_mapped_bytes", report.boot_mapped_bytes},
           {"mapped_bytes", report.mapped_bytes},
           {"live_mapped_bytes", report.live_mapped_bytes},
+          {"mapped_mean_bytes", report.mapped_mean_bytes},
           {"peak_mapped_bytes", report.peak_mapped_bytes},
           {"banks_on", report.banks_on},
           {"banks_on_peak", report.banks_on_peak},

@@ -10,7 +10,7 @@ NUMBER = (int, float)
 
 POOL = dict.fromkeys("frames banks boot_mapped_bytes mapped_bytes live_mapped_bytes "
                      "peak_mapped_bytes banks_on banks_on_peak metadata_bytes".split(), int)
-POOL["banks_on_mean"] = NUMBER
+POOL["banks_on_mean"] = POOL["mapped_mean_bytes"] = NUMBER
 HEAP = dict.fromkeys("live_bytes peak_live_bytes mapped_bytes peak_mapped_bytes allocations frees "
                      "failures".split(), int)
 HEAP.update(name=str, kind=str, memory=str, owner=str)
