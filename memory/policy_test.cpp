@@ -301,6 +301,54 @@ TEST(Policy, SlotsAreThoseOfItsTable) {
   EXPECT_TRUE(system.check());
 }
 
+// The examples of docs/policies.md.
+
+TEST(Policy, AFlagAloneCanDecide) {
+  Policy mine = kSlotsPolicy;
+  for (PolicyRow& row : mine.rows) {
+    row.place = row.flag == flag::kLargeBuffer ? Place::slots : Place::any;
+  }
+  for (const Flags each : kEachFlag) {
+    const bool large = each == flag::kLargeBuffer;
+    EXPECT_EQ(outcome(mine, each).heap, large ? "slots" : "system") << each;
+    EXPECT_EQ(outcome(mine, each | flag::kLargeBuffer).heap, "slots") << each;
+  }
+}
+
+TEST(Policy, ATableOfOnesOwnIsAHeapOfOnesOwn) {
+  static constexpr SlotBundle kMyBundles[] = {{64, 512}, {256, 128}, {4096, 32}, {65536, 8}};
+  Policy mine = kSlotsAllPolicy;
+  mine.bundles = kMyBundles;
+  TestSystem system(preset("mtl"), mine);
+  for (int i = 0; i < 400; ++i) {
+    ASSERT_NE(system.memory().allocate({nullptr, 60, 0, 0, MODMEM_HERE}), nullptr);
+  }
+  const HeapReport heap = system.heap("system");
+  ASSERT_EQ(heap.bundle_count, 4U);
+  EXPECT_EQ(heap.bundles[0].slots, 512U);
+  EXPECT_EQ(heap.bundles[0].used, 400U);
+}
+
+TEST(Policy, ModulesCanHaveHeapsOfTheirOwn) {
+  TestSystem system(preset("mtl"), kModuleHeapsPolicy);
+  Owner& pipeline = system.pipeline();
+  const auto before = system.pool_state();
+  Owner& first = system.module(pipeline, 1);
+  Owner& second = system.module(pipeline, 2);
+  void* blocks[] = {system.memory().allocate({&first, 100, 0, flag::kUser, MODMEM_HERE}),
+                    system.memory().allocate({&second, 100, 0, flag::kUser, MODMEM_HERE}),
+                    system.memory().allocate({&pipeline, 100, 0, 0, MODMEM_HERE})};
+  EXPECT_EQ(system.heap_of(blocks[0]).owner, &first);
+  EXPECT_EQ(system.heap_of(blocks[1]).owner, &second);
+  EXPECT_EQ(system.heap_of(blocks[2]).owner, &pipeline);
+  EXPECT_TRUE(system.check());
+  EXPECT_EQ(system.memory().destroy_owner(first), 1U);
+  EXPECT_EQ(system.memory().free(blocks[0]), PointerStatus::not_live);
+  EXPECT_EQ(system.memory().destroy_owner(second), 1U);
+  EXPECT_EQ(system.memory().free(blocks[2]), PointerStatus::live);
+  EXPECT_EQ(system.pool_state(), before);
+}
+
 TEST(Policy, IgnoresFlagsThatItDoesNotKnow) {
   for (const Policy* policy : kPolicies) {
     const Outcome plain = outcome(*policy, 0);
