@@ -13,9 +13,10 @@
 add_library(modmem_build INTERFACE)
 target_compile_features(modmem_build INTERFACE cxx_std_20)
 target_include_directories(modmem_build INTERFACE "${PROJECT_SOURCE_DIR}" "${MODMEM_GENERATED_DIR}")
-# Call sites in reports are paths within the repository.
+# Call sites in reports are paths within the repository. Nobody reads errno after arithmetic, which
+# lets rounding be an instruction instead of a call.
 target_compile_options(modmem_build INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror
-  "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
+  -fno-math-errno "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 target_compile_definitions(modmem_build INTERFACE
   MODMEM_CHECKS=$<BOOL:${MODMEM_CONFIG_CHECKS_LEVEL}>)
 

@@ -6,9 +6,9 @@
 // before it is seen on every core, and what the cores did is seen after it. What is thrown on a
 // core comes back to the caller.
 //
-// Cost: a call wakes each core that it asks once, and is woken by each that it has to wait for; who
-// waits looks for about a microsecond before going to sleep, as a period is hardly longer. One
-// caller at a time.
+// Cost: a call wakes each core that it asks once, and is woken by each that it has to wait for. A
+// period is some microseconds of work, so who waits looks for its turn, offering the CPU to others,
+// for a millisecond or so before it sleeps. One caller at a time.
 #pragma once
 
 #include <atomic>

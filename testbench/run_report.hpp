@@ -26,7 +26,7 @@ struct ScriptFigures {
   std::uint64_t streams_started = 0;
   std::uint64_t streams_failed = 0;  // starts that memory did not suffice for
   std::uint64_t failures = 0;        // commands of any kind
-  double speed = 0;                  // simulated time / CPU time
+  double speed = 0;                  // simulated time by time that passed
 };
 
 struct RunReport {

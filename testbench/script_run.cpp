@@ -1,6 +1,6 @@
 #include "testbench/script_run.hpp"
 
-#include <ctime>
+#include <chrono>
 
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/file_ends.hpp"
@@ -13,8 +13,6 @@ namespace modmem::testbench {
 namespace {
 
 using Kind = ScriptCommand::Kind;
-
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // One script at work.
 class Performance {
@@ -157,7 +155,7 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
   report.script = ScriptFigures{};
   report.script->script = script_path.string();
   const std::uint64_t host_allocations = host_allocations_on_audio_path();
-  const double begin = cpu_seconds();
+  const auto begin = std::chrono::steady_clock::now();
   {
     Session session(system, topology, graph);
     Performance performance(system, session, script, options, progress, report);
@@ -166,8 +164,9 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
     }
     performance.end();
   }
-  const double used = cpu_seconds() - begin;
-  report.script->speed = used > 0 ? static_cast<double>(report.periods) / 1000 / used : 0;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  report.script->speed =
+      took.count() > 0 ? static_cast<double>(report.periods) / 1000 / took.count() : 0;
   close_report(system, report);
   report.cycles = 1;
   report.audio_path_allocations =
