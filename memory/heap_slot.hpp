@@ -1,6 +1,6 @@
 // HeapSlot: one heap of Memory: its engine, the memory that it lies in, and what is counted of it.
 //
-// Which engine is open, its kind says; the pointer `heap` leads to it. SideMemory is a memory
+// SideMemory is a memory
 // beside the SRAM pool with a heap of its own in it.
 #pragma once
 
@@ -19,12 +19,9 @@
 namespace modmem {
 
 struct HeapSlot {
-  HeapSlot() : elastic() {}
-
-  union {  // the engine: a SlotHeap where kind is slots, else an ElasticHeap
-    ElasticHeap elastic;
-    SlotHeap slots;
-  };
+  ElasticHeap elastic;        // the engine, but where the kind is slots
+  SlotHeap* slots = nullptr;  // then it is this one, which is larger and rare
+  std::uint16_t slots_handle = SlotStore::kNone;
   Heap* heap = nullptr;  // the engine, while it is open
   HeapKind kind = HeapKind::none;
   AddressSpace* space = nullptr;
@@ -42,9 +39,8 @@ struct HeapSlot {
   HeapId id() const { return HeapId{static_cast<std::uint8_t>(handle)}; }
   // True where `page` lies in a span of the heap.
   bool owns_page(std::uint32_t page) const {
-    return kind == HeapKind::slots ? slots.owns_page(page) : elastic.owns_page(page);
+    return slots != nullptr ? slots->owns_page(page) : elastic.owns_page(page);
   }
-  void close_engine() { kind == HeapKind::slots ? slots.close() : elastic.close(); }
 };
 
 // Low-power SRAM or L3: its own pool, in which page = frame, and the heap in it. Its tables lie in

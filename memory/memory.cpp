@@ -69,6 +69,7 @@ bool Memory::set_up(MetadataArena& arena) {
   done = records_.boot(space_, kMetadataHeap, account, blocks, arena) && done;
   done = owners_.boot(space_, kMetadataHeap, account, config_.max_owners, arena) && done;
   done = heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
+  done = slot_heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
   arena_used_ = arena.used();
   return done;
 }
@@ -130,6 +131,7 @@ std::size_t Memory::shutdown() {
   records_.shutdown();
   owners_.shutdown();
   heaps_.shutdown();
+  slot_heaps_.shutdown();
   return leaks;
 }
 

@@ -208,6 +208,8 @@ class Memory {
                   std::uint32_t alignment_log2);
   bool open_side_heap(SideMemory& side, const char* name);
   bool open_engine(HeapSlot& slot);
+  bool open_slots(HeapSlot& slot);
+  void close_engine(HeapSlot& slot);
   std::uint32_t fixed_arena_pages() const;
   static std::uint32_t metadata_share(std::uint32_t pages);
   void set_metadata_aside(const HeapSlot* slot) const;
@@ -274,6 +276,7 @@ class Memory {
   mutable MetadataStore<Record> records_;
   MetadataStore<Owner> owners_;
   MetadataStore<HeapSlot> heaps_;
+  MetadataStore<SlotHeap> slot_heaps_;
   std::size_t arena_used_ = 0;
   Owner* system_ = nullptr;
   HeapSlot* system_heap_ = nullptr;

@@ -111,7 +111,7 @@ bool Memory::check_locked(CheckDepth depth) const {
   return depth == CheckDepth::cheap ||
          (check_accounts() && check_side(low_power_) && check_side(l3_) &&
           check_records(*system_) && pool_.check() && space_.check() && descriptors_.check() &&
-          records_.check() && owners_.check() && heaps_.check());
+          records_.check() && owners_.check() && heaps_.check() && slot_heaps_.check());
 }
 
 }  // namespace modmem

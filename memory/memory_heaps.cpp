@@ -72,10 +72,7 @@ std::uint16_t Memory::take_heap_handle() {
 // Opens the engine of `slot`, whose space, account and handle are set.
 bool Memory::open_engine(HeapSlot& slot) {
   if (slot.kind == HeapKind::slots) {
-    slot.heap = new (&slot.slots) SlotHeap();
-    return slot.slots.open(
-        *slot.space, descriptors_, slot.id(), slot.account,
-        {.region_bytes = region_bytes(policy_->bundles), .bundles = policy_->bundles});
+    return open_slots(slot);
   }
   slot.heap = &slot.elastic;
   ElasticHeapOptions options;
@@ -86,6 +83,31 @@ bool Memory::open_engine(HeapSlot& slot) {
   // A fixed arena of no pages would be another kind of heap.
   return (slot.kind != HeapKind::fixed || options.fixed_pages != 0) &&
          slot.elastic.open(*slot.space, descriptors_, slot.id(), slot.account, options);
+}
+
+bool Memory::open_slots(HeapSlot& slot) {
+  slot.slots_handle = slot_heaps_.create();
+  if (slot.slots_handle == SlotStore::kNone) {
+    return false;
+  }
+  slot.slots = &slot_heaps_[slot.slots_handle];
+  slot.heap = slot.slots;
+  const bool opened = slot.slots->open(
+      *slot.space, descriptors_, slot.id(), slot.account,
+      {.region_bytes = region_bytes(policy_->bundles), .bundles = policy_->bundles});
+  if (!opened) {
+    slot_heaps_.destroy(slot.slots_handle);
+  }
+  return opened;
+}
+
+void Memory::close_engine(HeapSlot& slot) {
+  if (slot.slots == nullptr) {
+    slot.elastic.close();
+    return;
+  }
+  slot.slots->close();
+  slot_heaps_.destroy(slot.slots_handle);
 }
 
 HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name, AddressSpace& space) {
@@ -125,7 +147,7 @@ HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name, Addre
 }
 
 void Memory::close_heap(HeapSlot& slot) {
-  slot.close_engine();
+  close_engine(slot);
   set_aside_ -= slot.account.guarantee != 0 ? metadata_share(slot.account.guarantee) : 0;
   pool_.set_guarantee(slot.account, 0);
   set_metadata_aside(nullptr);
@@ -156,9 +178,9 @@ HeapReport Memory::report(const HeapSlot& slot) const {
   result.frees = slot.frees;
   result.failures = slot.failures;
   if (slot.kind == HeapKind::slots) {
-    result.bundle_count = slot.slots.bundle_count();
+    result.bundle_count = slot.slots->bundle_count();
     for (std::uint32_t i = 0; i < result.bundle_count; ++i) {
-      result.bundles[i] = slot.slots.bundle(i);
+      result.bundles[i] = slot.slots->bundle(i);
     }
   }
   return result;
