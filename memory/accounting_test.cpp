@@ -37,6 +37,8 @@ const Scenario kRuns[] = {
     {"mcu_failing_maps", false, &kElasticPolicy, {6000, true}},
     {"mmu_retained", true, &kElasticPolicy, {6000, false}, 3},
     {"mcu_retained", false, &kElasticPolicy, {6000, false}, 3},
+    {"mmu_memories", true, &kElasticPolicy, {6000, false, true}},
+    {"mcu_memories", false, &kSinglePolicy, {6000, false, true}},
     // Where a page of metadata more or less decides, and guarantees meet each other.
     {"mmu_tiny", true, &kElasticPolicy, {40000, false}, 0, 22},
     {"mcu_tiny", false, &kElasticPolicy, {40000, false}, 0, 17},
@@ -52,7 +54,9 @@ TEST_P(MemoryAccounting, HoldsThroughRandomCalls) {
     SCOPED_TRACE(seed);
     PlatformConfig config = small_platform(run.has_mmu, run.frames);
     config.retained_pages = run.retained_pages;
-    TestSystem system(config, *run.policy);
+    config.lp_sram_bytes = 4 * config::kPageBytes;
+    config.l3_bytes = 16 * config::kPageBytes;
+    TestSystem system(config, *run.policy, run.options.side_memories);
     const auto boot = system.pool_state();
     RandomDriver driver(system, seed, run.options);
     for (int i = 0; i < 4000; ++i) {

@@ -84,9 +84,18 @@ class GenConfigTest(unittest.TestCase):
         self.assertIn("#define MODMEM_CONFIG_HAS_MMU 0\n", self.header("config.h"))
 
     def test_policy_is_a_choice(self):
-        self.write("CONFIG_POLICY_SINGLE=y\n", "one")
-        self.assertEqual(self.generate("one"), (0, ""))
-        self.assertIn('#define MODMEM_CONFIG_POLICY "single"\n', self.header("config.h"))
+        for policy in ("elastic", "module-heaps", "single", "slots", "slots-modules", "slots-all"):
+            option = policy.upper().replace("-", "_")
+            self.write(f"CONFIG_POLICY_{option}=y\n", "one")
+            self.assertEqual(self.generate("one"), (0, ""))
+            self.assertIn(f'#define MODMEM_CONFIG_POLICY "{policy}"\n', self.header("config.h"))
+            self.assertIn(f'.policy = "{policy}"', self.header("presets.hpp"))
+
+    def test_slots_need_an_mmu(self):
+        self.write("# CONFIG_HAS_MMU is not set\nCONFIG_POLICY_SLOTS=y\n", "one")
+        status, error = self.generate("one")
+        self.assertEqual(status, 1)
+        self.assertIn("POLICY_SLOTS: depends on HAS_MMU", error)
 
     def test_override(self):
         self.assertEqual(self.generate("host", "--set", "CHECKS_LEVEL=2"), (0, ""))

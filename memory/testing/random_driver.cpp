@@ -35,6 +35,9 @@ Request RandomDriver::any_request() {
   request.bytes = 1 + (one_in(4) ? below(options_.largest_block) : below(300));
   request.alignment = one_in(2) ? 0 : std::size_t{1} << below(one_in(8) ? 14 : 8);
   request.flags = kFlags[below(std::size(kFlags))];
+  if (options_.side_memories && one_in(3)) {
+    request.flags = one_in(2) ? flag::kLowPower | flag::kDma : flag::kL3 | flag::kUser;
+  }
   request.site = MODMEM_HERE;
   return request;
 }
@@ -159,7 +162,7 @@ void RandomDriver::free() {
   check_content(block, block.bytes);
   void* pointer = block.pointer;
   if (one_in(4)) {
-    pointer = one_in(2) ? found->first : found->first + system_.port().alias_offset();
+    pointer = one_in(2) ? found->first : found->first + alias_offset(found->first);
   }
   const Owner* owner = one_in(2) ? block.owner : nullptr;
   expect(memory_.free(pointer, owner) == PointerStatus::live, "a live block is not freed");
@@ -285,7 +288,8 @@ void RandomDriver::add(const Request& request, void* pointer, std::size_t bytes)
     const auto& [before, block] = *std::prev(next);
     expect(before + memory_.usable_size(before) <= start, "a block overlaps the one before");
   }
-  const bool coherent = (request.flags & flag::kCoherent) != 0;
+  // The ports of the other memories are not watched.
+  const bool coherent = in_sram(start) && (request.flags & flag::kCoherent) != 0;
   expect((pointer != start) == (coherent && system_.port().alias_offset() != 0), "wrong alias");
   if (coherent) {
     expect(is_aligned(pointer, system_.config().cache_line_bytes), "off the line");
@@ -394,7 +398,7 @@ void RandomDriver::compare() {
   std::size_t mapped_bytes = 0;
   memory_.for_each_heap([&](const HeapReport& heap) {
     live_bytes += heap.live_bytes;
-    mapped_bytes += heap.mapped_bytes;
+    mapped_bytes += std::string(heap.memory) == "sram" ? heap.mapped_bytes : 0;
   });
   expect(live_bytes == total, "the heaps' live bytes are not the blocks'");
   expect(mapped_bytes == memory_.pool().taken() * config::kPageBytes,

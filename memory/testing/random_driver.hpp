@@ -21,7 +21,8 @@ class RandomDriver {
  public:
   struct Options {
     std::size_t largest_block = 6000;
-    bool failing_maps = false;  // let the port refuse to map now and then
+    bool failing_maps = false;   // let the port refuse to map now and then
+    bool side_memories = false;  // low-power SRAM and L3 are there, and asked for
   };
 
   RandomDriver(TestSystem& system, std::uint32_t seed, const Options& options)
@@ -78,8 +79,15 @@ class RandomDriver {
   std::byte* cached(void* pointer) const {
     auto* bytes = static_cast<std::byte*>(pointer);
     const std::size_t window = system_.port().host().window_bytes();
-    const auto offset = static_cast<std::size_t>(bytes - system_.port().window());
-    return offset < window ? bytes : bytes - system_.port().alias_offset();
+    std::byte* through_alias = bytes - system_.port().alias_offset();
+    const auto offset = static_cast<std::size_t>(through_alias - system_.port().window());
+    return offset < window ? through_alias : bytes;
+  }
+
+  // The simulator has no alias of the memories beside the SRAM.
+  bool in_sram(const std::byte* start) const { return memory_.space().page_of(start).has_value(); }
+  std::ptrdiff_t alias_offset(const std::byte* start) const {
+    return in_sram(start) ? system_.port().alias_offset() : 0;
   }
 
   Owner& any_owner();
