@@ -227,7 +227,7 @@ TEST(SessionStreamsTest, ReportsRememberWhatIsGone) {
   player.session.start(notification);
   const std::vector<ModuleReport> once = player.session.modules();
   player.session.stop(notification);
-  for (int life = 1; life < 4; ++life) {
+  for (std::uint64_t life = 1; life < 4; ++life) {
     player.session.start(notification);
     const std::vector<ModuleReport> live = player.session.modules();
     ASSERT_EQ(live.size(), once.size());
