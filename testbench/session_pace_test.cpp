@@ -40,7 +40,9 @@ struct Counting {
       const FilePort& file = player.port(sink);
       const std::size_t before = heard.size();
       heard.resize(before + file.frames * file.format.channels);
-      std::memcpy(heard.data() + before, file.data, 4 * (heard.size() - before));
+      if (heard.size() != before) {  // memcpy() takes no null pointers, which empty vectors have
+        std::memcpy(heard.data() + before, file.data, 4 * (heard.size() - before));
+      }
     }
   }
 
