@@ -15,6 +15,7 @@ std::size_t ModuleMemory::close() {
   if (owner_ == nullptr) {
     return 0;
   }
+  end_resources();
   const std::size_t leaks = memory_->destroy_owner(*owner_);
   owner_ = nullptr;
   return leaks;
@@ -46,7 +47,56 @@ PointerStatus ModuleMemory::free(void* pointer) {
 }
 
 std::size_t ModuleMemory::release_all() {
-  return owner_ != nullptr ? memory_->release_all(*owner_) : 0;
+  if (owner_ == nullptr) {
+    return 0;
+  }
+  end_resources();
+  return memory_->release_all(*owner_);
+}
+
+void ModuleMemory::hold(Resource& resource) {
+  MODMEM_ASSERT(owner_ != nullptr);
+  const LockGuard guard(memory_->space().port());
+  resource.older_ = newest_resource_;
+  newest_resource_ = &resource;
+}
+
+Resource* ModuleMemory::let_go(ResourceKind kind, const void* handle) {
+  if (owner_ == nullptr) {
+    return nullptr;
+  }
+  Resource* found = nullptr;
+  {
+    const LockGuard guard(memory_->space().port());
+    Resource** link = &newest_resource_;
+    while (*link != nullptr && ((*link)->kind_ != kind || (*link)->handle_ != handle)) {
+      link = &(*link)->older_;
+    }
+    found = *link;
+    if (found != nullptr) {
+      *link = found->older_;
+    }
+  }
+  if (found != nullptr) {
+    found->release();
+  }
+  return found;
+}
+
+// One at a time, as the lock can't be held while a resource ends.
+void ModuleMemory::end_resources() {
+  for (;;) {
+    Resource* newest = nullptr;
+    {
+      const LockGuard guard(memory_->space().port());
+      newest = newest_resource_;
+      if (newest == nullptr) {
+        return;
+      }
+      newest_resource_ = newest->older_;
+    }
+    newest->release();
+  }
 }
 
 std::size_t ModuleMemory::held_bytes() const {

@@ -6,6 +6,10 @@
 // released all the same: a module cannot leak, on no error path. make() and make_array() give
 // handles that destroy and free by themselves.
 //
+// What a module holds beside blocks are resources (module/resource.hpp), each in a block of the
+// module. They end before the blocks, newest first: a resource may use blocks, a block uses
+// nothing.
+//
 // Invariant: held bytes = sum of the bytes of the blocks that were allocated here and not freed.
 // Any thread (Memory's lock); not the audio path, not an interrupt.
 #pragma once
@@ -17,6 +21,7 @@
 #include <utility>
 
 #include "memory/memory.hpp"
+#include "module/resource.hpp"
 
 namespace modmem {
 
@@ -37,8 +42,9 @@ class ModuleMemory {
   // no room for another owner. Requires that it is not open. `memory` and the name must outlive it.
   bool open(Memory& memory, Owner& parent, const OwnerSpec& spec);
 
-  // Ends the account. Blocks that the module still holds are reported to Memory's observer as leaks
-  // and released; returns how many. Does nothing where not open.
+  // Ends the account. Resources that the module still holds end; blocks that it then still holds,
+  // those of the resources among them, are reported to Memory's observer as leaks and released.
+  // Returns how many. Does nothing where not open.
   std::size_t close();
 
   // `bytes` (> 0) at a multiple of `alignment` (a power of two; 0: natural), for what `flags` say.
@@ -58,8 +64,16 @@ class ModuleMemory {
   // as a fault, and its status returned (`foreign` for another owner's block).
   PointerStatus free(void* pointer);
 
-  // Ends all blocks, newest first. Returns how many there were.
+  // Ends all resources, then all blocks, newest first. Returns how many blocks there were then,
+  // those of the resources among them.
   std::size_t release_all();
+
+  // Enters `resource`, which lies in a block of this module. Requires that it is open. O(1).
+  void hold(Resource& resource);
+  // Takes the newest resource of that kind and handle off the list and ends it, not its block,
+  // which is the caller's now. Returns it; nullptr, with nothing changed, exactly where the module
+  // holds none. O(resources).
+  Resource* let_go(ResourceKind kind, const void* handle);
 
   std::size_t held_bytes() const;
   std::size_t high_water_mark() const;
@@ -75,8 +89,11 @@ class ModuleMemory {
   ModuleArray<T> make_array(std::size_t count, Flags flags = flag::kUser, Site site = MODMEM_HERE);
 
  private:
+  void end_resources();
+
   Memory* memory_ = nullptr;
   Owner* owner_ = nullptr;
+  Resource* newest_resource_ = nullptr;  // under the port's lock
 };
 
 // Owns an object in module memory: destroys and frees it. Must go before its ModuleMemory is

@@ -265,6 +265,59 @@ TEST_P(ModuleMemoryTest, SeveralThreadsMayShareIt) {
   EXPECT_EQ(module_.owner()->allocations, 600U);
 }
 
+// A resource that notes its end, and uses a block of its module until then.
+class NotedResource final : public Resource {
+ public:
+  NotedResource(ModuleMemory& module, int number, std::vector<int>& ends)
+      : Resource(ResourceKind::blob_handler, this),
+        module_(module),
+        block_(module.allocate(10)),
+        number_(number),
+        ends_(ends) {}
+
+ private:
+  void release() override {
+    EXPECT_EQ(module_.free(block_), PointerStatus::live);
+    ends_.push_back(number_);
+  }
+
+  ModuleMemory& module_;
+  void* block_;
+  int number_;
+  std::vector<int>& ends_;
+};
+
+TEST_P(ModuleMemoryTest, EndsResourcesNewestFirstAndBeforeBlocks) {
+  std::vector<int> ends;
+  std::vector<NotedResource*> resources;
+  const auto hold = [&](int number) {
+    void* place = module_.allocate(sizeof(NotedResource));
+    resources.push_back(new (place) NotedResource(module_, number, ends));
+    module_.hold(*resources.back());
+  };
+  for (int number = 0; number < 4; ++number) {
+    hold(number);
+  }
+  EXPECT_EQ(module_.let_go(ResourceKind::shared_copy, resources[1]), nullptr);
+  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, &ends), nullptr);
+  EXPECT_EQ(other_.let_go(ResourceKind::blob_handler, resources[1]), nullptr);
+  EXPECT_TRUE(ends.empty());
+  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, resources[1]), resources[1]);
+  EXPECT_EQ(module_.free(resources[1]), PointerStatus::live);
+  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, resources[1]), nullptr);
+  EXPECT_EQ(module_.release_all(), 3U);
+  EXPECT_EQ(ends, (std::vector<int>{1, 3, 2, 0}));
+  EXPECT_EQ(module_.release_all(), 0U);
+
+  hold(4);
+  hold(5);
+  EXPECT_EQ(module_.close(), 2U);
+  EXPECT_EQ(ends, (std::vector<int>{1, 3, 2, 0, 5, 4}));
+  EXPECT_EQ(seen_.leaks.size(), 2U);
+  EXPECT_TRUE(seen_.faults.empty());
+  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, resources[0]), nullptr);
+}
+
 TEST_P(ModuleMemoryTest, FullMemoryFailsAndComesBack) {
   const auto before = system_.pool_state();
   ModuleMemory greedy;

@@ -1,0 +1,215 @@
+#include "module/shared_copies.hpp"
+
+#include <cstring>
+#include <new>
+
+#include "base/bits.hpp"
+#include "base/check.hpp"
+
+namespace modmem {
+
+namespace {
+
+// What only the library writes, and any core reads.
+constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent;
+
+}  // namespace
+
+// A module's reference to a copy.
+class SharedCopies::Reference final : public Resource {
+ public:
+  Reference(SharedCopies& copies, const void* copy)
+      : Resource(ResourceKind::shared_copy, copy), copies_(copies), copy_(copy) {}
+
+ private:
+  void release() override { copies_.put(copy_); }
+
+  SharedCopies& copies_;
+  const void* copy_;
+};
+
+std::size_t SharedCopies::whole_lines(std::size_t bytes) const {
+  const std::size_t line = memory_.config().cache_line_bytes;
+  // What can't be rounded is more than any heap has: Memory refuses it, and explains.
+  return bytes <= SIZE_MAX - line ? align_up(bytes, line) : bytes;
+}
+
+// The lock is held.
+SharedCopies::Entry* SharedCopies::find(const void* source) const {
+  Entry* entry = first_;
+  while (entry != nullptr && entry->source != source) {
+    entry = entry->next;
+  }
+  return entry;
+}
+
+// One more reference, for the calling core. The lock is held.
+CopyResult SharedCopies::refer(Entry& entry, std::size_t bytes) {
+  if (entry.bytes != bytes) {
+    return {nullptr, CopyStatus::other_size, entry.bytes};
+  }
+  ++entry.references;
+  port().cache_invalidate(entry.copy, whole_lines(bytes));
+  return {entry.copy, CopyStatus::good, bytes};
+}
+
+CopyResult SharedCopies::get(const void* source, std::size_t bytes, Site site) {
+  if (source == nullptr || bytes == 0) {
+    return {nullptr, CopyStatus::invalid, 0};
+  }
+  {
+    const LockGuard guard(port());
+    Entry* known = find(source);
+    if (known != nullptr) {
+      return refer(*known, bytes);
+    }
+  }
+  Entry* made = make(source, bytes, site);
+  if (made == nullptr) {
+    return {nullptr, CopyStatus::no_memory, 0};
+  }
+  CopyResult result;
+  {
+    const LockGuard guard(port());
+    port().cache_writeback(made->copy, whole_lines(bytes));
+    Entry* known = find(source);  // another thread may have been first
+    if (known == nullptr) {
+      made->next = first_;
+      first_ = made;
+      known = made;
+      made = nullptr;
+    }
+    result = refer(*known, bytes);
+  }
+  if (made != nullptr) {
+    end(*made);
+  }
+  return result;
+}
+
+// An entry with a copy of the source, not listed yet; nullptr where memory ran out.
+SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, Site site) {
+  const std::size_t line = memory_.config().cache_line_bytes;
+  void* place = memory_.allocate({owner_, sizeof(Entry), alignof(Entry), kBookkeeping, site});
+  if (place == nullptr) {
+    return nullptr;
+  }
+  void* copy = memory_.allocate({owner_, whole_lines(bytes), line, flag::kUser, site});
+  if (copy == nullptr) {
+    memory_.free(place);
+    return nullptr;
+  }
+  std::memcpy(copy, source, bytes);
+  auto* entry = new (place) Entry();
+  entry->source = source;
+  entry->copy = static_cast<std::byte*>(copy);
+  entry->bytes = bytes;
+  return entry;
+}
+
+// Frees an entry that is not listed, and its copy.
+void SharedCopies::end(Entry& entry) {
+  memory_.free(entry.copy);
+  memory_.free(&entry);
+}
+
+PointerStatus SharedCopies::put(const void* copy) {
+  if (copy == nullptr) {
+    return PointerStatus::live;
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(copy);
+  Entry* last = nullptr;
+  PointerStatus status = PointerStatus::foreign;
+  {
+    const LockGuard guard(port());
+    for (Entry** link = &first_; *link != nullptr; link = &(*link)->next) {
+      Entry& entry = **link;
+      const auto start = reinterpret_cast<std::uintptr_t>(entry.copy);
+      if (address - start >= entry.bytes) {
+        continue;
+      }
+      if (address != start) {
+        status = PointerStatus::interior;
+        break;
+      }
+      status = PointerStatus::live;
+      if (--entry.references == 0) {
+        last = &entry;
+        *link = entry.next;
+      }
+      break;
+    }
+  }
+  if (last != nullptr) {
+    end(*last);
+  }
+  return status;
+}
+
+CopyResult SharedCopies::get(ModuleMemory& module, const void* source, std::size_t bytes,
+                             Site site) {
+  void* place = module.allocate(sizeof(Reference), alignof(Reference), kBookkeeping, site);
+  if (place == nullptr) {
+    return {nullptr, CopyStatus::no_memory, 0};
+  }
+  const CopyResult result = get(source, bytes, site);
+  if (result.copy == nullptr) {
+    module.free(place);
+    return result;
+  }
+  module.hold(*new (place) Reference(*this, result.copy));
+  return result;
+}
+
+PointerStatus SharedCopies::put(ModuleMemory& module, const void* copy) {
+  if (copy == nullptr) {
+    return PointerStatus::live;
+  }
+  Resource* reference = module.let_go(ResourceKind::shared_copy, copy);
+  if (reference == nullptr) {
+    return PointerStatus::foreign;
+  }
+  return module.free(static_cast<Reference*>(reference));
+}
+
+std::size_t SharedCopies::close() {
+  std::size_t count = 0;
+  for (; first_ != nullptr; ++count) {
+    Entry* entry = first_;
+    first_ = entry->next;
+    end(*entry);
+  }
+  return count;
+}
+
+std::size_t SharedCopies::copies() const {
+  const LockGuard guard(port());
+  std::size_t count = 0;
+  for (const Entry* entry = first_; entry != nullptr; entry = entry->next) {
+    ++count;
+  }
+  return count;
+}
+
+std::size_t SharedCopies::references(const void* source) const {
+  const LockGuard guard(port());
+  const Entry* entry = find(source);
+  return entry != nullptr ? entry->references : 0;
+}
+
+bool SharedCopies::check() const {
+  const LockGuard guard(port());
+  for (const Entry* entry = first_; entry != nullptr; entry = entry->next) {
+    if (entry->references == 0) {
+      return false;
+    }
+    for (const Entry* other = entry->next; other != nullptr; other = other->next) {
+      if (other->source == entry->source || other->copy == entry->copy) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace modmem
