@@ -62,9 +62,16 @@ class ElasticHeap final : public Heap {
   // pages or not on a granule, some of it is not free, or frames or metadata are not to be had.
   bool allocate_at(std::byte* pointer, std::size_t bytes);
 
+  // Makes the live block at `pointer` two, the second of which starts `bytes` behind it. Cannot
+  // fail. Requires that `bytes` are whole granules, more than none and fewer than the block has,
+  // and end before the end of the page that the block starts in. O(1).
+  void split(std::byte* pointer, std::size_t bytes);
+
   bool is_open() const { return space_ != nullptr; }
   bool is_fixed() const { return fixed_; }
   const PageAccount& account() const { return *account_; }
+  // The pages of a fixed arena.
+  const Span& arena() const { return spans_[0]; }
   // True where `page` lies in one of the heap's spans (and, without an MMU, is mapped for it).
   bool owns_page(std::uint32_t page) const;
 

@@ -127,5 +127,23 @@ TEST_P(AllocateAt, RebuildsAHeap) {
   }
 }
 
+TEST_P(AllocateAt, SplitsABlockInTwo) {
+  ASSERT_TRUE(heap.allocate_at(at(5, 48), 3 * kPage));
+  const std::size_t occupied = heap.stats().occupied_bytes;
+  heap.split(at(5, 48), kGranule);
+  EXPECT_EQ(heap.stats().live_blocks, 2U);
+  EXPECT_EQ(heap.stats().occupied_bytes, occupied);
+  EXPECT_EQ(heap.usable_size(at(5, 48)), kGranule);
+  EXPECT_EQ(heap.usable_size(at(5, 64)), 3 * kPage - kGranule);
+  EXPECT_EQ(heap.status(at(6)), PointerStatus::interior);
+  EXPECT_TRUE(sound());
+  EXPECT_EQ(heap.free(at(5, 48)), PointerStatus::live);
+  EXPECT_EQ(heap.status(at(5, 64)), PointerStatus::live);
+  EXPECT_TRUE(sound());
+  EXPECT_EQ(heap.free(at(5, 64)), PointerStatus::live);
+  EXPECT_EQ(heap.stats().occupied_bytes, 0U);
+  EXPECT_TRUE(sound());
+}
+
 }  // namespace
 }  // namespace modmem

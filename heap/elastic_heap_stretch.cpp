@@ -246,6 +246,16 @@ bool ElasticHeap::allocate_at(std::byte* pointer, std::size_t bytes) {
   return claimed;
 }
 
+void ElasticHeap::split(std::byte* pointer, std::size_t bytes) {
+  const std::uint32_t start = granule_of(pointer);
+  const std::uint32_t second = start + static_cast<std::uint32_t>(bytes / config::kGranuleBytes);
+  MODMEM_ASSERT(do_status(pointer) == PointerStatus::live && second > start &&
+                page_of(second) == page_of(start) && second < block_at(start).end);
+  // The page's reach is that of its last block, now the second one if it was this one.
+  descriptor(info(page_of(second))).set_start(second % kPageGranules);
+  ++live_blocks_;
+}
+
 // Where a block that starts at `start` could end at most.
 std::uint32_t ElasticHeap::furthest_end(const Stretch& stretch, std::uint32_t start,
                                         const HeapBudget& most) const {

@@ -16,6 +16,7 @@
 
 #include "base/bits.hpp"
 #include "heap/elastic_heap.hpp"
+#include "heap/region.hpp"
 #include "heap/slot_heap.hpp"
 #include "modmem/config.hpp"
 
@@ -76,6 +77,32 @@ class SlotFixture final : public HeapFixture {
   SlotHeap heap_;
 };
 
+// Sealed, so that it is a heap.
+class RegionFixture final : public HeapFixture {
+ public:
+  RegionFixture(bool has_mmu, PortKind kind) : world_(small_platform(has_mmu, kFrames), kind) {
+    if (!region_.open(world_.space(), world_.descriptors(), HeapId{1}, account_,
+                      {.bytes = kArenaPages * kPage})) {
+      std::abort();
+    }
+    region_.set_interim();
+  }
+  Heap& heap() override { return region_; }
+  HeapWorld& world() override { return world_; }
+  WorldState state() override { return {world_, region_}; }
+  void close() override { region_.close(); }
+
+ private:
+  HeapWorld world_;
+  PageAccount account_;
+  Region region_;
+};
+
+template <bool kMmu>
+std::unique_ptr<HeapFixture> make_region(PortKind kind) {
+  return std::make_unique<RegionFixture>(kMmu, kind);
+}
+
 // Regions larger than the pool, where addresses cost nothing, and as large as the pool elsewhere.
 constexpr SlotBundle kSingleMmu[] = {{64, 128}, {256, 128}, {1024, 32}, {4096, 14}, {65536, 7}};
 constexpr SlotBundle kSingleNoMmu[] = {{64, 64}, {256, 48}, {1024, 16}, {4096, 8}, {65536, 2}};
@@ -100,6 +127,7 @@ const std::vector<HeapCase>& heap_cases() {
   static constexpr HeapTraits kElastic;
   static constexpr HeapTraits kRetaining{.kept_pages = kRetainedPages};
   static constexpr HeapTraits kFixed{.elastic = false};
+  static constexpr HeapTraits kWholeLines{.exact = false, .elastic = false};
   static constexpr HeapTraits kSingle{.exact = false, .joins = false, .one_piece = false};
   static constexpr HeapTraits kContiguous{.exact = false};
   static constexpr HeapTraits kContiguousFew{.exact = false, .one_piece = false};
@@ -110,6 +138,8 @@ const std::vector<HeapCase>& heap_cases() {
       {"RetainingNoMmu", kRetaining, make_elastic<false, kRetainedPages, 0>},
       {"FixedMmu", kFixed, make_elastic<true, 0, kArenaPages>},
       {"FixedNoMmu", kFixed, make_elastic<false, 0, kArenaPages>},
+      {"RegionMmu", kWholeLines, make_region<true>},
+      {"RegionNoMmu", kWholeLines, make_region<false>},
       {"SingleSlotMmu", kSingle, make_slots<true, false>},
       {"SingleSlotNoMmu", kSingle, make_slots<false, false>},
       {"ContiguousSlotsMmu", kContiguous, make_slots<true, true>},
