@@ -143,6 +143,20 @@ TEST_P(SharedCopiesTest, EveryGetInvalidatesTheCopyForItsCore) {
   EXPECT_TRUE(system_.port().invalidated(static_cast<const std::byte*>(copy), 700));
 }
 
+// Entries that one core made were not seen by another in the field: they are past the caches, which
+// shows in the invalidation of what is not the copy as they are taken back.
+TEST_P(SharedCopiesTest, EntriesAndReferencesLiePastTheCaches) {
+  const CopyResult result = copies_.get(module_, source(0), 700);
+  const auto* copy = static_cast<const std::byte*>(result.copy);
+  system_.port().forget_invalidations();
+  EXPECT_EQ(copies_.put(module_, copy), PointerStatus::live);
+  const auto& seen = system_.port().invalidations();
+  EXPECT_EQ(std::count_if(
+                seen.begin(), seen.end(),
+                [&](const auto& one) { return one.address < copy || one.address >= copy + 700; }),
+            2);
+}
+
 TEST_P(SharedCopiesTest, OutOfMemoryAnywhereLeavesNothingBehind) {
   copies_.get(source(0), 1000);
   std::size_t failed = 0;
@@ -227,6 +241,8 @@ TEST_P(SharedCopiesTest, WhatAModuleStillHoldsIsALeakAndGoes) {
 TEST_P(SharedCopiesTest, AModuleDropsItsOwnReferencesOnly) {
   const void* copy = copies_.get(module_, source(0), 1000).copy;
   copies_.get(other_, source(0), 1000);
+  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, copy),
+            nullptr);  // nor ended as another kind
   EXPECT_EQ(copies_.put(module_, copy), PointerStatus::live);
   EXPECT_EQ(copies_.put(module_, copy), PointerStatus::foreign);
   EXPECT_EQ(copies_.put(module_, source(0)), PointerStatus::foreign);
