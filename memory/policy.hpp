@@ -81,17 +81,12 @@ inline constexpr Policy kElasticPolicy{
 };
 
 // As elastic, with a heap for every module besides: what isolates modules from each other.
-inline constexpr Policy kModuleHeapsPolicy{
-    .name = "module-heaps",
-    .system = HeapKind::elastic,
-    .pipeline = HeapKind::elastic,
-    .module = HeapKind::elastic,
-    .slots = HeapKind::none,
-    .shared = HeapKind::elastic,
-    .bundles = {},
-    .unflagged = kElasticPolicy.unflagged,
-    .rows = kElasticPolicy.rows,
-};
+inline constexpr Policy kModuleHeapsPolicy = [] {
+  Policy policy = kElasticPolicy;
+  policy.name = "module-heaps";
+  policy.module = HeapKind::elastic;
+  return policy;
+}();
 
 // Everything in one fixed arena, every block rounded to cache lines, as a firmware does whose heap
 // has its metadata beside the payload and no virtual heap.
@@ -142,27 +137,14 @@ inline constexpr Policy kSlotsPolicy{
 };
 
 // As slots, and module memory of either intent in slots too.
-inline constexpr Policy kSlotsModulesPolicy{
-    .name = "slots-modules",
-    .system = HeapKind::fixed,
-    .pipeline = HeapKind::none,
-    .module = HeapKind::none,
-    .slots = HeapKind::slots,
-    .shared = HeapKind::elastic,
-    .bundles = kProductionBundles,
-    .unflagged = {0, Place::system, true, false, false},
-    .rows = {{
-        {flag::kL3, Place::l3, true, false, false},
-        {flag::kLowPower, Place::lp, true, false, false},
-        {flag::kShared, Place::shared, true, false, false},
-        {flag::kLargeBuffer, Place::slots, true, false, false},
-        {flag::kKernel, Place::system, true, false, false},
-        {flag::kUser, Place::slots, true, false, false},
-        {flag::kCoherent, Place::any, true, false, true},
-        {flag::kDma, Place::any, true, true, false},
-        {flag::kNoCopy, Place::any, true, false, false},
-    }},
-};
+inline constexpr Policy kSlotsModulesPolicy = [] {
+  Policy policy = kSlotsPolicy;
+  policy.name = "slots-modules";
+  for (PolicyRow& row : policy.rows) {
+    row.place = row.flag == flag::kUser ? Place::slots : row.place;
+  }
+  return policy;
+}();
 
 // Every request for SRAM in slots.
 inline constexpr Policy kSlotsAllPolicy{
