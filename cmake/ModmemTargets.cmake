@@ -24,6 +24,8 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# Any of the libraries may become part of a shared one.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # Debug builds run millions of operations with invariants checked: optimise what a debugger can
 # still follow.
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "port/block_view.hpp"
 #include "port/platform_config.hpp"
 
 namespace modmem {
@@ -83,6 +84,10 @@ class Port {
   // and returns true.
   virtual Port* low_power() { return nullptr; }
   virtual Port* l3() { return nullptr; }
+
+  // What blocks look like to their users, of the memories beside the SRAM as well; nullptr: as they
+  // are. Constant after boot.
+  virtual BlockView* blocks() { return nullptr; }
 
  protected:
   // Never deleted through this class: the library owns no port.
