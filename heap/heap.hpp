@@ -38,6 +38,7 @@ enum class FailureReason : std::uint8_t {
   slots,          // no slot of a fitting size is free
   fragmentation,  // enough is free, but not in one piece
   unsupported,    // memory of that kind is not for such requests, or not for this core
+  injected,       // the observer refused it: a test
 };
 
 // Thoroughness of check(): cheap is O(1) or close, deep walks everything.

@@ -18,6 +18,8 @@ const char* to_string(FailureReason reason) {
       return "slots";
     case FailureReason::unsupported:
       return "unsupported";
+    case FailureReason::injected:
+      return "injected";
     case FailureReason::fragmentation:
       return "fragmentation";
   }
@@ -48,6 +50,12 @@ const char* to_string(OwnerKind kind) {
       return "module";
     case OwnerKind::buffer:
       return "buffer";
+    case OwnerKind::heap:
+      return "heap";
+    case OwnerKind::region:
+      return "region";
+    case OwnerKind::slots:
+      return "slots";
   }
   return "unknown";
 }

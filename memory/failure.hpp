@@ -47,7 +47,7 @@ struct Fault {
   const char* owner_name = "";
 };
 
-// A block that outlived its owner.
+// A block, or another thing that is given back, that outlived its owner.
 struct Leak {
   OwnerKind owner_kind = OwnerKind::system;
   std::uint32_t owner_id = 0;
@@ -57,12 +57,20 @@ struct Leak {
   Site site;
 };
 
+struct Request;
+
 // Who wants to know. All functions are called under Memory's lock and must not call Memory.
 class MemoryObserver {
  public:
   virtual void on_failure(const Failure& failure) = 0;
   virtual void on_fault(const Fault& fault) = 0;
   virtual void on_leak(const Leak& leak) = 0;
+  // Before each request for a block. False refuses it, for the reason `injected`: so tests reach
+  // every path out of memory.
+  virtual bool on_request(const Request& request) {
+    static_cast<void>(request);
+    return true;
+  }
 
  protected:
   ~MemoryObserver() = default;

@@ -1,7 +1,6 @@
 // HeapSlot: one heap of Memory: its engine, the memory that it lies in, and what is counted of it.
 //
-// SideMemory is a memory
-// beside the SRAM pool with a heap of its own in it.
+// SideMemory is a memory beside the SRAM pool with a heap of its own in it.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +8,7 @@
 #include <new>
 
 #include "heap/elastic_heap.hpp"
+#include "heap/region.hpp"
 #include "heap/slot_heap.hpp"
 #include "memory/owner.hpp"
 #include "memory/policy.hpp"
@@ -19,10 +19,11 @@
 namespace modmem {
 
 struct HeapSlot {
-  ElasticHeap elastic;        // the engine, but where the kind is slots
-  SlotHeap* slots = nullptr;  // then it is this one, which is larger and rare
-  std::uint16_t slots_handle = SlotStore::kNone;
-  Heap* heap = nullptr;  // the engine, while it is open
+  ElasticHeap elastic;        // the engine, but where the kind is slots or region
+  SlotHeap* slots = nullptr;  // then it is one of these, which are larger and rare
+  Region* region = nullptr;
+  std::uint16_t engine_handle = SlotStore::kNone;  // in Memory's store of such
+  Heap* heap = nullptr;                            // the engine, while it is open
   HeapKind kind = HeapKind::none;
   AddressSpace* space = nullptr;
   PageAccount account;
@@ -39,7 +40,9 @@ struct HeapSlot {
   HeapId id() const { return HeapId{static_cast<std::uint8_t>(handle)}; }
   // True where `page` lies in a span of the heap.
   bool owns_page(std::uint32_t page) const {
-    return slots != nullptr ? slots->owns_page(page) : elastic.owns_page(page);
+    return slots != nullptr    ? slots->owns_page(page)
+           : region != nullptr ? region->owns_page(page)
+                               : elastic.owns_page(page);
   }
 };
 

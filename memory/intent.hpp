@@ -21,7 +21,10 @@ inline constexpr Flags kUser = 1U << 8;          // module memory
 inline constexpr Flags kShared = 1U << 9;        // between kernel and user space
 inline constexpr Flags kLargeBuffer = 1U << 10;  // what rballoc() implies
 
-inline constexpr Flags kAll = 0x7fcU;  // every flag there is
+inline constexpr Flags kAll = 0x7fcU;  // every flag that a policy has a row for
+
+// The caller probes: where the request fails, that is counted but not explained to the observer.
+inline constexpr Flags kSilent = 1U << 31;
 }  // namespace flag
 
 }  // namespace modmem

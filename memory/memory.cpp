@@ -70,6 +70,7 @@ bool Memory::set_up(MetadataArena& arena) {
   done = owners_.boot(space_, kMetadataHeap, account, config_.max_owners, arena) && done;
   done = heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
   done = slot_heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
+  done = regions_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
   arena_used_ = arena.used();
   return done;
 }
@@ -83,20 +84,23 @@ bool Memory::boot(const PlatformConfig& config, const Policy& policy, Port& port
   config_ = config;
   policy_ = &policy;
   port_ = &port;
+  views_ = port.blocks();
   observer_ = observer;
   MetadataArena tables(arena);
   return set_up(tables) && set_up_policy();
 }
 
 bool Memory::set_up_policy() {
+  watch_sram(true);
   const std::uint16_t handle = owners_.create();
   if (handle == SlotStore::kNone) {
+    watch_sram(false);
     return false;
   }
   system_ = &owners_[handle];
   system_->handle = handle;
   system_->spec = {.kind = OwnerKind::system, .name = "system"};
-  system_heap_ = open_heap(policy_->system, *system_, "system", space_);
+  system_heap_ = open_heap(heap_of_role(policy_->system), *system_, "system", space_);
   if (system_heap_ != nullptr) {
     system_->heap = system_heap_->id();
     slots_heap_ = open_or(policy_->slots, "slots");
@@ -112,7 +116,27 @@ bool Memory::set_up_policy() {
 
 // The heap of a role that the policy may leave to the system's.
 HeapSlot* Memory::open_or(HeapKind kind, const char* name) {
-  return kind == HeapKind::none ? system_heap_ : open_heap(kind, *system_, name, space_);
+  return kind == HeapKind::none ? system_heap_
+                                : open_heap(heap_of_role(kind), *system_, name, space_);
+}
+
+// Has the host watch a memory whose first `pages` pages are for blocks and metadata, where it has a
+// view of them.
+void Memory::watch(const AddressSpace& space, std::size_t pages, bool on) {
+  BlockView* views = space.port().blocks();
+  if (views == nullptr) {
+    return;
+  }
+  std::byte* window = space.address_of(0);
+  on ? views->start(window, pages * config::kPageBytes)
+     : views->stop(window, pages * config::kPageBytes);
+}
+
+void Memory::watch_sram(bool on) {
+  watch(space_, space_.window_pages(), on);
+  if (low_power_.port != nullptr) {
+    watch(low_power_.space, low_power_.space.window_pages(), on);
+  }
 }
 
 std::size_t Memory::shutdown() {
@@ -132,6 +156,8 @@ std::size_t Memory::shutdown() {
   owners_.shutdown();
   heaps_.shutdown();
   slot_heaps_.shutdown();
+  regions_.shutdown();
+  watch_sram(false);
   return leaks;
 }
 

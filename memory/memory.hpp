@@ -45,7 +45,7 @@ struct Request {
 // One heap, as reports see it.
 struct HeapReport {
   const char* name = "";
-  const char* kind = "";    // "elastic", "fixed", "slots" or "metadata"
+  const char* kind = "";    // "elastic", "fixed", "slots", "region" or "metadata"
   const char* memory = "";  // "sram", "lp-sram" or "l3"
   const Owner* owner = nullptr;
   std::size_t live_bytes = 0;  // as asked for
@@ -87,10 +87,19 @@ class Memory {
 
   Owner& system() { return *system_; }
 
-  // A new account under `parent`, with a heap where the policy gives its kind one. nullptr, with
-  // nothing changed, exactly when metadata, heaps or address space are exhausted or the guarantee
-  // can't be kept; that is explained to the observer.
-  Owner* create_owner(Owner& parent, const OwnerSpec& spec);
+  // A new account under `parent`, with the heap that `heap` asks for, or else with one where the
+  // policy gives its kind one. nullptr, with nothing changed, exactly when metadata, heaps, frames
+  // or address space are exhausted, the guarantee can't be kept, or a region or heap of slots can't
+  // be as it is asked for (Region::open(), SlotHeap::open()); that is explained to the observer.
+  Owner* create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap = {});
+
+  // Most bytes that the owner and its descendants may hold from now on. Returns false, with the
+  // limit as before, exactly when they hold more.
+  bool set_limit(Owner& owner, std::size_t limit);
+
+  // Tells the observer of something that outlived its owner and is no block: for those who hold
+  // other things than blocks.
+  void report_leak(const Leak& leak);
 
   // Ends the owner and its descendants. Blocks that they still hold are reported as leaks and
   // released; an owner's heap is released in O(pages). Returns the number of leaks.
@@ -100,13 +109,28 @@ class Memory {
   // many.
   std::size_t release_all(Owner& owner);
 
+  // --- regions: owners with a heap of kind `region`, which begin with one reference ---
+
+  void get_region(Owner& region);
+  // One reference less. The last one ends the region and all that lives in it, which is no leak,
+  // and the owner; returns whether that was so.
+  bool put_region(Owner& region);
+  // Ends lifetime mode: see Region::set_interim().
+  void set_interim(Owner& region);
+  RegionInfo region_info(const Owner& region) const;
+  // Where the region lies: its first byte, cached alias.
+  std::byte* region_base(const Owner& region) const;
+
+  // Figures of the owner's own heap; of none where it has none.
+  HeapReport heap_report(const Owner& owner) const;
+
   // --- blocks ---
 
   // A block for the request. nullptr exactly when bytes is 0, the alignment is no power of two,
   // bytes + alignment overflows, a limit of the owner or of an ancestor would be passed, the flags
-  // ask for memory that the platform lacks, or the heap can't serve it; all but the first two are
-  // explained to the observer. Nothing is changed then but the failure counters. O(1) where a
-  // mapped page has room, else O(pages).
+  // ask for memory that the platform lacks, the observer refuses, or the heap can't serve it; all
+  // but the first two are explained to the observer, but for kSilent ones. Nothing is changed then
+  // but the failure counters. O(1) where a mapped page has room, else O(pages).
   void* allocate(const Request& request);
 
   // The same, zeroed. O(bytes) besides.
@@ -202,20 +226,24 @@ class Memory {
   bool set_up_l3();
   void close_l3();
   std::byte* l3_header() const;
+  bool map_list(const Span& list);
   void drop_saved_list();
   std::uint64_t write_list(const Span& list);
-  bool bring_back(const Site& site, std::uint32_t granule, std::uint32_t room, std::uint32_t bytes,
+  bool bring_back(const Site& site, std::uint32_t place, std::uint32_t room, std::uint32_t bytes,
                   std::uint32_t alignment_log2);
   bool open_side_heap(SideMemory& side, const char* name);
-  bool open_engine(HeapSlot& slot);
-  bool open_slots(HeapSlot& slot);
+  bool open_engine(HeapSlot& slot, const HeapSpec& spec);
+  bool open_slots(HeapSlot& slot, const HeapSpec& spec);
+  bool open_region(HeapSlot& slot, std::size_t bytes);
   void close_engine(HeapSlot& slot);
   std::uint32_t fixed_arena_pages() const;
   static std::uint32_t metadata_share(std::uint32_t pages);
   void set_metadata_aside(const HeapSlot* slot) const;
   std::uint16_t take_heap_handle();
-  HeapSlot* open_heap(HeapKind kind, Owner& owner, const char* name, AddressSpace& space);
+  HeapSpec heap_of_role(HeapKind kind) const;
+  HeapSlot* open_heap(const HeapSpec& spec, Owner& owner, const char* name, AddressSpace& space);
   void close_heap(HeapSlot& slot);
+  static const Owner* keeper_of(const Owner& owner);
   Route route(const Request& request) const;
   HeapSlot* place(Place place, const Owner& owner) const;
   HeapReport report(const HeapSlot& slot) const;
@@ -223,6 +251,13 @@ class Memory {
   const AddressSpace& space_of(const void* pointer) const;
   const char* memory_name(const AddressSpace& space) const;
   HeapSlot* slot_of(const void* pointer) const;
+  HeapSlot& own_heap(const Owner& owner) const;
+  const void* in_window(const void* pointer) const;
+  static void watch(const AddressSpace& space, std::size_t pages, bool on);
+  void watch_sram(bool on);
+  static void take_back(const HeapSlot& slot, std::byte* block, std::size_t bytes);
+  static std::byte* hand_out(const HeapSlot& slot, std::byte* block, std::size_t bytes,
+                             std::size_t alignment);
 
   Owner& owner_of(const Request& request) const;
   bool well_formed(const Request& request) const;
@@ -233,7 +268,8 @@ class Memory {
   Range allocate_range_locked(const Request& request, std::size_t preferred, std::size_t step);
   void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
   std::size_t largest_for(const Owner& owner, const Route& route) const;
-  void fail(const Request& request, const Route& route);
+  void fail(const Request& request, const Route& route, FailureReason reason = FailureReason::none);
+  bool is_refused(const Request& request) const;
   void fail_owner(Owner& parent, const OwnerSpec& spec);
   void collect_top_owners(const Owner& owner, Failure& failure) const;
   void fault(const void* pointer, PointerStatus status, const Owner* owner);
@@ -248,8 +284,9 @@ class Memory {
   void drop_record(std::uint16_t handle);
   std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
   HeapKind heap_kind_of(OwnerKind kind) const;
-  Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec);
+  Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap);
   std::size_t destroy_tree(Owner& owner, const HeapSlot* closing);
+  std::size_t destroy_owner_locked(Owner& owner, bool leaks);
   void unlink(Owner& owner);
 
   void enter() const;
@@ -263,6 +300,7 @@ class Memory {
   PlatformConfig config_{};
   const Policy* policy_ = nullptr;
   Port* port_ = nullptr;
+  BlockView* views_ = nullptr;  // the port's; nullptr where blocks are handed out as they are
   MemoryObserver* observer_ = nullptr;
   PagePool pool_;
   AddressSpace space_;
@@ -277,6 +315,7 @@ class Memory {
   MetadataStore<Owner> owners_;
   MetadataStore<HeapSlot> heaps_;
   MetadataStore<SlotHeap> slot_heaps_;
+  MetadataStore<Region> regions_;
   std::size_t arena_used_ = 0;
   Owner* system_ = nullptr;
   HeapSlot* system_heap_ = nullptr;

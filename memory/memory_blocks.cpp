@@ -40,9 +40,26 @@ HeapSlot* Memory::place(Place place, const Owner& owner) const {
   return nullptr;
 }
 
+// The private heap, region or heap of slots that serves the owner, whatever flags say; nullptr
+// where the policy decides.
+const Owner* Memory::keeper_of(const Owner& owner) {
+  const Owner* at = &owner;
+  while (at != nullptr && !is_private(at->spec.kind)) {
+    at = at->parent;
+  }
+  return at;
+}
+
 Memory::Route Memory::route(const Request& request) const {
+  const Owner* keeper = keeper_of(owner_of(request));
+  if (keeper != nullptr && keeper->spec.kind == OwnerKind::slots) {
+    // Its slots have their own sizes and alignments: no policy rounds for it.
+    return {.slot = &own_heap(*keeper),
+            .bytes = request.bytes,
+            .alignment = request.alignment != 0 ? request.alignment : 1};
+  }
   const PolicyRow& base = policy_->unflagged;
-  Place where = Place::any;
+  Place where = keeper != nullptr ? Place::owner : Place::any;
   bool lines = base.whole_lines;
   bool dma = base.dma_aligned;
   Route route;
@@ -109,6 +126,10 @@ void* Memory::allocate_locked(const Request& request) {
     return nullptr;
   }
   const Route where = route(request);
+  if (is_refused(request)) {
+    fail(request, where, FailureReason::injected);
+    return nullptr;
+  }
   void* block = serve(request, where);
   if (block == nullptr) {
     fail(request, where);
@@ -125,12 +146,29 @@ void* Memory::serve(const Request& request, const Route& where) {
       records_.reserve(1)) {
     block = where.slot->heap->allocate(where.bytes, where.alignment);
   }
+  if (block != nullptr && hand_out(*where.slot, static_cast<std::byte*>(block), request.bytes,
+                                   where.alignment) == nullptr) {
+    where.slot->heap->free(block);
+    block = nullptr;
+  }
   void* result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
   records_.trim();
   return result;
 }
 
-// Notes and charges a block that the heap has given.
+std::byte* Memory::hand_out(const HeapSlot& slot, std::byte* block, std::size_t bytes,
+                            std::size_t alignment) {
+  BlockView* views = slot.space->port().blocks();
+  return views != nullptr ? views->hand_out(block, bytes, alignment) : block;
+}
+
+void Memory::take_back(const HeapSlot& slot, std::byte* block, std::size_t bytes) {
+  if (BlockView* views = slot.space->port().blocks()) {
+    views->take_back(block, bytes);
+  }
+}
+
+// Notes and charges a block that the heap has given and that was handed out.
 void* Memory::commit(const Request& request, const Route& where, void* block, std::size_t bytes) {
   Owner& owner = owner_of(request);
   const std::uint16_t handle = records_.create();  // reserved by the caller
@@ -138,9 +176,9 @@ void* Memory::commit(const Request& request, const Route& where, void* block, st
   FrameInfo& page = space.info(*space.page_of(block));
   Record& record = records_[handle];
   record.site = request.site;
-  record.granule = static_cast<std::uint32_t>(
+  record.place = static_cast<std::uint32_t>(
       static_cast<std::size_t>(static_cast<std::byte*>(block) - space.address_of(0)) /
-      config::kGranuleBytes);
+      Record::kPlaceBytes);
   record.bytes = static_cast<std::uint32_t>(bytes);
   record.owner = owner.handle;
   record.heap = where.slot->id();
@@ -156,14 +194,13 @@ void* Memory::commit(const Request& request, const Route& where, void* block, st
   ++owner.allocations;
   ++where.slot->allocations;
   charge(owner, *where.slot, bytes);
-  if (!where.uncached) {
-    return block;
+  if (where.uncached) {
+    // Lines that a former user left dirty must not be written over what comes through the other
+    // alias.
+    space.port().cache_invalidate(static_cast<std::byte*>(block),
+                                  where.slot->heap->usable_size(block));
   }
-  // Lines that a former user left dirty must not be written over what comes through the other
-  // alias.
-  space.port().cache_invalidate(static_cast<std::byte*>(block),
-                                where.slot->heap->usable_size(block));
-  return space.to_uncached(static_cast<std::byte*>(block));
+  return handed_out(record);
 }
 
 Range Memory::allocate_range(const Request& request, std::size_t preferred, std::size_t step) {
@@ -199,6 +236,10 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
     return {};
   }
   const Route where = route(request);
+  if (is_refused(request)) {
+    fail(request, where, FailureReason::injected);
+    return {};
+  }
   std::size_t chosen = request.bytes;
   set_metadata_aside(where.slot);
   if (where.slot != nullptr && records_.reserve(1)) {
@@ -232,7 +273,8 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   }
   const LockGuard guard(*port_);
   enter();
-  const PointerStatus status = status_of(pointer);
+  const void* block = in_window(pointer);
+  const PointerStatus status = status_of(block);
   if (status != PointerStatus::live) {
     fault(pointer, status, request.owner);
     return nullptr;
@@ -240,7 +282,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   if (!well_formed(request)) {
     return nullptr;
   }
-  Record& record = records_[find_record(pointer)];
+  Record& record = records_[find_record(block)];
   Request own = request;
   own.owner = &owners_[record.owner];
   if (resize_in_place(record, own, route(own))) {
@@ -271,12 +313,19 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
       more > room_below_limits(owner)) {
     return false;
   }
+  BlockView* views = slot.space->port().blocks();
+  if (views != nullptr && !views->resize(block, record.bytes, request.bytes)) {
+    return false;
+  }
   set_metadata_aside(&slot);
   const std::size_t before = slot.heap->usable_size(block);
   if (record.uncached && where.bytes < before) {
     slot.space->port().cache_invalidate(block + where.bytes, before - where.bytes);
   }
   if (!slot.heap->resize(block, where.bytes)) {
+    if (views != nullptr) {
+      views->resize(block, request.bytes, record.bytes);
+    }
     return false;
   }
   const std::size_t after = slot.heap->usable_size(block);
@@ -333,13 +382,18 @@ void Memory::collect_top_owners(const Owner& owner, Failure& failure) const {
   }
 }
 
-void Memory::fail(const Request& request, const Route& where) {
+bool Memory::is_refused(const Request& request) const {
+  return observer_ != nullptr && !observer_->on_request(request);
+}
+
+// `reason`: where it is not the heap that failed.
+void Memory::fail(const Request& request, const Route& where, FailureReason reason) {
   Owner& owner = owner_of(request);
   ++owner.failures;
   if (where.slot != nullptr) {
     ++where.slot->failures;
   }
-  if (observer_ == nullptr) {
+  if (observer_ == nullptr || (request.flags & flag::kSilent) != 0) {
     return;
   }
   Failure failure;
@@ -351,15 +405,17 @@ void Memory::fail(const Request& request, const Route& where) {
   failure.alignment = where.alignment;
   failure.site = request.site;
   failure.reason = where.unsupported ? FailureReason::unsupported : FailureReason::pool;
-  if (request.bytes > room_below_limits(owner)) {
+  if (reason != FailureReason::none) {
+    failure.reason = reason;
+  } else if (request.bytes > room_below_limits(owner)) {
     failure.reason = FailureReason::limit;
   } else if (where.slot != nullptr) {
-    const FailureReason reason = where.slot->heap->explain(where.bytes, where.alignment);
+    const FailureReason why = where.slot->heap->explain(where.bytes, where.alignment);
     // The heap could serve it: then it was the record that found no page.
     const bool others = pool_.free() != 0 && pool_.available(metadata_account_) == 0;
-    failure.reason = reason != FailureReason::none ? reason
-                     : others                      ? FailureReason::guarantee
-                                                   : FailureReason::pool;
+    failure.reason = why != FailureReason::none ? why
+                     : others                   ? FailureReason::guarantee
+                                                : FailureReason::pool;
   }
   failure.free_bytes = where.slot != nullptr ? where.slot->heap->free_bytes() : 0;
   failure.largest_request = largest_for(owner, where);
@@ -379,6 +435,11 @@ const AddressSpace& Memory::space_of(const void* pointer) const {
   return space_;
 }
 
+// The byte of a window that an address given by a user stands for.
+const void* Memory::in_window(const void* pointer) const {
+  return views_ != nullptr ? views_->block_of(pointer) : pointer;
+}
+
 HeapSlot* Memory::slot_of(const void* pointer) const {
   const AddressSpace& space = space_of(pointer);
   const std::optional<std::uint32_t> page = space.page_of(pointer);
@@ -388,13 +449,17 @@ HeapSlot* Memory::slot_of(const void* pointer) const {
 
 std::byte* Memory::block_of(const Record& record) const {
   const AddressSpace& space = *heaps_[number(record.heap)].space;
-  return space.address_of(0) + std::size_t{record.granule} * config::kGranuleBytes;
+  return space.address_of(0) + std::size_t{record.place} * Record::kPlaceBytes;
 }
 
 // The block through the alias that its owner got.
 void* Memory::handed_out(const Record& record) const {
+  const AddressSpace& space = *heaps_[number(record.heap)].space;
   std::byte* block = block_of(record);
-  return record.uncached ? heaps_[number(record.heap)].space->to_uncached(block) : block;
+  if (const BlockView* views = space.port().blocks()) {
+    block = views->user_of(block);
+  }
+  return record.uncached ? space.to_uncached(block) : block;
 }
 
 PointerStatus Memory::status_of(const void* pointer) const {
@@ -421,7 +486,7 @@ std::uint16_t Memory::find_record(const void* pointer) const {
 void Memory::drop_record(std::uint16_t handle) {
   const Record& record = records_[handle];
   const AddressSpace& space = *heaps_[number(record.heap)].space;
-  std::uint16_t* link = &space.info(record.granule / kPageGranules).records;
+  std::uint16_t* link = &space.info(record.place / Record::kPlacesPerPage).records;
   while (*link != handle) {
     link = &records_[*link].page_next;
   }
@@ -468,10 +533,11 @@ PointerStatus Memory::free(void* pointer, const Owner* owner) {
 }
 
 PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
-  PointerStatus status = status_of(pointer);
+  const void* given = in_window(pointer);
+  PointerStatus status = status_of(given);
   std::uint16_t handle = SlotStore::kNone;
   if (status == PointerStatus::live) {
-    handle = find_record(pointer);
+    handle = find_record(given);
     if (owner != nullptr && records_[handle].owner != owner->handle) {
       status = PointerStatus::foreign;
     }
@@ -481,10 +547,11 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
     return status;
   }
   HeapSlot& slot = heaps_[number(records_[handle].heap)];
-  std::byte* block = slot.space->to_cached(pointer);
+  std::byte* block = slot.space->to_cached(given);
   if (records_[handle].uncached) {
     slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
   }
+  take_back(slot, block, records_[handle].bytes);
   uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
   drop_record(handle);
   slot.heap->free(block);
@@ -493,8 +560,11 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
 
 std::size_t Memory::usable_size(const void* pointer) const {
   const LockGuard guard(*port_);
-  const HeapSlot* slot = slot_of(pointer);
-  return slot != nullptr ? slot->heap->usable_size(pointer) : 0;
+  const void* block = in_window(pointer);
+  const HeapSlot* slot = slot_of(block);
+  const std::size_t bytes = slot != nullptr ? slot->heap->usable_size(block) : 0;
+  // Of a block that a view watches, the user may touch no more than he asked for.
+  return bytes != 0 && views_ != nullptr ? records_[find_record(block)].bytes : bytes;
 }
 
 }  // namespace modmem

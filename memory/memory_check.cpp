@@ -23,7 +23,7 @@ bool Memory::check_owner(const Owner& owner, Sums& sums) const {
   std::uint16_t newer = SlotStore::kNone;
   for (std::uint16_t handle = owner.newest; handle != SlotStore::kNone;) {
     const Record& record = records_[handle];
-    const std::uint32_t page = record.granule / kPageGranules;
+    const std::uint32_t page = record.place / Record::kPlacesPerPage;
     if (record.owner != owner.handle || record.newer != newer || number(record.heap) >= kMaxHeaps) {
       return false;
     }
@@ -111,7 +111,8 @@ bool Memory::check_locked(CheckDepth depth) const {
   return depth == CheckDepth::cheap ||
          (check_accounts() && check_side(low_power_) && check_side(l3_) &&
           check_records(*system_) && pool_.check() && space_.check() && descriptors_.check() &&
-          records_.check() && owners_.check() && heaps_.check() && slot_heaps_.check());
+          records_.check() && owners_.check() && heaps_.check() && slot_heaps_.check() &&
+          regions_.check());
 }
 
 }  // namespace modmem

@@ -69,10 +69,18 @@ std::uint16_t Memory::take_heap_handle() {
   return lower;
 }
 
+// What serves a role of the policy.
+HeapSpec Memory::heap_of_role(HeapKind kind) const {
+  return {.kind = kind, .bytes = region_bytes(policy_->bundles), .bundles = policy_->bundles};
+}
+
 // Opens the engine of `slot`, whose space, account and handle are set.
-bool Memory::open_engine(HeapSlot& slot) {
+bool Memory::open_engine(HeapSlot& slot, const HeapSpec& spec) {
   if (slot.kind == HeapKind::slots) {
-    return open_slots(slot);
+    return open_slots(slot, spec);
+  }
+  if (slot.kind == HeapKind::region) {
+    return open_region(slot, spec.bytes);
   }
   slot.heap = &slot.elastic;
   ElasticHeapOptions options;
@@ -85,32 +93,54 @@ bool Memory::open_engine(HeapSlot& slot) {
          slot.elastic.open(*slot.space, descriptors_, slot.id(), slot.account, options);
 }
 
-bool Memory::open_slots(HeapSlot& slot) {
-  slot.slots_handle = slot_heaps_.create();
-  if (slot.slots_handle == SlotStore::kNone) {
+bool Memory::open_slots(HeapSlot& slot, const HeapSpec& spec) {
+  slot.engine_handle = slot_heaps_.create();
+  if (slot.engine_handle == SlotStore::kNone) {
     return false;
   }
-  slot.slots = &slot_heaps_[slot.slots_handle];
+  slot.slots = &slot_heaps_[slot.engine_handle];
   slot.heap = slot.slots;
   const bool opened = slot.slots->open(
       *slot.space, descriptors_, slot.id(), slot.account,
-      {.region_bytes = region_bytes(policy_->bundles), .bundles = policy_->bundles});
+      {.region_bytes = spec.bytes, .bundles = spec.bundles, .contiguous = spec.contiguous});
   if (!opened) {
-    slot_heaps_.destroy(slot.slots_handle);
+    slot_heaps_.destroy(slot.engine_handle);
+  }
+  return opened;
+}
+
+bool Memory::open_region(HeapSlot& slot, std::size_t bytes) {
+  slot.engine_handle = regions_.create();
+  if (slot.engine_handle == SlotStore::kNone) {
+    return false;
+  }
+  slot.region = &regions_[slot.engine_handle];
+  slot.heap = slot.region;
+  const std::size_t line = config_.cache_line_bytes;
+  const bool opened = slot.region->open(
+      *slot.space, descriptors_, slot.id(), slot.account,
+      {.bytes = bytes,
+       .block_alignment = line > Region::kMinBlockAlignment ? line : Region::kMinBlockAlignment});
+  if (!opened) {
+    regions_.destroy(slot.engine_handle);
   }
   return opened;
 }
 
 void Memory::close_engine(HeapSlot& slot) {
-  if (slot.slots == nullptr) {
+  if (slot.slots != nullptr) {
+    slot.slots->close();
+    slot_heaps_.destroy(slot.engine_handle);
+  } else if (slot.region != nullptr) {
+    slot.region->close();
+    regions_.destroy(slot.engine_handle);
+  } else {
     slot.elastic.close();
-    return;
   }
-  slot.slots->close();
-  slot_heaps_.destroy(slot.slots_handle);
 }
 
-HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name, AddressSpace& space) {
+HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name,
+                            AddressSpace& space) {
   const std::uint16_t handle =
       heaps_.live() < config_.max_heaps ? take_heap_handle() : SlotStore::kNone;
   if (handle == SlotStore::kNone) {
@@ -120,7 +150,7 @@ HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name, Addre
   slot.handle = handle;
   slot.owner = &owner;
   slot.name = name;
-  slot.kind = kind;
+  slot.kind = spec.kind;
   slot.space = &space;
   const auto guarantee =
       static_cast<std::uint32_t>(divide_up(owner.spec.guarantee, config::kPageBytes));
@@ -131,7 +161,7 @@ HeapSlot* Memory::open_heap(HeapKind kind, Owner& owner, const char* name, Addre
     heaps_.destroy(handle);
     return nullptr;
   }
-  if (!open_engine(slot)) {
+  if (!open_engine(slot, spec)) {
     pool_.set_guarantee(slot.account, 0);
     heaps_.destroy(handle);
     return nullptr;
@@ -212,7 +242,18 @@ Owner Memory::snapshot(const Owner& owner) const {
   return owner;
 }
 
+HeapSlot& Memory::own_heap(const Owner& owner) const {
+  MODMEM_ASSERT(owner.heap != kNoHeap);
+  return heaps_[number(owner.heap)];
+}
+
+HeapReport Memory::heap_report(const Owner& owner) const {
+  const LockGuard guard(*port_);
+  return owner.heap != kNoHeap ? report(own_heap(owner)) : HeapReport{.name = nullptr};
+}
+
 HeapReport Memory::locate(const void* address) const {
+  address = in_window(address);
   const AddressSpace& space = space_of(address);
   const std::optional<std::uint32_t> page = space.page_of(address);
   if (!page) {

@@ -17,7 +17,7 @@ constexpr std::uint64_t kMagic = 0x6d6f646d656d4c33;  // "modmemL3"
 
 struct SavedBlock {
   Site site;
-  std::uint32_t granule = 0;
+  std::uint32_t place = 0;
   std::uint32_t bytes = 0;  // as asked for
   std::uint32_t room = 0;   // that it takes
   std::uint32_t alignment_log2 = 0;
@@ -61,8 +61,22 @@ std::byte* Memory::l3_header() const {
   return l3_.port->window() + config_.l3_bytes - config::kPageBytes;
 }
 
+bool Memory::map_list(const Span& list) {
+  if (!l3_.space.map(list.first, list.pages, kMetadataHeap, l3_.tables)) {
+    return false;
+  }
+  if (BlockView* views = l3_.port->blocks()) {
+    views->expose(l3_.space.address_of(list.first), std::size_t{list.pages} * config::kPageBytes);
+  }
+  return true;
+}
+
 void Memory::drop_saved_list() {
   if (saved_list_.pages != 0) {
+    if (BlockView* views = l3_.port->blocks()) {
+      views->cover(l3_.space.address_of(saved_list_.first),
+                   std::size_t{saved_list_.pages} * config::kPageBytes);
+    }
     l3_.space.unmap(saved_list_.first, saved_list_.pages, l3_.tables);
     saved_list_ = {};
   }
@@ -82,7 +96,7 @@ bool Memory::save_l3() {
   Span list{0, list_pages(header.blocks)};
   if (list.pages != 0) {
     const std::optional<Frame> run = l3_.pool.find_run(list.pages, 1);
-    if (!run || !l3_.space.map(number(*run), list.pages, kMetadataHeap, l3_.tables)) {
+    if (!run || !map_list({number(*run), list.pages})) {
       return false;
     }
     list.first = number(*run);
@@ -110,7 +124,7 @@ std::uint64_t Memory::write_list(const Span& list) {
       const Record& record = records_[handle];
       std::byte* block = block_of(record);
       const std::size_t room = l3_.slot->heap->usable_size(block);
-      new (saved + count) SavedBlock{record.site, record.granule, record.bytes,
+      new (saved + count) SavedBlock{record.site, record.place, record.bytes,
                                      static_cast<std::uint32_t>(room), record.alignment_log2};
       ++count;
       l3_.port->cache_writeback(block, align_up(room, config_.cache_line_bytes));
@@ -140,7 +154,7 @@ bool Memory::restore_l3() {
       list.pages > header.pool_pages - list.first) {
     return false;
   }
-  if (list.pages != 0 && !l3_.space.map(list.first, list.pages, kMetadataHeap, l3_.tables)) {
+  if (list.pages != 0 && !map_list(list)) {
     return false;
   }
   saved_list_ = list;
@@ -148,7 +162,7 @@ bool Memory::restore_l3() {
   std::uint32_t done = 0;
   bool good = header.list_sum == sum_of(saved, list_bytes(header.blocks));
   while (good && done < header.blocks) {
-    good = bring_back(saved[done].site, saved[done].granule, saved[done].room, saved[done].bytes,
+    good = bring_back(saved[done].site, saved[done].place, saved[done].room, saved[done].bytes,
                       saved[done].alignment_log2);
     done += good ? 1 : 0;
   }
@@ -167,15 +181,19 @@ bool Memory::restore_l3() {
 }
 
 // Claims the place of one block again and notes it as the system's.
-bool Memory::bring_back(const Site& site, std::uint32_t granule, std::uint32_t room,
+bool Memory::bring_back(const Site& site, std::uint32_t place, std::uint32_t room,
                         std::uint32_t bytes, std::uint32_t alignment_log2) {
-  const std::size_t granules = std::size_t{l3_.space.window_pages()} * kPageGranules;
-  if (granule >= granules || bytes == 0 || bytes > room || alignment_log2 >= 32 ||
+  const std::size_t places = std::size_t{l3_.space.window_pages()} * Record::kPlacesPerPage;
+  if (place >= places || bytes == 0 || bytes > room || alignment_log2 >= 32 ||
       !records_.reserve(1)) {
     return false;
   }
-  std::byte* block = l3_.space.address_of(0) + std::size_t{granule} * config::kGranuleBytes;
-  const bool claimed = l3_.slot->elastic.allocate_at(block, room);
+  std::byte* block = l3_.space.address_of(0) + std::size_t{place} * Record::kPlaceBytes;
+  bool claimed = l3_.slot->elastic.allocate_at(block, room);
+  if (claimed && hand_out(*l3_.slot, block, bytes, std::size_t{1} << alignment_log2) == nullptr) {
+    l3_.slot->heap->free(block);
+    claimed = false;
+  }
   if (claimed) {
     const Route route{.slot = l3_.slot, .alignment = std::size_t{1} << alignment_log2};
     commit({.bytes = bytes, .site = site}, route, block, bytes);

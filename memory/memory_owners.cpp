@@ -5,10 +5,14 @@
 
 namespace modmem {
 
-Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
+Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
   const LockGuard guard(*port_);
   enter();
-  Owner* owner = create_owner_locked(parent, spec);
+  HeapSpec chosen = heap;
+  if (chosen.kind == HeapKind::none) {
+    chosen = heap_of_role(heap_kind_of(spec.kind));
+  }
+  Owner* owner = create_owner_locked(parent, spec, chosen);
   verify();
   if (owner == nullptr) {
     fail_owner(parent, spec);
@@ -20,10 +24,11 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec) {
 HeapKind Memory::heap_kind_of(OwnerKind kind) const {
   return kind == OwnerKind::pipeline ? policy_->pipeline
          : kind == OwnerKind::module ? policy_->module
+         : kind == OwnerKind::heap   ? policy_->own
                                      : HeapKind::none;
 }
 
-Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
+Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
   set_metadata_aside(nullptr);
   const std::uint16_t handle =
       owners_.live() < config_.max_owners ? owners_.create() : SlotStore::kNone;
@@ -33,9 +38,8 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec) {
   Owner& owner = owners_[handle];
   owner.spec = spec;
   owner.handle = handle;
-  const HeapKind kind = heap_kind_of(spec.kind);
-  if (kind != HeapKind::none) {
-    const HeapSlot* slot = open_heap(kind, owner, spec.name, space_);
+  if (heap.kind != HeapKind::none) {
+    const HeapSlot* slot = open_heap(heap, owner, spec.name, space_);
     if (slot == nullptr) {
       owners_.destroy(handle);
       return nullptr;
@@ -90,19 +94,44 @@ void Memory::unlink(Owner& owner) {
   *link = owner.next_sibling;
 }
 
+bool Memory::set_limit(Owner& owner, std::size_t limit) {
+  const LockGuard guard(*port_);
+  if (owner.tree > limit) {
+    return false;
+  }
+  owner.spec.limit = limit;
+  return true;
+}
+
+void Memory::report_leak(const Leak& leak) {
+  const LockGuard guard(*port_);
+  if (observer_ != nullptr) {
+    observer_->on_leak(leak);
+  }
+}
+
 std::size_t Memory::destroy_owner(Owner& owner) {
   const LockGuard guard(*port_);
   enter();
+  const std::size_t leaks = destroy_owner_locked(owner, true);
+  verify();
+  return leaks;
+}
+
+// `leaks`: whether what the owner itself holds is called that.
+std::size_t Memory::destroy_owner_locked(Owner& owner, bool leaks) {
   MODMEM_ASSERT(&owner != system_);
   HeapSlot* slot = owner.heap != kNoHeap ? &heaps_[number(owner.heap)] : nullptr;
-  const std::size_t leaks = destroy_tree(owner, slot);
+  if (!leaks) {
+    drop_blocks(owner, false, slot);
+  }
+  const std::size_t count = destroy_tree(owner, slot);
   if (slot != nullptr) {
     close_heap(*slot);
   }
   unlink(owner);
   owners_.destroy(owner.handle);
-  verify();
-  return leaks;
+  return count;
 }
 
 // Ends the descendants, and the blocks of all of them. Blocks on `closing`, a heap that is about to
@@ -144,6 +173,7 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
     if (record.uncached) {
       slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
     }
+    take_back(slot, block, record.bytes);
     uncharge(owner, slot, record.bytes);
     drop_record(handle);
     if (&slot != closing) {
@@ -152,6 +182,44 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
   }
   return count;
 }
+
+// --- regions ---
+
+void Memory::get_region(Owner& region) {
+  const LockGuard guard(*port_);
+  own_heap(region).region->get();
+}
+
+bool Memory::put_region(Owner& region) {
+  const LockGuard guard(*port_);
+  enter();
+  HeapSlot& slot = own_heap(region);
+  const bool last = slot.region->references() == 1;
+  if (last) {
+    destroy_owner_locked(region, false);
+  } else {
+    slot.region->put();
+  }
+  verify();
+  return last;
+}
+
+void Memory::set_interim(Owner& region) {
+  const LockGuard guard(*port_);
+  own_heap(region).region->set_interim();
+}
+
+RegionInfo Memory::region_info(const Owner& region) const {
+  const LockGuard guard(*port_);
+  return own_heap(region).region->info();
+}
+
+std::byte* Memory::region_base(const Owner& region) const {
+  const LockGuard guard(*port_);
+  return own_heap(region).region->base();
+}
+
+// --- charges ---
 
 std::size_t Memory::room_below_limits(const Owner& owner) const {
   std::size_t room = OwnerSpec::kNoLimit;

@@ -48,7 +48,7 @@ bool Memory::set_up_low_power(MetadataArena& arena) {
 
 bool Memory::open_side_heap(SideMemory& side, const char* name) {
   if (side.port != nullptr) {
-    side.slot = open_heap(HeapKind::elastic, *system_, name, side.space);
+    side.slot = open_heap(heap_of_role(HeapKind::elastic), *system_, name, side.space);
   }
   return side.port == nullptr || side.slot != nullptr;
 }
@@ -77,13 +77,18 @@ bool Memory::set_up_l3() {
   l3_.port = &port;
   MetadataArena arena(
       {port.window() + pool_pages * config::kPageBytes, tables * config::kPageBytes});
-  return boot(pool_pages, arena) && open_side_heap(l3_, "l3");
+  if (!boot(pool_pages, arena)) {
+    return false;
+  }
+  watch(l3_.space, pool_pages, true);
+  return open_side_heap(l3_, "l3");
 }
 
 // After its heap is closed.
 void Memory::close_l3() {
   if (l3_.port != nullptr) {
     drop_saved_list();
+    watch(l3_.space, l3_.pool.frames(), false);
     unmap_pages(*l3_.port, l3_.pool.frames(), config_.l3_bytes / config::kPageBytes);
   }
 }

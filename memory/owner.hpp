@@ -2,7 +2,9 @@
 //
 // Owners are accounts in a tree: the system, its pipelines, their modules and buffers. Which of
 // them has a heap is policy; a block lies in the heap that the policy says and is charged, to the
-// byte, to the owner that asked. Memory creates and destroys owners; everybody else reads them.
+// byte, to the owner that asked. Private heaps, regions and heaps of slots that somebody made are
+// owners as well: what is asked of them, or of owners below them, comes from there, whatever the
+// policy says. Memory creates and destroys owners; everybody else reads them.
 //
 // Invariants (Memory::check()): own = sum of the bytes of the owner's live blocks; tree = own + sum
 // of the children's tree; tree <= limit; peak >= tree.
@@ -15,7 +17,18 @@
 
 namespace modmem {
 
-enum class OwnerKind : std::uint8_t { system, pipeline, module, buffer };
+enum class OwnerKind : std::uint8_t {
+  system,
+  pipeline,
+  module,
+  buffer,
+  heap,    // a private heap
+  region,  // memory with one lifetime: heap/region.hpp
+  slots,   // a heap of slots: heap/slot_heap.hpp
+};
+
+// Whether requests of such an owner are served where it is, not where the policy says.
+constexpr bool is_private(OwnerKind kind) { return kind >= OwnerKind::heap; }
 
 struct OwnerSpec {
   static constexpr std::size_t kNoLimit = SIZE_MAX;

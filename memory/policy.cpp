@@ -22,6 +22,8 @@ const char* to_string(HeapKind kind) {
       return "fixed";
     case HeapKind::slots:
       return "slots";
+    case HeapKind::region:
+      return "region";
   }
   return "unknown";
 }

@@ -40,9 +40,17 @@ struct PolicyRow {
 };
 
 // What kind of heap serves a role.
-enum class HeapKind : std::uint8_t { none, elastic, fixed, slots };
+enum class HeapKind : std::uint8_t { none, elastic, fixed, slots, region };
 
 const char* to_string(HeapKind kind);
+
+// The heap that an owner is to have.
+struct HeapSpec {
+  HeapKind kind = HeapKind::none;  // none: what the policy says for the kind of owner
+  std::size_t bytes = 0;           // of a region, or of the virtual range of a heap of slots
+  std::span<const SlotBundle> bundles = {};  // of a heap of slots, as in SlotHeapOptions
+  bool contiguous = false;                   // likewise
+};
 
 struct Policy {
   const char* name;
@@ -51,6 +59,7 @@ struct Policy {
   HeapKind module;    // a heap of its own for each module; none: its pipeline's serves it
   HeapKind slots;     // a heap of slots for all; none: the system's serves it
   HeapKind shared;    // the heap of shared buffers; none: the system's serves it
+  HeapKind own;       // a heap of its own for each private heap; none: the system's serves it
   std::span<const SlotBundle> bundles;  // of heaps of slots, in the order in which they are tried
   PolicyRow unflagged;
   std::array<PolicyRow, 9> rows;
@@ -65,6 +74,7 @@ inline constexpr Policy kElasticPolicy{
     .module = HeapKind::none,
     .slots = HeapKind::none,
     .shared = HeapKind::elastic,
+    .own = HeapKind::elastic,
     .bundles = {},
     .unflagged = {0, Place::owner, false, false, false},
     .rows = {{
@@ -97,6 +107,7 @@ inline constexpr Policy kSinglePolicy{
     .module = HeapKind::none,
     .slots = HeapKind::none,
     .shared = HeapKind::none,
+    .own = HeapKind::none,
     .bundles = {},
     .unflagged = {0, Place::system, true, false, false},
     .rows = {{
@@ -121,6 +132,7 @@ inline constexpr Policy kSlotsPolicy{
     .module = HeapKind::none,
     .slots = HeapKind::slots,
     .shared = HeapKind::elastic,
+    .own = HeapKind::none,
     .bundles = kProductionBundles,
     .unflagged = {0, Place::system, true, false, false},
     .rows = {{
@@ -154,6 +166,7 @@ inline constexpr Policy kSlotsAllPolicy{
     .module = HeapKind::none,
     .slots = HeapKind::none,
     .shared = HeapKind::none,
+    .own = HeapKind::none,
     .bundles = kProductionBundles,
     .unflagged = {0, Place::system, true, false, false},
     .rows = kSinglePolicy.rows,

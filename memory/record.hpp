@@ -2,13 +2,14 @@
 //
 // Blocks carry no header, so who owns a block, how many bytes were asked for and where is kept
 // here, in metadata pages that no module can write. A block's record is found through the list of
-// its page (at most as many as the page has granules), an owner's records through the owner, newest
-// first.
+// its page (at most as many as the page has places for blocks), an owner's records through the
+// owner, newest first.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "heap/slot_heap.hpp"
 #include "page/metadata_store.hpp"
 
 namespace modmem {
@@ -30,9 +31,13 @@ struct Site {
 #define MODMEM_HERE ::modmem::Site::here()
 
 struct Record {
+  // No two blocks start closer to each other.
+  static constexpr std::size_t kPlaceBytes = SlotHeap::kMinSlotBytes;
+  static constexpr std::uint32_t kPlacesPerPage = config::kPageBytes / kPlaceBytes;
+
   Site site;
-  std::uint32_t granule = 0;  // start of the block, in granules from the start of the window
-  std::uint32_t bytes = 0;    // as asked for
+  std::uint32_t place = 0;  // start of the block, in kPlaceBytes from the start of the window
+  std::uint32_t bytes = 0;  // as asked for
   std::uint16_t owner = SlotStore::kNone;  // handle of the owner
   std::uint16_t page_next = SlotStore::kNone;
   std::uint16_t older = SlotStore::kNone;  // same owner
