@@ -216,13 +216,20 @@ void RandomDriver::create_owner() {
   }
   Owner& parent = any_owner();
   OwnerSpec spec;
-  spec.kind = static_cast<OwnerKind>(1 + below(3));
+  spec.kind = static_cast<OwnerKind>(1 + below(5));
   spec.id = next_id_++;
   spec.name = to_string(spec.kind);
   spec.limit = one_in(2) ? OwnerSpec::kNoLimit : 100 + below(4 * options_.largest_block);
   spec.guarantee = spec.kind == OwnerKind::pipeline && one_in(4) ? below(9000) : 0;
-  Owner* owner = memory_.create_owner(parent, spec);
+  HeapSpec heap;
+  if (spec.kind == OwnerKind::region) {
+    heap = {.kind = HeapKind::region, .bytes = 1 + below(4 * config::kPageBytes)};
+  }
+  Owner* owner = memory_.create_owner(parent, spec, heap);
   if (owner != nullptr) {
+    if (spec.kind == OwnerKind::region && one_in(2)) {
+      memory_.set_interim(*owner);
+    }
     expect(owner->parent == &parent && owner->own == 0 && owner->tree == 0, "a used owner");
     owners_[owner] = {};
     return;
