@@ -1,0 +1,149 @@
+// Pointers: whose they are, through either alias or a stand-in, and how blocks end.
+
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+// The memory whose window `pointer` lies in; the SRAM's where it lies in none.
+const AddressSpace& Memory::space_of(const void* pointer) const {
+  for (const SideMemory* side : {&low_power_, &l3_}) {
+    if (side->slot != nullptr && side->space.page_of(pointer)) {
+      return side->space;
+    }
+  }
+  return space_;
+}
+
+// The byte of a window that an address given by a user stands for.
+const void* Memory::in_window(const void* pointer) const {
+  return views_ != nullptr ? views_->block_of(pointer) : pointer;
+}
+
+HeapSlot* Memory::slot_of(const void* pointer) const {
+  const AddressSpace& space = space_of(pointer);
+  const std::optional<std::uint32_t> page = space.page_of(pointer);
+  const HeapId id = page ? space.heap_of(*page) : kNoHeap;
+  return id == kNoHeap || id == kMetadataHeap ? nullptr : &heaps_[number(id)];
+}
+
+std::byte* Memory::block_of(const Record& record) const {
+  const AddressSpace& space = *heaps_[number(record.heap)].space;
+  return space.address_of(0) + std::size_t{record.place} * Record::kPlaceBytes;
+}
+
+// The block through the alias that its owner got.
+void* Memory::handed_out(const Record& record) const {
+  const AddressSpace& space = *heaps_[number(record.heap)].space;
+  std::byte* block = block_of(record);
+  if (const BlockView* views = space.port().blocks()) {
+    block = views->user_of(block);
+  }
+  return record.uncached ? space.to_uncached(block) : block;
+}
+
+PointerStatus Memory::status_of(const void* pointer) const {
+  if (const HeapSlot* slot = slot_of(pointer)) {
+    return slot->heap->status(pointer);
+  }
+  // Nothing lives where no frame lies: what did went with its page, or with its heap.
+  const AddressSpace& space = space_of(pointer);
+  const std::optional<std::uint32_t> page = space.page_of(pointer);
+  return page && !space.is_mapped(*page) ? PointerStatus::not_live : PointerStatus::foreign;
+}
+
+// Record of the live block that starts at `pointer`.
+std::uint16_t Memory::find_record(const void* pointer) const {
+  const AddressSpace& space = space_of(pointer);
+  const std::byte* block = space.to_cached(pointer);
+  std::uint16_t handle = space.info(*space.page_of(pointer)).records;
+  while (handle != SlotStore::kNone && block_of(records_[handle]) != block) {
+    handle = records_[handle].page_next;
+  }
+  return handle;
+}
+
+void Memory::drop_record(std::uint16_t handle) {
+  const Record& record = records_[handle];
+  const AddressSpace& space = *heaps_[number(record.heap)].space;
+  std::uint16_t* link = &space.info(record.place / Record::kPlacesPerPage).records;
+  while (*link != handle) {
+    link = &records_[*link].page_next;
+  }
+  *link = record.page_next;
+  Owner& owner = owners_[record.owner];
+  if (record.newer != SlotStore::kNone) {
+    records_[record.newer].older = record.older;
+  } else {
+    owner.newest = record.older;
+  }
+  if (record.older != SlotStore::kNone) {
+    records_[record.older].newer = record.newer;
+  }
+  records_.destroy(handle);
+}
+
+void Memory::fault(const void* pointer, PointerStatus status, const Owner* owner) {
+  if (observer_ == nullptr) {
+    return;
+  }
+  const HeapReport heap = locate(pointer);
+  const Owner* about = owner != nullptr ? owner : heap.owner;
+  Fault fault;
+  fault.pointer = pointer;
+  fault.status = status;
+  fault.heap = heap.name != nullptr ? heap.name : "";
+  if (about != nullptr) {
+    fault.owner_kind = about->spec.kind;
+    fault.owner_id = about->spec.id;
+    fault.owner_name = about->spec.name;
+  }
+  observer_->on_fault(fault);
+}
+
+PointerStatus Memory::free(void* pointer, const Owner* owner) {
+  if (pointer == nullptr) {
+    return PointerStatus::live;
+  }
+  const LockGuard guard(*port_);
+  enter();
+  const PointerStatus status = free_locked(pointer, owner);
+  verify();
+  return status;
+}
+
+PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
+  const void* given = in_window(pointer);
+  PointerStatus status = status_of(given);
+  std::uint16_t handle = SlotStore::kNone;
+  if (status == PointerStatus::live) {
+    handle = find_record(given);
+    if (owner != nullptr && records_[handle].owner != owner->handle) {
+      status = PointerStatus::foreign;
+    }
+  }
+  if (status != PointerStatus::live) {
+    fault(pointer, status, owner);
+    return status;
+  }
+  HeapSlot& slot = heaps_[number(records_[handle].heap)];
+  std::byte* block = slot.space->to_cached(given);
+  if (records_[handle].uncached) {
+    slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
+  }
+  take_back(slot, block, records_[handle].bytes);
+  uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
+  drop_record(handle);
+  slot.heap->free(block);
+  return status;
+}
+
+std::size_t Memory::usable_size(const void* pointer) const {
+  const LockGuard guard(*port_);
+  const void* block = in_window(pointer);
+  const HeapSlot* slot = slot_of(block);
+  const std::size_t bytes = slot != nullptr ? slot->heap->usable_size(block) : 0;
+  // Of a block that a view watches, the user may touch no more than he asked for.
+  return bytes != 0 && views_ != nullptr ? records_[find_record(block)].bytes : bytes;
+}
+
+}  // namespace modmem

@@ -1,0 +1,177 @@
+// Where a request goes, and why it fails there.
+
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+Owner& Memory::owner_of(const Request& request) const {
+  return request.owner != nullptr ? *request.owner : *system_;
+}
+
+HeapSlot* Memory::place(Place place, const Owner& owner) const {
+  switch (place) {
+    case Place::lp:
+      if (low_power_.slot != nullptr) {
+        return low_power_.slot;
+      }
+      [[fallthrough]];  // a wish, and not one that this platform can grant
+    case Place::any:
+    case Place::owner:
+      for (const Owner* at = &owner; at != nullptr; at = at->parent) {
+        if (at->heap != kNoHeap) {
+          return &heaps_[number(at->heap)];
+        }
+      }
+      return system_heap_;
+    case Place::system:
+      return system_heap_;
+    case Place::shared:
+      return shared_heap_;
+    case Place::slots:
+      return slots_heap_;
+    case Place::l3:
+      return l3_.slot;
+  }
+  return nullptr;
+}
+
+// The private heap, region or heap of slots that serves the owner, whatever flags say; nullptr
+// where the policy decides.
+const Owner* Memory::keeper_of(const Owner& owner) {
+  const Owner* at = &owner;
+  while (at != nullptr && !is_private(at->spec.kind)) {
+    at = at->parent;
+  }
+  return at;
+}
+
+Memory::Route Memory::route(const Request& request) const {
+  const Owner* keeper = keeper_of(owner_of(request));
+  if (keeper != nullptr && keeper->spec.kind == OwnerKind::slots) {
+    // Its slots have their own sizes and alignments: no policy rounds for it.
+    return {.slot = &own_heap(*keeper),
+            .bytes = request.bytes,
+            .alignment = request.alignment != 0 ? request.alignment : 1};
+  }
+  const PolicyRow& base = policy_->unflagged;
+  Place where = keeper != nullptr ? Place::owner : Place::any;
+  bool lines = base.whole_lines;
+  bool dma = base.dma_aligned;
+  Route route;
+  route.uncached = base.uncached;
+  for (const PolicyRow& row : policy_->rows) {
+    if ((request.flags & row.flag) == 0) {
+      continue;
+    }
+    // Low-power memory is a wish: where there is none, the next row decides.
+    if (where == Place::any && (row.place != Place::lp || low_power_.slot != nullptr)) {
+      where = row.place;
+    }
+    lines = lines || row.whole_lines;
+    dma = dma || row.dma_aligned;
+    route.uncached = route.uncached || row.uncached;
+  }
+  route.slot = place(where == Place::any ? base.place : where, owner_of(request));
+  // L3 is reached through the cache of the primary core, and not otherwise.
+  if (route.slot != nullptr && route.slot == l3_.slot &&
+      (route.uncached || port_->core_id() != kPrimaryCore)) {
+    route.slot = nullptr;
+    route.unsupported = true;
+  }
+  route.alignment =
+      request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
+  // What is reached past the cache shares no line with what is reached through it, in any policy.
+  if (lines || route.uncached) {
+    route.unit = config_.cache_line_bytes;
+    route.alignment = route.alignment > route.unit ? route.alignment : route.unit;
+  }
+  if (dma && route.alignment < config_.dma_alignment) {
+    route.alignment = config_.dma_alignment;
+  }
+  // Rounding must not wrap; no heap has as much as is cut off here.
+  constexpr std::size_t kMost = SIZE_MAX - config::kPageBytes;
+  route.bytes = align_up(request.bytes < kMost ? request.bytes : kMost, route.unit);
+  return route;
+}
+
+// --- failures ---
+
+std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
+  if (where.slot == nullptr) {
+    return 0;
+  }
+  set_metadata_aside(where.slot);
+  const bool recordable = records_.reserve(1);
+  const std::size_t fits =
+      recordable ? align_down(where.slot->heap->largest_request(where.alignment), where.unit) : 0;
+  records_.trim();
+  const std::size_t room = room_below_limits(owner);
+  return fits < room ? fits : room;
+}
+
+std::size_t Memory::largest_request(const Request& request) const {
+  const LockGuard guard(*port_);
+  Request any = request;
+  any.bytes = 1;
+  return well_formed(any) ? largest_for(owner_of(request), route(any)) : 0;
+}
+
+void Memory::collect_top_owners(const Owner& owner, Failure& failure) const {
+  std::size_t at = failure.top_count;
+  while (at > 0 && failure.top_owners[at - 1].bytes < owner.own) {
+    --at;
+  }
+  if (at < Failure::kTopOwners && owner.own > 0) {
+    failure.top_count += failure.top_count < Failure::kTopOwners ? 1 : 0;
+    for (std::size_t i = failure.top_count - 1; i > at; --i) {
+      failure.top_owners[i] = failure.top_owners[i - 1];
+    }
+    failure.top_owners[at] = {owner.spec.kind, owner.spec.id, owner.spec.name, owner.own};
+  }
+  for (const Owner* child = owner.first_child; child != nullptr; child = child->next_sibling) {
+    collect_top_owners(*child, failure);
+  }
+}
+
+bool Memory::is_refused(const Request& request) const {
+  return observer_ != nullptr && !observer_->on_request(request);
+}
+
+// `reason`: where it is not the heap that failed.
+void Memory::fail(const Request& request, const Route& where, FailureReason reason) {
+  Owner& owner = owner_of(request);
+  ++owner.failures;
+  if (where.slot != nullptr) {
+    ++where.slot->failures;
+  }
+  if (observer_ == nullptr || (request.flags & flag::kSilent) != 0) {
+    return;
+  }
+  Failure failure;
+  failure.owner_kind = owner.spec.kind;
+  failure.owner_id = owner.spec.id;
+  failure.owner_name = owner.spec.name;
+  failure.flags = request.flags;
+  failure.bytes = request.bytes;
+  failure.alignment = where.alignment;
+  failure.site = request.site;
+  failure.reason = where.unsupported ? FailureReason::unsupported : FailureReason::pool;
+  if (reason != FailureReason::none) {
+    failure.reason = reason;
+  } else if (request.bytes > room_below_limits(owner)) {
+    failure.reason = FailureReason::limit;
+  } else if (where.slot != nullptr) {
+    const FailureReason why = where.slot->heap->explain(where.bytes, where.alignment);
+    // The heap could serve it: then it was the record that found no page.
+    const bool others = pool_.free() != 0 && pool_.available(metadata_account_) == 0;
+    failure.reason = why != FailureReason::none ? why
+                     : others                   ? FailureReason::guarantee
+                                                : FailureReason::pool;
+  }
+  failure.free_bytes = where.slot != nullptr ? where.slot->heap->free_bytes() : 0;
+  failure.largest_request = largest_for(owner, where);
+  collect_top_owners(*system_, failure);
+  observer_->on_failure(failure);
+}
+
+}  // namespace modmem
