@@ -1,0 +1,34 @@
+/*
+ * What a module needs: its memory (modmem/module_resources.h), with the flags and functions of
+ * rtos/alloc.h, blob handlers and shared copies, and a small struct for the module itself.
+ *
+ * A framework that has a `struct processing_module` of its own defines
+ * MODMEM_OWN_PROCESSING_MODULE before it includes this, and the functions that
+ * modmem/module_resources.h names.
+ */
+#ifndef MODMEM_MODULE_H
+#define MODMEM_MODULE_H
+
+#include <modmem/module_resources.h>
+#include <sof/lib/fast-get.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef MODMEM_OWN_PROCESSING_MODULE
+/* dev_id: the component id that reports name. priv: the module's own. */
+struct processing_module {
+  uint32_t dev_id;
+  void* priv;
+  struct module_resources resources;
+};
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#include <modmem/module_interface.h>
+
+#endif /* MODMEM_MODULE_H */
