@@ -23,6 +23,9 @@ target_compile_definitions(modmem_build INTERFACE
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # Any of the libraries may become part of a shared one.
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
@@ -30,6 +33,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # still follow.
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_C_FLAGS_DEBUG "${CMAKE_CXX_FLAGS_DEBUG}")
+set(CMAKE_C_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 
 if(MODMEM_SANITIZE)
   # The vptr check needs type information, which freestanding code does without.

@@ -5,7 +5,8 @@ The folders are the layers, in the order of LAYERS. For every source file in the
 
   * an include in quotes is a path from the repository root (or modmem/..., a generated header)
     into the same layer or one before it;
-  * port/host, the simulator, is known to itself, to tests and to the hosted layers only;
+  * a public C header is included in angle brackets, as its users do, from capi/ or later;
+  * port/host, the simulator, is known to itself, to tests and to hosted code only;
   * freestanding layers include only freestanding standard headers;
   * code for tests alone is included by nothing but tests.
 
@@ -21,10 +22,15 @@ import re
 import subprocess
 import sys
 
-LAYERS = ("base", "port", "page", "heap", "memory", "module", "hosted", "testbench", "tools",
+LAYERS = ("base", "port", "page", "heap", "memory", "module", "capi", "hosted", "testbench", "tools",
           "examples")
 HOSTED_LAYERS = ("hosted", "testbench", "tools", "examples")
+# Folders of freestanding layers that are hosted all the same.
+HOSTED_FOLDERS = ("port/host/", "port/posix/", "capi/host/", "capi/testing/", "capi/tests/")
 SIMULATOR = "port/host/"
+# The public C headers, which are included as their users do: <rtos/alloc.h>.
+PUBLIC_HEADERS = "capi/include/"
+PUBLIC_FOLDERS = ("rtos/", "sof/", "user/", "modmem/")
 SUFFIXES = (".hpp", ".cpp", ".h", ".c")
 
 # The generated headers, and the first layer that may include each.
@@ -53,7 +59,21 @@ def is_test(path):
 
 
 def is_hosted(path):
-    return layer_of(path) in HOSTED_LAYERS or path.startswith(SIMULATOR) or is_test(path)
+    return layer_of(path) in HOSTED_LAYERS or path.startswith(HOSTED_FOLDERS) or is_test(path)
+
+
+def is_probed(line):
+    """Whether a header is included only where there is one."""
+    return "__has_include" in line
+
+
+def broken_public_rule(path, included, probed, root):
+    """Why `path` may not include the public header <included>, or None."""
+    if LAYERS.index("capi") > LAYERS.index(layer_of(path)):
+        return f"<{included}> belongs to capi/, and {layer_of(path)}/ stands before it"
+    if not probed and not os.path.exists(os.path.join(root, PUBLIC_HEADERS, included)):
+        return f"<{included}> does not exist in {PUBLIC_HEADERS}"
+    return None
 
 
 def broken_rule(path, included, root):
@@ -81,15 +101,19 @@ def broken_rule(path, included, root):
 
 def check_file(path, root):
     """The broken rules of one file, as (line number, reason)."""
+    before = ""
     with open(os.path.join(root, path), encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             match = INCLUDE.match(line)
+            probed, before = is_probed(before), line
             if not match:
                 continue
             quoted, angled = match.groups()
             reason = None
             if quoted is not None:
                 reason = broken_rule(path, quoted, root)
+            elif angled.startswith(PUBLIC_FOLDERS):
+                reason = broken_public_rule(path, angled, probed, root)
             elif not is_hosted(path) and angled not in FREESTANDING_HEADERS:
                 reason = f"<{angled}> is not a freestanding header, and {layer_of(path)}/ is " \
                          "freestanding"

@@ -89,6 +89,21 @@ class CheckLayersTest(unittest.TestCase):
                            "page/pool_test.cpp": '#include "port/host/ram.hpp"\n',
                            "testbench/run.cpp": '#include "port/host/ram.hpp"\n'})
 
+    def test_public_headers(self):
+        files = {"capi/include/rtos/alloc.h": "#include <stdint.h>\n#include <sof/list.h>\n",
+                 "capi/include/sof/list.h": "#if __has_include(<user/trace.h>)\n"
+                                            "#include <user/trace.h>\n#endif\n",
+                 "capi/alloc.cpp": "#include <rtos/alloc.h>\n",
+                 "tools/main.cpp": "#include <rtos/alloc.h>\n"}
+        self.assert_clean(files)
+        self.assert_broken({**files, "capi/a.cpp": "#include <rtos/other.h>\n"}, "does not exist")
+        self.assert_broken({**files, "heap/a.cpp": "#include <rtos/alloc.h>\n"}, "belongs to capi/")
+
+    def test_hosted_folders(self):
+        self.assert_clean({"capi/host/boot.cpp": "#include <stdlib.h>\n",
+                           "port/posix/port.cpp": "#include <pthread.h>\n"})
+        self.assert_broken({"capi/alloc.cpp": "#include <stdlib.h>\n"}, "<stdlib.h>")
+
     def test_code_for_tests(self):
         helper = {"heap/heap_testing.hpp": ""}
         self.assert_broken({**helper, "heap/heap.cpp": '#include "heap/heap_testing.hpp"\n'},

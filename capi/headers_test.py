@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""Every public header compiles alone, and all of them together, in any order, as C11 and as C++20,
+with gcc and clang, for both generations of the interface, without a warning."""
+
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wundef", "-Wstrict-prototypes", "-Werror")
+COMPILERS = (("gcc", "c", "c11"), ("clang", "c", "c11"), ("g++", "c++", "c++20"),
+             ("clang++", "c++", "c++20"))
+
+
+def headers():
+    found = []
+    for folder, _, files in os.walk(INCLUDE):
+        found += [os.path.relpath(os.path.join(folder, file), INCLUDE) for file in files]
+    return sorted(found)
+
+
+class HeadersTest(unittest.TestCase):
+    def compile(self, lines):
+        """Compiles the lines with all compilers there are, for both generations."""
+        for compiler, language, standard in COMPILERS:
+            if shutil.which(compiler) is None:
+                print(f"headers_test: {compiler} is not there: not tried", file=sys.stderr)
+                continue
+            warnings = [flag for flag in WARNINGS
+                        if language == "c" or flag != "-Wstrict-prototypes"]
+            for generation in (2025, 2026):
+                with self.subTest(compiler=compiler, generation=generation):
+                    result = subprocess.run(
+                        [compiler, "-x", language, f"-std={standard}", *warnings, "-fsyntax-only",
+                         f"-DMODMEM_SOF_API={generation}", "-I", INCLUDE, "-"],
+                        input="\n".join(lines) + "\n", text=True, capture_output=True, check=False)
+                    self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_each_alone(self):
+        for header in headers():
+            with self.subTest(header=header):
+                self.compile([f"#include <{header}>"])
+
+    def test_twice_and_together(self):
+        everything = [f"#include <{header}>" for header in headers()]
+        self.compile(everything + everything[::-1])
+
+    def test_unknown_generation(self):
+        result = subprocess.run(
+            ["gcc", "-fsyntax-only", "-DMODMEM_SOF_API=2024", "-I", INCLUDE, "-x", "c", "-"],
+            input="#include <rtos/alloc.h>\n", text=True, capture_output=True, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("MODMEM_SOF_API", result.stderr)
+
+    def test_the_framework_s_own_headers_come_with_alloc(self):
+        self.compile(["#define BIT(b) (1u << (b))", "#define PLATFORM_DCACHE_ALIGN sizeof(void *)",
+                      "#include <rtos/alloc.h>",
+                      "void *a(void);", "void *a(void) { return rballoc(SOF_MEM_FLAG_DMA, 4); }"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,238 @@
+/*
+ * modmem/modmem.h: what firmware or a host program does with the library itself: boot and shutdown,
+ * faults, log, private heaps, and looking at it.
+ *
+ * Nothing here has to be called: on a host, the first allocation boots a default system, which the
+ * environment can choose:
+ *   MODMEM_PLATFORM  a platform's name (default: mtl)
+ *   MODMEM_POLICY    a policy's name (default: elastic)
+ *   MODMEM_HOST      sim: real mappings, banks and faults; plain (default): the same heaps on
+ *                    ordinary memory; libc: the same, with every block in the C library
+ *   MODMEM_FAULT     abort (default) or report
+ *   MODMEM_LOG       error, warning (default), info or debug
+ * A value that there is not ends the program with one line that names it and lists what there is.
+ *
+ * Functions: any thread and core where nothing else is said; not interrupts, not the audio path.
+ */
+#ifndef MODMEM_MODMEM_H_
+#define MODMEM_MODMEM_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A flag of all allocating functions: a failure is counted, but not logged (for those who probe).
+ */
+#define MODMEM_MEM_FLAG_SILENT (1UL << 31)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct k_heap;
+struct vregion;
+struct vmh_heap;
+struct mod_alloc_ctx;
+
+/* --- log --- */
+
+enum modmem_log_level {
+  MODMEM_LOG_DEFAULT, /* in a configuration: MODMEM_LOG, else warning */
+  MODMEM_LOG_ERROR,
+  MODMEM_LOG_WARNING,
+  MODMEM_LOG_INFO,
+  MODMEM_LOG_DEBUG
+};
+
+/*
+ * Gets one event as one line, without its end of line; `line` is gone when it returns. Called on
+ * the thread that caused the event, maybe with the library's lock held: it must not call the
+ * library.
+ */
+typedef void (*modmem_log_sink)(enum modmem_log_level level, const char* line, void* context);
+
+/* Lines go to `sink` from now on; NULL: to the host's own log (stderr). Before boot as well. */
+void modmem_set_log_sink(modmem_log_sink sink, void* context);
+
+/* Lines above `level` are dropped from now on. Before boot as well. */
+void modmem_set_log_level(enum modmem_log_level level);
+
+/* --- faults --- */
+
+enum modmem_fault_kind {
+  MODMEM_FAULT_FOREIGN,  /* the pointer is in no heap, or not in that of the caller */
+  MODMEM_FAULT_INTERIOR, /* the pointer is inside of a live block, not its start */
+  MODMEM_FAULT_NOT_LIVE, /* nothing lives there: freed already, or never allocated */
+  MODMEM_FAULT_THREAD    /* module memory was touched by a thread that is not its manager */
+};
+
+/* A misuse. Strings are valid during the call. */
+struct modmem_fault {
+  enum modmem_fault_kind kind;
+  const char* function; /* the function of this interface that was misused */
+  const void* pointer;  /* what it was given */
+  const char* heap;     /* the heap that the pointer lies in, "" for none */
+  const char* owner;    /* who that belongs to, or who tried; "" for nobody */
+  uint32_t owner_id;
+  const void* site;  /* the call, as a code address */
+  uintptr_t thread;  /* who called */
+  uintptr_t manager; /* MODMEM_FAULT_THREAD: who should have; else 0 */
+  bool fatal;        /* the function has no error result to say it with */
+};
+
+/*
+ * Called for each misuse, after its line was logged, on the thread that did it, with no lock held.
+ * If it returns, the misused function changes nothing else and the program goes on.
+ */
+typedef void (*modmem_fault_handler)(const struct modmem_fault* fault, void* context);
+
+enum modmem_fault_mode {
+  MODMEM_FAULT_DEFAULT, /* in a configuration: MODMEM_FAULT, else abort */
+  MODMEM_FAULT_ABORT,   /* the default handler ends the program where a fault is fatal */
+  MODMEM_FAULT_REPORT   /* the default handler goes on */
+};
+
+/*
+ * Sets the handler; NULL: the default one, which does as the mode says. Returns the one before,
+ * NULL for the default one. Before boot as well.
+ */
+modmem_fault_handler modmem_set_fault_handler(modmem_fault_handler handler, void* context);
+
+/* Sets what the default handler does. Before boot as well. */
+void modmem_set_fault_mode(enum modmem_fault_mode mode);
+
+/* --- boot --- */
+
+/* All zero is the default. What is set wins over the environment. Strings may go after the call. */
+struct modmem_config {
+  const char* platform; /* NULL: MODMEM_PLATFORM, else mtl */
+  const char* policy;   /* NULL: MODMEM_POLICY, else elastic */
+  const char* host;     /* NULL: MODMEM_HOST, else plain */
+  size_t sram_bytes;    /* 0: the platform's */
+  size_t reserve_bytes; /* 0: the platform's */
+  enum modmem_fault_mode fault_mode;
+  modmem_fault_handler fault_handler; /* NULL: as it is set */
+  void* fault_context;
+  modmem_log_sink log_sink; /* NULL: as it is set */
+  void* log_context;
+  enum modmem_log_level log_level;
+  size_t ipc_fragment_bytes; /* the largest fragment of a configuration; 0: 4096 */
+};
+
+/*
+ * Brings the system up. config NULL: the default. What was saved in L3 before a power cycle is
+ * there again. 0; -EBUSY where it is up already; -EINVAL where the configuration or the environment
+ * names what there is not, or the platform does not hold with these sizes (a line says why);
+ * -ENOMEM where the host has too little memory, or the policy's heaps do not fit. O(pages).
+ */
+int modmem_boot(const struct modmem_config* config);
+
+/*
+ * Ends the system: everything that is still allocated is reported as a leak, a line each, and
+ * released. Returns the number of leaks; 0 where the system is not up. The next allocation boots
+ * anew. No other call may run, and no pointer of before may be used after.
+ */
+int modmem_shutdown(void);
+
+/* --- private heaps --- */
+
+/*
+ * A heap of its own: no page of it is shared with another heap. `name` (copied, at most 23
+ * characters of it) appears in reports; `limit` is the most bytes that may live in it, 0 for none.
+ * NULL exactly when records, heaps or addresses are exhausted (a line). O(1).
+ */
+struct k_heap* modmem_heap_create(const char* name, size_t limit);
+
+/*
+ * Ends the heap. What lives in it is reported as leaks, a line each, and released. Returns the
+ * number of leaks; -EINVAL where heap is NULL or none that modmem_heap_create() gave. O(pages +
+ * blocks).
+ */
+int modmem_heap_destroy(struct k_heap* heap);
+
+/* --- looking at it --- */
+
+/* Functions that fill a structure have its name. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
+struct modmem_heap_info {
+  const char* name;  /* valid as long as the heap */
+  size_t live_bytes; /* as asked for */
+  size_t peak_live_bytes;
+  size_t mapped_bytes;
+  size_t peak_mapped_bytes;
+  size_t limit; /* SIZE_MAX for none */
+  uint64_t allocations;
+  uint64_t frees;
+  uint64_t failures;
+};
+
+/*
+ * What a heap holds. heap NULL: the system's. 0; -EINVAL where info is NULL or heap is none;
+ * -ENOENT where there is no heap of that name. O(heaps).
+ */
+int modmem_heap_info(const struct k_heap* heap, struct modmem_heap_info* info);
+int modmem_vregion_heap_info(const struct vregion* vr, struct modmem_heap_info* info);
+int modmem_vmh_heap_info(const struct vmh_heap* heap, struct modmem_heap_info* info);
+int modmem_named_heap_info(const char* name, struct modmem_heap_info* info);
+
+struct modmem_info {
+  const char* platform;
+  const char* policy;
+  const char* host;
+  size_t pool_bytes;     /* SRAM for heaps and metadata */
+  size_t mapped_bytes;   /* of it in use, metadata included */
+  size_t metadata_bytes; /* the library's own: its tables, and pages of the pool */
+  uint32_t banks;
+  uint32_t banks_on;
+  uint32_t owners;
+  uint64_t faults; /* misuses since boot */
+  size_t page_bytes;
+  size_t cache_line_bytes;
+  size_t dma_alignment;
+};
+
+/* What the system is and holds. 0; -EINVAL where info is NULL. Boots where nothing did. O(banks).
+ */
+int modmem_info(struct modmem_info* info);
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+/* Bytes that may be used at `ptr`, by either alias; 0 where it is not the start of a live block. */
+size_t modmem_usable_size(const void* ptr);
+
+/* The largest request that would succeed now; heap NULL: where the policy says. */
+size_t modmem_largest_request(struct k_heap* heap, uint32_t flags, size_t alignment);
+
+/* Whether all invariants hold: of the sums (cheap), or of everything (deep). O(heaps), O(blocks).
+ */
+bool modmem_check(bool deep);
+
+/*
+ * Whether the page that `ptr` lies in has memory: a mapped page of the pool, or memory beside it.
+ * On a host with stand-ins: the page of the block that `ptr` stands for. O(1).
+ */
+bool modmem_is_mapped(const void* ptr);
+
+/* --- hosts only --- */
+
+/* The calling thread runs on simulated core `core` from now on (0, the primary one, before). */
+void modmem_host_set_core(unsigned int core);
+
+/*
+ * What the DSP goes through when it loses power and boots again: everything but L3 is gone, and
+ * what l3_heap_save() wrote down is back. No other call may run. 0; -ENODEV where the system is not
+ * up; else what modmem_boot() returns.
+ */
+int modmem_host_power_cycle(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MODMEM_MODMEM_H_ */
