@@ -123,7 +123,7 @@ HeapSlot* Memory::open_or(HeapKind kind, const char* name) {
 // Has the host watch a memory whose first `pages` pages are for blocks and metadata, where it has a
 // view of them.
 void Memory::watch(const AddressSpace& space, std::size_t pages, bool on) {
-  BlockView* views = space.port().blocks();
+  BlockView* views = space.blocks();
   if (views == nullptr) {
     return;
   }

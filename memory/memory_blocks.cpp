@@ -64,12 +64,12 @@ void* Memory::serve(const Request& request, const Route& where) {
 
 std::byte* Memory::hand_out(const HeapSlot& slot, std::byte* block, std::size_t bytes,
                             std::size_t alignment) {
-  BlockView* views = slot.space->port().blocks();
+  BlockView* views = slot.space->blocks();
   return views != nullptr ? views->hand_out(block, bytes, alignment) : block;
 }
 
 void Memory::take_back(const HeapSlot& slot, std::byte* block, std::size_t bytes) {
-  if (BlockView* views = slot.space->port().blocks()) {
+  if (BlockView* views = slot.space->blocks()) {
     views->take_back(block, bytes);
   }
 }
@@ -219,7 +219,7 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
       more > room_below_limits(owner)) {
     return false;
   }
-  BlockView* views = slot.space->port().blocks();
+  BlockView* views = slot.space->blocks();
   if (views != nullptr && !views->resize(block, record.bytes, request.bytes)) {
     return false;
   }

@@ -65,7 +65,7 @@ bool Memory::map_list(const Span& list) {
   if (!l3_.space.map(list.first, list.pages, kMetadataHeap, l3_.tables)) {
     return false;
   }
-  if (BlockView* views = l3_.port->blocks()) {
+  if (BlockView* views = l3_.space.blocks()) {
     views->expose(l3_.space.address_of(list.first), std::size_t{list.pages} * config::kPageBytes);
   }
   return true;
@@ -73,7 +73,7 @@ bool Memory::map_list(const Span& list) {
 
 void Memory::drop_saved_list() {
   if (saved_list_.pages != 0) {
-    if (BlockView* views = l3_.port->blocks()) {
+    if (BlockView* views = l3_.space.blocks()) {
       views->cover(l3_.space.address_of(saved_list_.first),
                    std::size_t{saved_list_.pages} * config::kPageBytes);
     }

@@ -35,7 +35,7 @@ std::byte* Memory::block_of(const Record& record) const {
 void* Memory::handed_out(const Record& record) const {
   const AddressSpace& space = *heaps_[number(record.heap)].space;
   std::byte* block = block_of(record);
-  if (const BlockView* views = space.port().blocks()) {
+  if (const BlockView* views = space.blocks()) {
     block = views->user_of(block);
   }
   return record.uncached ? space.to_uncached(block) : block;

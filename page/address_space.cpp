@@ -17,6 +17,7 @@ bool AddressSpace::boot(const PlatformConfig& config, Port& port, PagePool& pool
   pool_ = &pool;
   has_mmu_ = config.has_mmu;
   base_ = port.window();
+  blocks_ = port.blocks();
   alias_offset_ = port.alias_offset();
   window_pages_ = has_mmu_ ? static_cast<std::uint32_t>(config.window_bytes / config::kPageBytes)
                            : pool.frames();

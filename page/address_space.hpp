@@ -115,6 +115,8 @@ class AddressSpace {
   std::uint32_t mapped_pages() const { return mapped_pages_; }
   PagePool& pool() const { return *pool_; }
   Port& port() const { return *port_; }
+  // The port's view of blocks, nullptr where it has none.
+  BlockView* blocks() const { return blocks_; }
 
   // Checks the invariants. O(window pages).
   bool check() const;
@@ -125,6 +127,7 @@ class AddressSpace {
   void forget(std::uint32_t page);
 
   Port* port_ = nullptr;
+  BlockView* blocks_ = nullptr;
   PagePool* pool_ = nullptr;
   std::byte* base_ = nullptr;
   std::ptrdiff_t alias_offset_ = 0;

@@ -68,7 +68,7 @@ bool SlotStore::add_page() {
     return false;
   }
   directory_[index] = static_cast<std::uint16_t>(*page);
-  if (BlockView* views = space_->port().blocks()) {
+  if (BlockView* views = space_->blocks()) {
     views->expose(space_->address_of(*page), config::kPageBytes);
   }
   FrameInfo& notes = info(index);
@@ -90,7 +90,7 @@ void SlotStore::remove_page(std::uint32_t index) {
   directory_[index] = FrameInfo::kNone;
   free_ -= slots_per_page_;
   --pages_;
-  if (BlockView* views = space_->port().blocks()) {
+  if (BlockView* views = space_->blocks()) {
     views->cover(space_->address_of(page), config::kPageBytes);
   }
   space_->unmap(page, 1, *account_);
