@@ -72,12 +72,25 @@ void* ObjectPool::allocate() {
   return objects_of(chunk) + index * stride_;
 }
 
+// How many objects the chunk behind `last` has.
+std::uint32_t ObjectPool::objects_after(const Chunk* last) {
+  if (last == nullptr) {
+    return kFirstChunk;
+  }
+  return last->objects < kMaxChunk ? 2 * last->objects : kMaxChunk;
+}
+
+std::size_t ObjectPool::next_chunk_bytes() const {
+  const Chunk* last = first_;
+  while (last != nullptr && last->next != nullptr) {
+    last = last->next;
+  }
+  return header_ + objects_after(last) * stride_;
+}
+
 // Appends a chunk behind `last`, the last one.
 ObjectPool::Chunk* ObjectPool::grow(Chunk* last) {
-  std::uint32_t objects = kFirstChunk;
-  if (last != nullptr) {
-    objects = last->objects < kMaxChunk ? 2 * last->objects : kMaxChunk;
-  }
+  const std::uint32_t objects = objects_after(last);
   void* memory = source_.allocate(source_.context, header_ + objects * stride_, alignment_);
   if (memory == nullptr) {
     return nullptr;

@@ -61,6 +61,9 @@ class ObjectPool {
   // the pool is as before then. Requires an open pool.
   void* allocate();
 
+  // Bytes of the chunk that allocate() takes where every object is in use. Requires an open pool.
+  std::size_t next_chunk_bytes() const;
+
   // Ends the object at `object`, where status(object) is `live`; otherwise changes nothing. Returns
   // that status. Its chunk stays until prune().
   PointerStatus free(void* object);
@@ -103,6 +106,7 @@ class ObjectPool {
   static std::uint32_t all(const Chunk& chunk) { return UINT32_MAX >> (kMaxChunk - chunk.objects); }
   std::byte* objects_of(const Chunk* chunk) const;
   Place find(const void* object) const;
+  static std::uint32_t objects_after(const Chunk* last);
   Chunk* grow(Chunk* last);
 
   ObjectSource source_;

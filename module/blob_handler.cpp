@@ -10,15 +10,7 @@ namespace modmem {
 
 BlobHandler* BlobHandler::create(ModuleMemory& memory, BlobMode mode, BlobFunctions functions,
                                  Site site) {
-  // Nothing that a module can write decides which functions are called.
-  void* place = memory.allocate(sizeof(BlobHandler), alignof(BlobHandler), flag::kKernel, site);
-  if (place == nullptr) {
-    return nullptr;
-  }
-  auto* handler = new (place) BlobHandler(memory, mode, site);
-  handler->functions_ = functions;
-  memory.hold(*handler);
-  return handler;
+  return memory.make_resource<BlobHandler>(site, memory, mode, functions, site);
 }
 
 PointerStatus BlobHandler::destroy(ModuleMemory& memory, BlobHandler* handler) {
@@ -26,14 +18,14 @@ PointerStatus BlobHandler::destroy(ModuleMemory& memory, BlobHandler* handler) {
     return PointerStatus::live;
   }
   // Ended by its address alone: what is no handler of the module is not looked at.
-  Resource* held = memory.let_go(ResourceKind::blob_handler, handler);
-  return held != nullptr ? memory.free(handler) : PointerStatus::foreign;
+  return memory.end_resource(ResourceKind::blob_handler, handler) ? PointerStatus::live
+                                                                  : PointerStatus::foreign;
 }
 
 bool BlobHandler::take(Blob& blob, std::size_t bytes) {
   void* data = functions_.allocate != nullptr
                    ? functions_.allocate(bytes)
-                   : memory_->allocate(bytes, 0, flag::kUser | flag::kLargeBuffer, site_);
+                   : memory_->allocate(bytes, 0, flag::kUser | flag::kLargeBuffer, site());
   if (data == nullptr) {
     return false;
   }

@@ -44,7 +44,7 @@ struct BlobFunctions {
   void (*free)(void* block) = nullptr;
 };
 
-class BlobHandler final : public Resource {
+class BlobHandler : public Resource {
  public:
   // Looks at a complete blob before it may become current, and may change its bytes; not 0 refuses
   // it. Must not call the handler.
@@ -53,14 +53,20 @@ class BlobHandler final : public Resource {
   // Blobs are blocks of `memory` for large buffers, taken from `site` and charged to the module.
   explicit BlobHandler(ModuleMemory& memory, BlobMode mode = BlobMode::two_blobs,
                        Site site = MODMEM_HERE)
-      : Resource(ResourceKind::blob_handler, this), memory_(&memory), site_(site), mode_(mode) {}
+      : BlobHandler(memory, mode, {}, site) {}
+  // `functions`, where given, are used instead.
+  BlobHandler(ModuleMemory& memory, BlobMode mode, BlobFunctions functions, Site site)
+      : Resource(ResourceKind::blob_handler, this, site),
+        memory_(&memory),
+        functions_(functions),
+        mode_(mode) {}
   explicit BlobHandler(BlobFunctions functions, BlobMode mode = BlobMode::two_blobs)
-      : Resource(ResourceKind::blob_handler, this), functions_(functions), mode_(mode) {}
+      : Resource(ResourceKind::blob_handler, this, {}), functions_(functions), mode_(mode) {}
   ~BlobHandler() { clear(); }
 
-  // A handler that the module holds, in a block of the module: it ends with the module, and one
-  // that is not destroyed before is reported as a leak from `site`. nullptr exactly when memory ran
-  // out. `functions`, where given, are used for the blobs.
+  // A handler that the module holds: it ends with the module, and one that is still there when the
+  // module's account ends is reported as a leak of its blobs' bytes, from `site`. nullptr exactly
+  // when memory ran out. `functions`, where given, are used for the blobs.
   static BlobHandler* create(ModuleMemory& memory, BlobMode mode = BlobMode::two_blobs,
                              BlobFunctions functions = {}, Site site = MODMEM_HERE);
   // Ends a handler of create() and its blobs. nullptr: nothing happens, and `live` is returned.
@@ -113,6 +119,7 @@ class BlobHandler final : public Resource {
   };
 
   void release() override { clear(); }
+  std::size_t bytes() const override { return current_.bytes + next_.bytes; }
   bool take(Blob& blob, std::size_t bytes);
   void give(Blob& blob);
   void drop_next();
@@ -120,7 +127,6 @@ class BlobHandler final : public Resource {
 
   ModuleMemory* memory_ = nullptr;
   BlobFunctions functions_;
-  Site site_;
   Validator validator_ = nullptr;
   void* context_ = nullptr;
   Blob current_;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "memory/testing/test_system.hpp"
 #include "module/crc32.hpp"
@@ -304,13 +305,32 @@ TEST_F(BlobHandlerTest, EndsWithItsModule) {
 }
 
 TEST_F(BlobHandlerTest, IsNotMadeWhereMemoryRanOut) {
-  ModuleMemory small;
-  ASSERT_TRUE(small.open(memory_, memory_.system(),
-                         {OwnerKind::module, 2, "small", sizeof(BlobHandler) - 1, 0}));
-  EXPECT_EQ(BlobHandler::create(small), nullptr);
-  EXPECT_EQ(small.release_all(), 0U);
+  std::vector<void*> all;
+  for (std::size_t bytes = std::size_t{1} << 22; bytes >= 16; bytes /= 2) {
+    while (void* block =
+               memory_.allocate({nullptr, bytes, 0, flag::kCoherent | flag::kSilent, Site()})) {
+      all.push_back(block);
+    }
+  }
+  EXPECT_EQ(BlobHandler::create(module_), nullptr);
+  EXPECT_EQ(module_.failures(), 1U);
+  EXPECT_EQ(module_.release_all(), 0U);
+  for (void* block : all) {
+    EXPECT_EQ(memory_.free(block), PointerStatus::live);
+  }
   ModuleMemory closed;
   EXPECT_EQ(BlobHandler::create(closed), nullptr);
+}
+
+// What a module asked for is what its account says: what is kept about it is not.
+TEST_F(BlobHandlerTest, ChargesBlobsAloneToTheModule) {
+  BlobHandler* handler = BlobHandler::create(module_);
+  EXPECT_EQ(module_.held_bytes(), 0U);
+  ASSERT_EQ(set(*handler, "blob"), BlobStatus::good);
+  EXPECT_EQ(module_.held_bytes(), 4U);
+  EXPECT_EQ(module_.close(), 1U);
+  ASSERT_EQ(seen_.leaks.size(), 1U);
+  EXPECT_EQ(seen_.leaks[0].bytes, 4U);
 }
 
 // 392 bytes lost in each cycle of a module were found in the field.

@@ -7,18 +7,24 @@ namespace modmem {
 bool ModuleMemory::open(Memory& memory, Owner& parent, const OwnerSpec& spec) {
   MODMEM_ASSERT(owner_ == nullptr);
   owner_ = memory.create_owner(parent, spec);
+  if (owner_ == nullptr) {
+    return false;
+  }
   memory_ = &memory;
-  return owner_ != nullptr;
+  resource_failures_ = 0;
+  places_.open(memory);
+  return true;
 }
 
 std::size_t ModuleMemory::close() {
   if (owner_ == nullptr) {
     return 0;
   }
-  end_resources();
-  const std::size_t leaks = memory_->destroy_owner(*owner_);
+  const std::size_t resources = end_resources(true);
+  places_.close();
+  const std::size_t blocks = memory_->destroy_owner(*owner_);
   owner_ = nullptr;
-  return leaks;
+  return resources + blocks;
 }
 
 void* ModuleMemory::allocate(std::size_t bytes, std::size_t alignment, Flags flags, Site site) {
@@ -50,20 +56,33 @@ std::size_t ModuleMemory::release_all() {
   if (owner_ == nullptr) {
     return 0;
   }
-  end_resources();
-  return memory_->release_all(*owner_);
+  const std::size_t resources = end_resources(false);
+  return resources + memory_->release_all(*owner_);
+}
+
+// --- resources ---
+
+void* ModuleMemory::take_place(Site site) {
+  if (owner_ == nullptr) {
+    return nullptr;
+  }
+  void* place = places_.take(site);
+  if (place == nullptr) {
+    const LockGuard guard(memory_->space().port());
+    ++resource_failures_;
+  }
+  return place;
 }
 
 void ModuleMemory::hold(Resource& resource) {
-  MODMEM_ASSERT(owner_ != nullptr);
   const LockGuard guard(memory_->space().port());
   resource.older_ = newest_resource_;
   newest_resource_ = &resource;
 }
 
-Resource* ModuleMemory::let_go(ResourceKind kind, const void* handle) {
+bool ModuleMemory::end_resource(ResourceKind kind, const void* handle) {
   if (owner_ == nullptr) {
-    return nullptr;
+    return false;
   }
   Resource* found = nullptr;
   {
@@ -73,31 +92,38 @@ Resource* ModuleMemory::let_go(ResourceKind kind, const void* handle) {
       link = &(*link)->older_;
     }
     found = *link;
-    if (found != nullptr) {
-      *link = found->older_;
+    if (found == nullptr) {
+      return false;
     }
+    *link = found->older_;
   }
-  if (found != nullptr) {
-    found->release();
-  }
-  return found;
+  found->release();
+  places_.give(found);
+  return true;
 }
 
 // One at a time, as the lock can't be held while a resource ends.
-void ModuleMemory::end_resources() {
-  for (;;) {
+std::size_t ModuleMemory::end_resources(bool leaks) {
+  for (std::size_t count = 0;; ++count) {
     Resource* newest = nullptr;
     {
       const LockGuard guard(memory_->space().port());
       newest = newest_resource_;
       if (newest == nullptr) {
-        return;
+        return count;
       }
       newest_resource_ = newest->older_;
     }
+    if (leaks) {
+      const OwnerSpec& spec = owner_->spec;
+      memory_->report_leak({spec.kind, spec.id, spec.name, newest->bytes(), 1, newest->site_});
+    }
     newest->release();
+    places_.give(newest);
   }
 }
+
+// --- figures ---
 
 std::size_t ModuleMemory::held_bytes() const {
   return owner_ != nullptr ? memory_->snapshot(*owner_).own : 0;
@@ -108,7 +134,21 @@ std::size_t ModuleMemory::high_water_mark() const {
 }
 
 std::uint64_t ModuleMemory::failures() const {
-  return owner_ != nullptr ? memory_->snapshot(*owner_).failures : 0;
+  if (owner_ == nullptr) {
+    return 0;
+  }
+  const std::uint64_t blocks = memory_->snapshot(*owner_).failures;
+  const LockGuard guard(memory_->space().port());
+  return blocks + resource_failures_;
+}
+
+std::size_t ModuleMemory::held() const {
+  if (owner_ == nullptr) {
+    return 0;
+  }
+  const Owner owner = memory_->snapshot(*owner_);
+  const LockGuard guard(memory_->space().port());
+  return static_cast<std::size_t>(owner.allocations - owner.frees) + places_.taken();
 }
 
 }  // namespace modmem

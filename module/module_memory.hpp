@@ -6,8 +6,8 @@
 // released all the same: a module cannot leak, on no error path. make() and make_array() give
 // handles that destroy and free by themselves.
 //
-// What a module holds beside blocks are resources (module/resource.hpp), each in a block of the
-// module. They end before the blocks, newest first: a resource may use blocks, a block uses
+// What a module holds beside blocks are resources (module/resource.hpp), in places that are not
+// charged to it. They end before the blocks, newest first: a resource may use blocks, a block uses
 // nothing.
 //
 // Invariant: held bytes = sum of the bytes of the blocks that were allocated here and not freed.
@@ -20,8 +20,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/check.hpp"
 #include "memory/memory.hpp"
 #include "module/resource.hpp"
+#include "module/resource_places.hpp"
 
 namespace modmem {
 
@@ -42,9 +44,9 @@ class ModuleMemory {
   // no room for another owner. Requires that it is not open. `memory` and the name must outlive it.
   bool open(Memory& memory, Owner& parent, const OwnerSpec& spec);
 
-  // Ends the account. Resources that the module still holds end; blocks that it then still holds,
-  // those of the resources among them, are reported to Memory's observer as leaks and released.
-  // Returns how many. Does nothing where not open.
+  // Ends the account. Resources that the module still holds, and the blocks that it then still
+  // holds, are reported to Memory's observer as leaks, and end. Returns how many. Does nothing
+  // where not open.
   std::size_t close();
 
   // `bytes` (> 0) at a multiple of `alignment` (a power of two; 0: natural), for what `flags` say.
@@ -64,20 +66,24 @@ class ModuleMemory {
   // as a fault, and its status returned (`foreign` for another owner's block).
   PointerStatus free(void* pointer);
 
-  // Ends all resources, then all blocks, newest first. Returns how many blocks there were then,
-  // those of the resources among them.
+  // Ends all resources, then all blocks, newest first. Returns how many of both.
   std::size_t release_all();
 
-  // Enters `resource`, which lies in a block of this module. Requires that it is open. O(1).
-  void hold(Resource& resource);
-  // Takes the newest resource of that kind and handle off the list and ends it, not its block,
-  // which is the caller's now. Returns it; nullptr, with nothing changed, exactly where the module
-  // holds none. O(resources).
-  Resource* let_go(ResourceKind kind, const void* handle);
+  // A resource of type T, made from `arguments`, that the module holds from now on. `site` is who
+  // asked. Returns nullptr exactly when the module is not open or memory ran out, which is counted
+  // here, but not explained to Memory's observer. O(resources).
+  template <typename T, typename... Arguments>
+  T* make_resource(Site site, Arguments&&... arguments);
+
+  // Ends the newest resource of that kind and handle. Returns false, with nothing changed, exactly
+  // where the module holds none. O(resources).
+  bool end_resource(ResourceKind kind, const void* handle);
 
   std::size_t held_bytes() const;
   std::size_t high_water_mark() const;
   std::uint64_t failures() const;
+  // Blocks and resources that it holds.
+  std::size_t held() const;
   const Owner* owner() const { return owner_; }
 
   // A T made from `arguments`, empty where memory ran out.
@@ -89,11 +95,15 @@ class ModuleMemory {
   ModuleArray<T> make_array(std::size_t count, Flags flags = flag::kUser, Site site = MODMEM_HERE);
 
  private:
-  void end_resources();
+  void* take_place(Site site);
+  void hold(Resource& resource);
+  std::size_t end_resources(bool leaks);
 
   Memory* memory_ = nullptr;
   Owner* owner_ = nullptr;
+  ResourcePlaces places_;
   Resource* newest_resource_ = nullptr;  // under the port's lock
+  std::uint64_t resource_failures_ = 0;  // likewise
 };
 
 // Owns an object in module memory: destroys and frees it. Must go before its ModuleMemory is
@@ -196,6 +206,21 @@ class ModuleArray {
   T* first_ = nullptr;
   std::size_t count_ = 0;
 };
+
+template <typename T, typename... Arguments>
+T* ModuleMemory::make_resource(Site site, Arguments&&... arguments) {
+  static_assert(std::is_base_of_v<Resource, T> && sizeof(T) <= ResourcePlaces::kBytes &&
+                alignof(T) <= ResourcePlaces::kAlignment);
+  void* place = take_place(site);
+  if (place == nullptr) {
+    return nullptr;
+  }
+  T* made = new (place) T(std::forward<Arguments>(arguments)...);
+  // A resource is given back by its own address.
+  MODMEM_ASSERT(static_cast<void*>(static_cast<Resource*>(made)) == place);
+  hold(*made);
+  return made;
+}
 
 template <typename T, typename... Arguments>
 ModuleHandle<T> ModuleMemory::make(Arguments&&... arguments) {

@@ -268,8 +268,8 @@ TEST_P(ModuleMemoryTest, SeveralThreadsMayShareIt) {
 // A resource that notes its end, and uses a block of its module until then.
 class NotedResource final : public Resource {
  public:
-  NotedResource(ModuleMemory& module, int number, std::vector<int>& ends)
-      : Resource(ResourceKind::blob_handler, this),
+  NotedResource(ModuleMemory& module, int number, std::vector<int>& ends, Site site)
+      : Resource(ResourceKind::blob_handler, this, site),
         module_(module),
         block_(module.allocate(10)),
         number_(number),
@@ -280,6 +280,7 @@ class NotedResource final : public Resource {
     EXPECT_EQ(module_.free(block_), PointerStatus::live);
     ends_.push_back(number_);
   }
+  std::size_t bytes() const override { return static_cast<std::size_t>(number_); }
 
   ModuleMemory& module_;
   void* block_;
@@ -290,32 +291,110 @@ class NotedResource final : public Resource {
 TEST_P(ModuleMemoryTest, EndsResourcesNewestFirstAndBeforeBlocks) {
   std::vector<int> ends;
   std::vector<NotedResource*> resources;
-  const auto hold = [&](int number) {
-    void* place = module_.allocate(sizeof(NotedResource));
-    resources.push_back(new (place) NotedResource(module_, number, ends));
-    module_.hold(*resources.back());
+  const auto hold = [&](int number, Site site = MODMEM_HERE) {
+    resources.push_back(module_.make_resource<NotedResource>(site, module_, number, ends, site));
+    ASSERT_NE(resources.back(), nullptr);
   };
   for (int number = 0; number < 4; ++number) {
     hold(number);
   }
-  EXPECT_EQ(module_.let_go(ResourceKind::shared_copy, resources[1]), nullptr);
-  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, &ends), nullptr);
-  EXPECT_EQ(other_.let_go(ResourceKind::blob_handler, resources[1]), nullptr);
+  EXPECT_EQ(module_.held(), 8U);
+  EXPECT_FALSE(module_.end_resource(ResourceKind::shared_copy, resources[1]));
+  EXPECT_FALSE(module_.end_resource(ResourceKind::blob_handler, &ends));
+  EXPECT_FALSE(other_.end_resource(ResourceKind::blob_handler, resources[1]));
   EXPECT_TRUE(ends.empty());
-  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, resources[1]), resources[1]);
-  EXPECT_EQ(module_.free(resources[1]), PointerStatus::live);
-  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, resources[1]), nullptr);
-  EXPECT_EQ(module_.release_all(), 3U);
+  EXPECT_TRUE(module_.end_resource(ResourceKind::blob_handler, resources[1]));
+  EXPECT_FALSE(module_.end_resource(ResourceKind::blob_handler, resources[1]));
+  ASSERT_NE(module_.allocate(10), nullptr);
+  EXPECT_EQ(module_.release_all(), 4U);
   EXPECT_EQ(ends, (std::vector<int>{1, 3, 2, 0}));
   EXPECT_EQ(module_.release_all(), 0U);
+  EXPECT_EQ(module_.held(), 0U);
 
   hold(4);
+  const std::uint32_t line = __LINE__ + 1;
   hold(5);
-  EXPECT_EQ(module_.close(), 2U);
+  ASSERT_NE(module_.allocate(100), nullptr);
+  EXPECT_EQ(module_.close(), 3U);
   EXPECT_EQ(ends, (std::vector<int>{1, 3, 2, 0, 5, 4}));
-  EXPECT_EQ(seen_.leaks.size(), 2U);
+  ASSERT_EQ(seen_.leaks.size(), 3U);
+  EXPECT_EQ(seen_.leaks[0].bytes, 5U);
+  EXPECT_EQ(seen_.leaks[0].site.line, line);
+  EXPECT_EQ(seen_.leaks[0].owner_id, 0x10001U);
+  EXPECT_EQ(seen_.leaks[1].bytes, 4U);
+  EXPECT_EQ(seen_.leaks[2].bytes, 100U);
   EXPECT_TRUE(seen_.faults.empty());
-  EXPECT_EQ(module_.let_go(ResourceKind::blob_handler, resources[0]), nullptr);
+  EXPECT_FALSE(module_.end_resource(ResourceKind::blob_handler, resources[0]));
+  EXPECT_EQ(module_.make_resource<NotedResource>(Site(), module_, 6, ends, Site()), nullptr);
+  EXPECT_EQ(module_.held(), 0U);
+}
+
+TEST_P(ModuleMemoryTest, KeepsBooksInChunksThatTheSystemPaysFor) {
+  const auto before = system_.pool_state();
+  const std::uint64_t taken = memory_.system().allocations;
+  const std::size_t charged = memory_.system().own;
+  std::vector<int> ends;
+  std::uint64_t chunks = 0;
+  std::size_t room = 0;
+  for (std::size_t count = 1; count <= 100; ++count) {
+    ASSERT_NE(module_.make_resource<NotedResource>(Site(), module_, 1, ends, Site()), nullptr);
+    if (count > room) {  // 2, 4, 8, 16, 32, 32, ...
+      room += chunks < 5 ? std::size_t{2} << chunks : 32;
+      ++chunks;
+    }
+    ASSERT_EQ(memory_.system().allocations - taken, chunks) << count;
+    ASSERT_EQ(module_.held_bytes(), 10 * count);
+    ASSERT_EQ(pipeline_.tree, 10 * count);
+  }
+  EXPECT_EQ(module_.release_all(), 100U);
+  EXPECT_EQ(memory_.system().own, charged);
+  EXPECT_EQ(system_.pool_state(), before);
+}
+
+TEST_P(ModuleMemoryTest, AResourceThatFindsNoPlaceIsNotMade) {
+  std::vector<int> ends;
+  std::vector<void*> all;
+  for (std::size_t bytes = std::size_t{1} << 22; bytes >= 16; bytes /= 2) {
+    while (void* block =
+               memory_.allocate({nullptr, bytes, 0, flag::kCoherent | flag::kSilent, Site()})) {
+      all.push_back(block);
+    }
+  }
+  EXPECT_EQ(module_.make_resource<NotedResource>(Site(), module_, 1, ends, Site()), nullptr);
+  EXPECT_EQ(module_.failures(), 1U);
+  EXPECT_TRUE(seen_.failures.empty());
+  EXPECT_EQ(module_.held(), 0U);
+  for (void* block : all) {
+    EXPECT_EQ(memory_.free(block), PointerStatus::live);
+  }
+  EXPECT_NE(module_.make_resource<NotedResource>(Site(), module_, 1, ends, Site()), nullptr);
+  EXPECT_EQ(module_.release_all(), 1U);
+}
+
+TEST_P(ModuleMemoryTest, SeveralThreadsMayHoldResources) {
+  const auto before = system_.pool_state();
+  std::vector<std::thread> threads;
+  threads.reserve(3);
+  for (int number = 0; number < 3; ++number) {
+    threads.emplace_back([this] {
+      std::vector<int> ends;
+      std::vector<NotedResource*> mine;
+      for (int round = 0; round < 300; ++round) {
+        mine.push_back(module_.make_resource<NotedResource>(Site(), module_, 1, ends, Site()));
+        ASSERT_NE(mine.back(), nullptr);
+        if (round % 3 == 2) {
+          for (; !mine.empty(); mine.pop_back()) {
+            ASSERT_TRUE(module_.end_resource(ResourceKind::blob_handler, mine.back()));
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(module_.held(), 0U);
+  EXPECT_EQ(system_.pool_state(), before);
 }
 
 TEST_P(ModuleMemoryTest, FullMemoryFailsAndComesBack) {

@@ -18,14 +18,19 @@ constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent;
 // A module's reference to a copy.
 class SharedCopies::Reference final : public Resource {
  public:
-  Reference(SharedCopies& copies, const void* copy)
-      : Resource(ResourceKind::shared_copy, copy), copies_(copies), copy_(copy) {}
+  Reference(SharedCopies& copies, const void* copy, std::size_t bytes, Site site)
+      : Resource(ResourceKind::shared_copy, copy, site),
+        copies_(copies),
+        copy_(copy),
+        bytes_(bytes) {}
 
  private:
   void release() override { copies_.put(copy_); }
+  std::size_t bytes() const override { return bytes_; }
 
   SharedCopies& copies_;
   const void* copy_;
+  std::size_t bytes_;
 };
 
 std::size_t SharedCopies::whole_lines(std::size_t bytes) const {
@@ -148,16 +153,15 @@ PointerStatus SharedCopies::put(const void* copy) {
 
 CopyResult SharedCopies::get(ModuleMemory& module, const void* source, std::size_t bytes,
                              Site site) {
-  void* place = module.allocate(sizeof(Reference), alignof(Reference), kBookkeeping, site);
-  if (place == nullptr) {
+  if (module.owner() == nullptr) {
     return {nullptr, CopyStatus::no_memory, 0};
   }
   const CopyResult result = get(source, bytes, site);
-  if (result.copy == nullptr) {
-    module.free(place);
-    return result;
+  if (result.copy != nullptr &&
+      module.make_resource<Reference>(site, *this, result.copy, bytes, site) == nullptr) {
+    put(result.copy);
+    return {nullptr, CopyStatus::no_memory, 0};
   }
-  module.hold(*new (place) Reference(*this, result.copy));
   return result;
 }
 
@@ -165,11 +169,8 @@ PointerStatus SharedCopies::put(ModuleMemory& module, const void* copy) {
   if (copy == nullptr) {
     return PointerStatus::live;
   }
-  Resource* reference = module.let_go(ResourceKind::shared_copy, copy);
-  if (reference == nullptr) {
-    return PointerStatus::foreign;
-  }
-  return module.free(static_cast<Reference*>(reference));
+  return module.end_resource(ResourceKind::shared_copy, copy) ? PointerStatus::live
+                                                              : PointerStatus::foreign;
 }
 
 std::size_t SharedCopies::close() {

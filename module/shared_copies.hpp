@@ -57,11 +57,10 @@ class SharedCopies {
   // lies inside of one, else `foreign`: the fault is the caller's to report.
   PointerStatus put(const void* copy);
 
-  // The same for a module: the reference is the module's, and returned when the module ends. It
-  // lies in a block that is charged to the module, so one still held at the module's end is
-  // reported as a leak from `site`. The module must end before the copies do. O(resources of the
-  // module) besides. put() returns `foreign` also where others hold the copy but this module does
-  // not.
+  // The same for a module: the reference is the module's, and returned when the module ends; one
+  // still held then is reported as a leak of the copy's bytes, from `site`. The module must end
+  // before the copies do. O(resources of the module) besides. put() returns `foreign` also where
+  // others hold the copy but this module does not.
   CopyResult get(ModuleMemory& module, const void* source, std::size_t bytes,
                  Site site = MODMEM_HERE);
   PointerStatus put(ModuleMemory& module, const void* copy);

@@ -26,7 +26,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -106,7 +105,7 @@ __attribute__((always_inline)) static inline void* mod_zalloc(struct processing_
   void* block = mod_alloc_align(mod, size, 0);
 
   if (block != NULL) {
-    memset(block, 0, size);
+    __builtin_memset(block, 0, size);
   }
   return block;
 }
