@@ -2,14 +2,18 @@
 # libraries refer to, which is a target as well: check-freestanding.
 
 get_property(freestanding_libraries GLOBAL PROPERTY MODMEM_FREESTANDING_LIBRARIES)
+get_property(c_libraries GLOBAL PROPERTY MODMEM_C_LIBRARIES)
 # Sanitizers and --coverage add calls of their run-time libraries to whatever they instrument.
 if(freestanding_libraries AND NOT MODMEM_SANITIZE AND NOT MODMEM_COVERAGE)
   set(check_freestanding "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/check_freestanding.py")
   foreach(library ${freestanding_libraries})
     list(APPEND check_freestanding $<TARGET_FILE:${library}>)
   endforeach()
+  foreach(library ${c_libraries})
+    list(APPEND check_freestanding --c-library $<TARGET_FILE:${library}>)
+  endforeach()
   add_custom_target(check-freestanding
-    COMMAND ${check_freestanding} DEPENDS ${freestanding_libraries} VERBATIM
+    COMMAND ${check_freestanding} DEPENDS ${freestanding_libraries} ${c_libraries} VERBATIM
     COMMENT "Checking what freestanding libraries refer to")
   if(MODMEM_BUILD_TESTS)
     add_test(NAME freestanding COMMAND ${check_freestanding})

@@ -1,6 +1,7 @@
-# The three kinds of target, so that a layer's CMakeLists.txt says only what it consists of:
+# The kinds of target, so that a layer's CMakeLists.txt says only what it consists of:
 #
 #   modmem_freestanding_library(NAME [SOURCES file...] [DEPS target...])
+#   modmem_c_library(NAME [SOURCES file...] [DEPS target...])
 #   modmem_library(NAME [SOURCES file...] [DEPS target...])
 #   modmem_test(NAME SOURCES file... [DEPS target...] [LABELS label...] [TIMEOUT seconds]
 #               [RAPIDCHECK] [ARGS argument...])
@@ -82,6 +83,15 @@ function(modmem_freestanding_library name)
       -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics)
     set_property(GLOBAL APPEND PROPERTY MODMEM_FREESTANDING_LIBRARIES ${name})
   endif()
+endfunction()
+
+# A library of C++20 that programs without the C++ library can link: it may call the C library, and
+# has neither exceptions, run-time type information nor guards around static locals.
+# scripts/check_freestanding.py checks what it refers to.
+function(modmem_c_library name)
+  modmem_add_library(${name} ${ARGN})
+  target_compile_options(${name} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+  set_property(GLOBAL APPEND PROPERTY MODMEM_C_LIBRARIES ${name})
 endfunction()
 
 # A GoogleTest program, run by CTest as one test of the same name. RAPIDCHECK links rapidcheck;

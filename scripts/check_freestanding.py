@@ -6,6 +6,9 @@ memcmp (which compilers call on their own), the compiler's arithmetic, and the f
 port defines. So there is no allocation (operator new, malloc), no exception and no guard of a static
 local, and nothing of a C or C++ library. Nor may there be an initialiser that has to run before main.
 
+Libraries named with --c-library may call the C library as well, and each other. Of the C++ library
+and its run-time support they may have nothing either.
+
 Prints LIBRARY(OBJECT): reason for each thing that is not allowed, and then exits with status 1.
 """
 
@@ -25,6 +28,9 @@ ARITHMETIC = re.compile(r"__(?:u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|clz|ctz|f
 
 # What a port defines beside its class: the hook of failed assertions.
 PORT_FUNCTIONS = re.compile(r"_ZN6modmem12check_failedE")
+
+# What the C++ library and its run-time support define; all other C++ names are ours.
+CPLUSPLUS = re.compile(r"_Z|__cxa_|__gxx_|_Unwind_|__dynamic_cast$")
 
 # The sections that list what runs before main.
 INITIALISER_SECTIONS = re.compile(r"\.(?:init_array|ctors|preinit_array)\b")
@@ -63,9 +69,9 @@ def initialisers(library, objdump):
             yield member
 
 
-def check(libraries, nm, objdump):
-    """The things that are not allowed, as lines of text."""
-    defined = set()
+def unresolved(libraries, defined, nm):
+    """(library, object file, name) of what the libraries refer to and nothing that is known yet
+    defines, the platform neither. Adds what they define to `defined`."""
     wanted = []
     for library in libraries:
         for member, kind, name in symbols(library, nm):
@@ -78,8 +84,19 @@ def check(libraries, nm, objdump):
             continue
         if ARITHMETIC.match(name) or PORT_FUNCTIONS.match(name):
             continue
+        yield library, member, name
+
+
+def check(libraries, c_libraries, nm, objdump):
+    """The things that are not allowed, as lines of text."""
+    defined = set()
+    wanted = list(unresolved(libraries, defined, nm))
+    # Only now: nothing freestanding may refer to what these define.
+    wanted += (found for found in unresolved(c_libraries, defined, nm)
+               if CPLUSPLUS.match(found[2]))
+    for library, member, name in wanted:
         yield f"{os.path.basename(library)}({member}): refers to {demangled(name)}"
-    for library in libraries:
+    for library in libraries + c_libraries:
         for member in initialisers(library, objdump):
             yield f"{os.path.basename(library)}({member}): has an initialiser that runs before main"
 
@@ -95,9 +112,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--objdump", default="objdump")
-    parser.add_argument("libraries", nargs="+", help="all freestanding libraries of one build")
+    parser.add_argument("--c-library", action="append", default=[], dest="c_libraries",
+                        metavar="LIBRARY", help="one that may call the C library")
+    parser.add_argument("libraries", nargs="*", help="all freestanding libraries of one build")
     args = parser.parse_args(arguments)
-    found = sorted(set(check(args.libraries, args.nm, args.objdump)))
+    found = sorted(set(check(args.libraries, args.c_libraries, args.nm, args.objdump)))
     for line in found:
         print(line)
     return 1 if found else 0

@@ -6,7 +6,8 @@ The folders are the layers, in the order of LAYERS. For every source file in the
   * an include in quotes is a path from the repository root (or modmem/..., a generated header)
     into the same layer or one before it;
   * a public C header is included in angle brackets, as its users do, from capi/ or later;
-  * port/host, the simulator, is known to itself, to tests and to hosted code only;
+  * port/posix and port/host, the ports of a host, are known to themselves, to tests and to hosted
+    code only;
   * freestanding layers include only freestanding standard headers;
   * code for tests alone is included by nothing but tests.
 
@@ -25,9 +26,9 @@ import sys
 LAYERS = ("base", "port", "page", "heap", "memory", "module", "capi", "hosted", "testbench", "tools",
           "examples")
 HOSTED_LAYERS = ("hosted", "testbench", "tools", "examples")
+HOST_PORTS = ("port/posix/", "port/host/")
 # Folders of freestanding layers that are hosted all the same.
-HOSTED_FOLDERS = ("port/host/", "port/posix/", "capi/host/", "capi/testing/", "capi/tests/")
-SIMULATOR = "port/host/"
+HOSTED_FOLDERS = (*HOST_PORTS, "capi/host/", "capi/testing/", "capi/tests/")
 # The public C headers, which are included as their users do: <rtos/alloc.h>.
 PUBLIC_HEADERS = "capi/include/"
 PUBLIC_FOLDERS = ("rtos/", "sof/", "user/", "modmem/")
@@ -92,8 +93,8 @@ def broken_rule(path, included, root):
             return f'"{included}" does not exist'
     if LAYERS.index(needed) > LAYERS.index(layer):
         return f'"{included}" belongs to {needed}/ or later, and {layer}/ stands before it'
-    if included.startswith(SIMULATOR) and not is_hosted(path):
-        return f'"{included}" is the simulator, which freestanding code does not know'
+    if included.startswith(HOST_PORTS) and not is_hosted(path):
+        return f'"{included}" is of a host, which freestanding code does not know'
     if is_test(included) and not is_test(path):
         return f'"{included}" is for tests only'
     return None

@@ -80,10 +80,14 @@ class CheckLayersTest(unittest.TestCase):
                            "heap/testing/model.hpp": "#include <map>\n",
                            "testbench/wav.cpp": "#include <vector>\n"})
 
-    def test_simulator(self):
+    def test_host_ports(self):
         simulator = {"port/host/ram.hpp": ""}
         self.assert_broken({**simulator, "page/pool.cpp": '#include "port/host/ram.hpp"\n'},
-                           "the simulator")
+                           "of a host")
+        posix = {"port/posix/lock.hpp": ""}
+        self.assert_broken({**posix, "page/pool.cpp": '#include "port/posix/lock.hpp"\n'},
+                           "of a host")
+        self.assert_clean({**posix, "port/host/ram.hpp": '#include "port/posix/lock.hpp"\n'})
         self.assert_clean({**simulator,
                            "port/host/ram.cpp": '#include "port/host/ram.hpp"\n',
                            "page/pool_test.cpp": '#include "port/host/ram.hpp"\n',
