@@ -8,8 +8,9 @@
 // 0. Platforms without a checker have no view, and users get the addresses of their blocks.
 //
 // Of one byte of a watched memory, the calls come in this order: start, then expose and cover, or
-// hand_out (resize...) and take_back, one pair after the other, then stop. All calls are made
-// under Memory's lock, with addresses of the cached alias; none may call into the library.
+// hand_out (resize...) and take_back, one pair after the other, then stop. Between the two of a
+// pair the byte's page is mapped. All calls are made under Memory's lock, with addresses of the
+// cached alias; none may call into the library.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +20,12 @@ namespace modmem {
 class BlockView {
  public:
   // From now on the memory of `bytes` bytes at `window` (SRAM, low-power SRAM or L3) is watched;
-  // nothing in it is in use.
+  // nothing in it is in use. Where it was watched before and lost power since, without stop(), what
+  // was exposed and handed out then is no more.
   virtual void start(std::byte* window, std::size_t bytes) = 0;
 
-  // That memory is no longer watched: what is still exposed or handed out in it is no longer the
-  // view's, and it may be accessed anywhere. Stand-ins that still exist stay as they are until they
-  // are taken back.
+  // That memory is no longer watched: it may be accessed anywhere. What is still handed out in it
+  // is taken back.
   virtual void stop(std::byte* window, std::size_t bytes) = 0;
 
   // The library itself uses [address, address + bytes), for tables or metadata pages; cover() ends
@@ -35,7 +36,9 @@ class BlockView {
   // `block` is a block of `bytes` bytes from now on, on a multiple of `alignment`, a power of two.
   // Returns the address for its user, which is on such a multiple as well; nullptr where the host
   // has no memory for it: then nothing was handed out. `bytes` is what was asked for, which the
-  // heap may have rounded up.
+  // heap may have rounded up; not 0. The block's content is undefined, but for one that memory
+  // which keeps its content over a power cycle had before it: that has its old content, and its
+  // user the same address.
   virtual std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) = 0;
 
   // The block of `old_bytes` bytes has `bytes` bytes from now on; its user's address stays. Returns

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -248,6 +250,32 @@ TEST(HostPort, RefusesAWindowThatTheHostCannotReserve) {
   EXPECT_THROW(HostPort{config}, std::system_error);
 }
 
+TEST(HostPort, OpensWithoutExceptionsAndSaysWhatTheHostRefused) {
+  HostPort port;
+  PlatformConfig config = small(true);
+  config.window_bytes = std::size_t{1} << 60;
+  errno = 0;
+  EXPECT_FALSE(port.open(config));
+  EXPECT_EQ(errno, ENOMEM);
+  EXPECT_EQ(std::string_view(port.failure()), "reserving address space for the window");
+  config = small(true);
+  config.lp_sram_bytes = 4 * kPage;
+  config.l3_bytes = std::size_t{1} << 60;
+  EXPECT_FALSE(port.open(config));
+  EXPECT_EQ(errno, ENOMEM);
+  EXPECT_EQ(port.low_power(), nullptr);
+  config.l3_bytes = 8 * kPage;
+  ASSERT_TRUE(port.open(config));
+  EXPECT_EQ(std::string_view(port.failure()), "");
+  ASSERT_TRUE(port.set_bank_power(Bank{0}, true));
+  ASSERT_TRUE(port.map(Page{0}, Frame{0}));
+  fill(port, 0, 1);
+  port.close();
+  EXPECT_EQ(port.l3(), nullptr);
+  EXPECT_TRUE(port.open(small(false)));
+  EXPECT_EQ(port.alias_offset(), 0);
+}
+
 TEST(HostPort, PortsDoNotShareMemory) {
   HostPort first(small(true));
   HostPort second(small(true));
@@ -329,6 +357,24 @@ TEST(HostPort, LogsALine) {
   ::testing::internal::CaptureStderr();
   port.log(LogLevel::warning, "something");
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "modmem: warning: something\n");
+}
+
+TEST(HostPort, LogsToASinkWhereThereIsOne) {
+  HostPort port(small(true));
+  std::string got;
+  const auto sink = [](void* context, LogLevel level, const char* line) {
+    *static_cast<std::string*>(context) += std::to_string(static_cast<int>(level)) + line + ";";
+  };
+  ::testing::internal::CaptureStderr();
+  port.set_log_sink(sink, &got);
+  port.log(LogLevel::error, "one");
+  port.log(LogLevel::debug, "two");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(got, "0one;3two;");
+  port.set_log_sink(nullptr, nullptr);
+  ::testing::internal::CaptureStderr();
+  port.log(LogLevel::error, "three");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "modmem: error: three\n");
 }
 
 TEST(HostPort, ABrokenInvariantEndsTheProgram) {

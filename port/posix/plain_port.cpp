@@ -1,0 +1,112 @@
+#include "port/posix/plain_port.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <initializer_list>
+
+#include "base/check.hpp"
+#include "modmem/config.hpp"
+
+namespace modmem {
+
+PlainMemory::~PlainMemory() { close_memory(); }
+
+const char* PlainMemory::open_memory(std::size_t window_bytes, bool has_alias) {
+  const char* failure = memory_.open(window_bytes, window_bytes, has_alias);
+  if (failure != nullptr) {
+    return failure;
+  }
+  const std::size_t pages = window_bytes / config::kPageBytes;
+  words_ = static_cast<BitmapView::Word*>(
+      std::calloc(BitmapView::words_for(pages), sizeof(BitmapView::Word)));
+  if (words_ == nullptr || !memory_.map(0, 0, window_bytes)) {
+    const int error = errno;
+    close_memory();
+    errno = error;
+    return "opening the window";
+  }
+  mapped_ = BitmapView(words_, static_cast<std::uint32_t>(pages));
+  return nullptr;
+}
+
+void PlainMemory::close_memory() {
+  mapped_ = BitmapView();
+  std::free(words_);
+  words_ = nullptr;
+  memory_.close();
+}
+
+bool PlainMemory::map(Page page, Frame /*frame*/) {
+  MODMEM_ASSERT(!is_mapped(page));
+  mapped_.set(number(page));
+  return true;
+}
+
+void PlainMemory::unmap(Page page) {
+  MODMEM_ASSERT(is_mapped(page));
+  mapped_.clear(number(page));
+}
+
+bool PlainMemory::set_bank_power(Bank /*bank*/, bool /*on*/) { return true; }
+
+void PlainMemory::cache_writeback(std::byte* /*address*/, std::size_t /*bytes*/) {
+  // The host's caches are coherent.
+}
+
+void PlainMemory::cache_invalidate(std::byte* /*address*/, std::size_t /*bytes*/) {}
+
+bool PlainPort::open(const PlatformConfig& config, Blocks blocks) {
+  const std::size_t bytes =
+      config.has_mmu ? config.window_bytes : config.sram_bytes - config.reserve_bytes;
+  const char* failure = open_memory(bytes, config.has_mmu && blocks == Blocks::in_window);
+  if (failure == nullptr && config.lp_sram_bytes != 0) {
+    failure = low_power_.open_memory(config.lp_sram_bytes, false);
+  }
+  if (failure == nullptr && config.l3_bytes != 0) {
+    failure = l3_.open_memory(config.l3_bytes, false);
+  }
+  if (failure != nullptr) {
+    const int error = errno;
+    close();
+    errno = error;
+    failure_ = failure;
+    return false;
+  }
+  blocks_ = blocks;
+  asan_blocks_.add_memory(window(), window_bytes(), alias_offset(), false);
+  for (const PlainMemory* side : {&low_power_, &l3_}) {
+    if (side->is_open()) {
+      asan_blocks_.add_memory(side->window(), side->window_bytes(), 0, false);
+    }
+  }
+  failure_ = "";
+  return true;
+}
+
+void PlainPort::close() {
+  asan_blocks_.forget();
+  libc_blocks_.drop_all();
+  low_power_.close_memory();
+  l3_.close_memory();
+  close_memory();
+}
+
+BlockView* PlainPort::blocks() {
+  if (blocks_ == Blocks::stand_ins) {
+    return &libc_blocks_;
+  }
+  return kAddressSanitizer ? &asan_blocks_ : nullptr;
+}
+
+bool PlainPort::power_cycle() {
+  asan_blocks_.stop_all();
+  forget_pages();
+  low_power_.forget_pages();
+  l3_.forget_pages();
+  libc_blocks_.drop(window(), window_bytes());
+  libc_blocks_.drop(low_power_.window(), low_power_.window_bytes());
+  return fill(kLostContent) && low_power_.fill(kLostContent);
+}
+
+}  // namespace modmem

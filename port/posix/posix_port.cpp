@@ -1,0 +1,56 @@
+#include "port/posix/posix_port.hpp"
+
+#include <cstdio>
+#include <ctime>
+
+namespace modmem {
+
+namespace {
+
+thread_local int audio_path_depth = 0;
+thread_local std::uint32_t this_core = 0;
+
+}  // namespace
+
+PosixPort::~PosixPort() { pthread_mutex_destroy(&mutex_); }
+
+void PosixPort::lock() { pthread_mutex_lock(&mutex_); }
+void PosixPort::unlock() { pthread_mutex_unlock(&mutex_); }
+
+std::uintptr_t PosixPort::thread_id() const {
+  // The address of a thread's own variable is as good as a number, and never zero.
+  return reinterpret_cast<std::uintptr_t>(&this_core);
+}
+
+std::uint32_t PosixPort::core_id() const { return this_core; }
+
+bool PosixPort::on_audio_path() const { return AudioPathScope::active(); }
+
+std::uint64_t PosixPort::time_us() const {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
+}
+
+void PosixPort::log(LogLevel level, const char* line) {
+  if (sink_ != nullptr) {
+    sink_(sink_context_, level, line);
+    return;
+  }
+  static constexpr const char* kNames[] = {"error", "warning", "info", "debug"};
+  std::fprintf(stderr, "modmem: %s: %s\n", kNames[static_cast<int>(level)], line);
+}
+
+void PosixPort::set_log_sink(LogSink sink, void* context) {
+  sink_ = sink;
+  sink_context_ = context;
+}
+
+AudioPathScope::AudioPathScope() { ++audio_path_depth; }
+AudioPathScope::~AudioPathScope() { --audio_path_depth; }
+bool AudioPathScope::active() { return audio_path_depth > 0; }
+
+void set_host_core(std::uint32_t core) { this_core = core; }
+
+}  // namespace modmem

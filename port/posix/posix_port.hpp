@@ -1,0 +1,64 @@
+// PosixPort: what all ports on a POSIX host have in common - lock, threads, time and log.
+//
+// Threads stand for the cores and the audio path: each says itself which core it is and whether it
+// is on the audio path. Needs the C library only. Linux.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "port/port.hpp"
+
+namespace modmem {
+
+class PosixPort : public Port {
+ public:
+  // What simulated SRAM holds when its power comes back.
+  static constexpr std::byte kLostContent{0xdb};
+
+  // Gets one line, without its end of line.
+  using LogSink = void (*)(void* context, LogLevel level, const char* line);
+
+  PosixPort(const PosixPort&) = delete;
+  PosixPort& operator=(const PosixPort&) = delete;
+
+  void lock() override;
+  void unlock() override;
+  std::uintptr_t thread_id() const override;
+  std::uint32_t core_id() const override;
+  bool on_audio_path() const override;
+  std::uint64_t time_us() const override;
+  void log(LogLevel level, const char* line) override;
+
+  // Lines go to `sink` from now on, which is called with `context`; nullptr: to stderr again, as
+  // "modmem: LEVEL: LINE". Not while another thread may log.
+  void set_log_sink(LogSink sink, void* context);
+
+ protected:
+  PosixPort() = default;
+  ~PosixPort();
+
+ private:
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  LogSink sink_ = nullptr;
+  void* sink_context_ = nullptr;
+};
+
+// Marks the calling thread as on the audio path for a scope: Memory counts calls from there.
+class AudioPathScope {
+ public:
+  AudioPathScope();
+  ~AudioPathScope();
+  AudioPathScope(const AudioPathScope&) = delete;
+  AudioPathScope& operator=(const AudioPathScope&) = delete;
+
+  // True where the calling thread is in such a scope.
+  static bool active();
+};
+
+// Sets which simulated core the calling thread is.
+void set_host_core(std::uint32_t core);
+
+}  // namespace modmem
