@@ -152,6 +152,13 @@ class Memory {
   // block changes nothing, is reported to the observer as a fault, and its status is returned.
   PointerStatus free(void* pointer, const Owner* owner = nullptr);
 
+  // What `pointer` is: `live` where free() would end a block. O(1).
+  PointerStatus status(const void* pointer) const;
+
+  // Whether a frame lies under the page that `address` stands in: of the window, of low-power SRAM
+  // or of L3. O(1).
+  bool is_mapped(const void* address) const;
+
   // Bytes that may be used at `pointer`; 0 where it is not the start of a live block.
   std::size_t usable_size(const void* pointer) const;
 

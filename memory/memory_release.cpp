@@ -137,6 +137,19 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
   return status;
 }
 
+PointerStatus Memory::status(const void* pointer) const {
+  const LockGuard guard(*port_);
+  return status_of(in_window(pointer));
+}
+
+bool Memory::is_mapped(const void* address) const {
+  const LockGuard guard(*port_);
+  const void* byte = in_window(address);
+  const AddressSpace& space = space_of(byte);
+  const std::optional<std::uint32_t> page = space.page_of(byte);
+  return page && space.is_mapped(*page);
+}
+
 std::size_t Memory::usable_size(const void* pointer) const {
   const LockGuard guard(*port_);
   const void* block = in_window(pointer);

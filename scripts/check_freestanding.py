@@ -26,8 +26,8 @@ COMPILER_CALLS = frozenset((
 ARITHMETIC = re.compile(r"__(?:u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|clz|ctz|ffs|popcount|parity|"
                         r"bswap|neg|cmp|ucmp)[a-z]*[dst]i[234]$|__aeabi_u?[il]\w*$")
 
-# What a port defines beside its class: the hook of failed assertions.
-PORT_FUNCTIONS = re.compile(r"_ZN6modmem12check_failedE")
+# What a port defines beside its class: the hook of failed assertions, and those of capi/hooks.hpp.
+PORT_FUNCTIONS = re.compile(r"_ZN6modmem(?:12check_failedE|12boot_defaultE|5panicE|9name_codeE)")
 
 # What the C++ library and its run-time support define; all other C++ names are ours.
 CPLUSPLUS = re.compile(r"_Z|__cxa_|__gxx_|_Unwind_|__dynamic_cast$")

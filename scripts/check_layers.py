@@ -43,7 +43,9 @@ FREESTANDING_HEADERS = frozenset((
     "algorithm array atomic bit cfloat climits compare concepts coroutine cstdarg cstddef cstdint "
     "cstring exception initializer_list iterator limits new numbers optional ratio "
     "source_location span string_view tuple type_traits typeinfo utility version "
-    "stddef.h stdint.h stdarg.h limits.h float.h stdbool.h").split())
+    "stddef.h stdint.h stdarg.h limits.h float.h stdbool.h "
+    # Names of errors, and memcpy and its kin.
+    "cerrno errno.h string.h").split())
 
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
 TEST_FILE = re.compile(r"_(?:test|testing)\.[a-z]+$|(?:^|/)testing/")

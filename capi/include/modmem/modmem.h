@@ -9,7 +9,7 @@
  *   MODMEM_HOST      sim: real mappings, banks and faults; plain (default): the same heaps on
  *                    ordinary memory; libc: the same, with every block in the C library
  *   MODMEM_FAULT     abort (default) or report
- *   MODMEM_LOG       error, warning (default), info or debug
+ *   MODMEM_LOG       error, warning, info (default) or debug
  * A value that there is not ends the program with one line that names it and lists what there is.
  *
  * Functions: any thread and core where nothing else is said; not interrupts, not the audio path.
@@ -37,7 +37,7 @@ struct mod_alloc_ctx;
 /* --- log --- */
 
 enum modmem_log_level {
-  MODMEM_LOG_DEFAULT, /* in a configuration: MODMEM_LOG, else warning */
+  MODMEM_LOG_DEFAULT, /* in a configuration: MODMEM_LOG, else info */
   MODMEM_LOG_ERROR,
   MODMEM_LOG_WARNING,
   MODMEM_LOG_INFO,
@@ -63,7 +63,8 @@ enum modmem_fault_kind {
   MODMEM_FAULT_FOREIGN,  /* the pointer is in no heap, or not in that of the caller */
   MODMEM_FAULT_INTERIOR, /* the pointer is inside of a live block, not its start */
   MODMEM_FAULT_NOT_LIVE, /* nothing lives there: freed already, or never allocated */
-  MODMEM_FAULT_THREAD    /* module memory was touched by a thread that is not its manager */
+  MODMEM_FAULT_THREAD,   /* module memory was touched by a thread that is not its manager */
+  MODMEM_FAULT_IN_USE    /* a heap was to end that has live allocations */
 };
 
 /* A misuse. Strings are valid during the call. */
@@ -137,8 +138,9 @@ int modmem_shutdown(void);
 /* --- private heaps --- */
 
 /*
- * A heap of its own: no page of it is shared with another heap. `name` (copied, at most 23
- * characters of it) appears in reports; `limit` is the most bytes that may live in it, 0 for none.
+ * A heap of its own: no page of it is shared with another heap (under policies that have private
+ * heaps; else an account on the system's). `name` appears in reports and must outlive the heap;
+ * `limit` is the most bytes that may live in it, 0 for none.
  * NULL exactly when records, heaps or addresses are exhausted (a line). O(1).
  */
 struct k_heap* modmem_heap_create(const char* name, size_t limit);

@@ -1,0 +1,51 @@
+// Private heaps.
+
+#include <modmem/modmem.h>
+
+#include <cerrno>
+
+#include "capi/request.hpp"
+
+using modmem::CSystem;
+using modmem::Owner;
+using modmem::OwnerSpec;
+
+namespace {
+
+// Whether `owner` is a private heap that modmem_heap_create() made and that still is one.
+bool is_private_heap(CSystem& system, const Owner* owner) {
+  const modmem::LockGuard guard(system.port());
+  for (const Owner* at = system.memory.system().first_child; at != nullptr; at = at->next_sibling) {
+    if (at == owner) {
+      return at->spec.kind == modmem::OwnerKind::heap &&
+             at != system.pages.load(std::memory_order_acquire);
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+struct k_heap* modmem_heap_create(const char* name, size_t limit) {
+  CSystem* system = modmem::booted();
+  if (system == nullptr) {
+    return nullptr;
+  }
+  OwnerSpec spec;
+  spec.kind = modmem::OwnerKind::heap;
+  spec.name = name != nullptr ? name : "heap";
+  spec.limit = limit != 0 ? limit : OwnerSpec::kNoLimit;
+  return reinterpret_cast<k_heap*>(system->memory.create_owner(system->memory.system(), spec));
+}
+
+int modmem_heap_destroy(struct k_heap* heap) {
+  CSystem* system = modmem::booted();
+  if (system == nullptr || !is_private_heap(*system, modmem::owner_of(heap))) {
+    modmem::report_misuse({.kind = MODMEM_FAULT_FOREIGN,
+                           .function = "modmem_heap_destroy",
+                           .pointer = heap,
+                           .site = MODMEM_CALLER});
+    return -EINVAL;
+  }
+  return static_cast<int>(system->memory.destroy_owner(*modmem::owner_of(heap)));
+}

@@ -1,0 +1,102 @@
+// sof/lib/vregion.h on Memory's regions.
+
+#include <sof/lib/vregion.h>
+
+#include "capi/request.hpp"
+
+using modmem::CSystem;
+using modmem::Owner;
+using modmem::owner_of;
+
+namespace {
+
+void* allocate_in(const char* function, const modmem::Site& site, vregion* region,
+                  modmem::Flags flags, std::size_t size, std::size_t alignment) {
+  return region != nullptr
+             ? modmem::allocate({function, site, owner_of(region), flags, size, alignment})
+             : nullptr;
+}
+
+}  // namespace
+
+struct vregion* vregion_create(size_t memsize) {
+  CSystem* system = memsize != 0 ? modmem::booted() : nullptr;
+  if (system == nullptr) {
+    return nullptr;
+  }
+  Owner* owner = system->memory.create_owner(system->memory.system(),
+                                             {.kind = modmem::OwnerKind::region, .name = "region"},
+                                             {.kind = modmem::HeapKind::region, .bytes = memsize});
+  return reinterpret_cast<vregion*>(owner);
+}
+
+struct vregion* vregion_get(struct vregion* vr) {
+  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  if (system != nullptr) {
+    system->memory.get_region(*owner_of(vr));
+  }
+  return vr;
+}
+
+struct vregion* vregion_put(struct vregion* vr) {
+  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  return system != nullptr && system->memory.put_region(*owner_of(vr)) ? nullptr : vr;
+}
+
+void* vregion_alloc(struct vregion* vr, size_t size) {
+  return allocate_in("vregion_alloc", MODMEM_CALLER, vr, 0, size, 0);
+}
+
+void* vregion_alloc_align(struct vregion* vr, size_t size, size_t alignment) {
+  return allocate_in("vregion_alloc_align", MODMEM_CALLER, vr, 0, size, alignment);
+}
+
+void* vregion_alloc_coherent(struct vregion* vr, size_t size) {
+  return allocate_in("vregion_alloc_coherent", MODMEM_CALLER, vr, modmem::flag::kCoherent, size, 0);
+}
+
+void* vregion_alloc_coherent_align(struct vregion* vr, size_t size, size_t alignment) {
+  return allocate_in("vregion_alloc_coherent_align", MODMEM_CALLER, vr, modmem::flag::kCoherent,
+                     size, alignment);
+}
+
+void vregion_free(struct vregion* /*vr*/, void* ptr) {
+  modmem::free_block("vregion_free", ptr, MODMEM_CALLER);
+}
+
+void vregion_set_interim(struct vregion* vr) {
+  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  if (system != nullptr) {
+    system->memory.set_interim(*owner_of(vr));
+  }
+}
+
+void vregion_info(struct vregion* vr) {
+  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  if (system == nullptr) {
+    return;
+  }
+  const modmem::RegionInfo info = system->memory.region_info(*owner_of(vr));
+  modmem::Line line;
+  line << "region ";
+  line.address(system->memory.region_base(*owner_of(vr)))
+      << ": " << std::uint64_t{info.bytes} << " bytes, lifetime "
+      << std::uint64_t{info.lifetime_bytes} << " bytes in " << info.lifetime_blocks
+      << " blocks, freed " << std::uint64_t{info.freed_bytes} << " bytes in " << info.freed_blocks
+      << " blocks, interim " << std::uint64_t{info.interim_bytes} << " bytes in "
+      << info.interim_blocks << " blocks, references " << info.references
+      << (info.interim ? ", sealed" : ", in lifetime mode");
+  log_line(modmem::LogLevel::info, line);
+}
+
+void vregion_mem_info(struct vregion* vr, size_t* size, uintptr_t* start) {
+  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  if (size != nullptr) {
+    *size = system != nullptr ? system->memory.region_info(*owner_of(vr)).bytes : 0;
+  }
+  if (start != nullptr) {
+    *start = system != nullptr
+                 ? reinterpret_cast<uintptr_t>(system->memory.region_base(*owner_of(vr)))
+                 : 0;
+  }
+}

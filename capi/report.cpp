@@ -1,0 +1,290 @@
+#include "capi/report.hpp"
+
+#include <atomic>
+
+#include "capi/hooks.hpp"
+#include "capi/system.hpp"
+
+namespace modmem {
+
+namespace {
+
+// A function of the program and what it wants to be called with, exchanged as one.
+template <typename Function>
+class Callback {
+ public:
+  struct Value {
+    Function function = nullptr;
+    void* context = nullptr;
+  };
+
+  Value get() {
+    lock();
+    const Value value = value_;
+    unlock();
+    return value;
+  }
+
+  Value set(Value value) {
+    lock();
+    const Value before = value_;
+    value_ = value;
+    unlock();
+    return before;
+  }
+
+ private:
+  // Held for two words only, so that waiting is shorter than asking a scheduler to.
+  void lock() {
+    while (busy_.test_and_set(std::memory_order_acquire)) {
+    }
+  }
+  void unlock() { busy_.clear(std::memory_order_release); }
+
+  std::atomic_flag busy_{};
+  Value value_;
+};
+
+constinit Callback<modmem_log_sink> sink;
+constinit Callback<modmem_fault_handler> handler;
+constinit std::atomic<modmem_log_level> chosen_level{MODMEM_LOG_DEFAULT};
+constinit std::atomic<modmem_log_level> default_level{MODMEM_LOG_INFO};
+constinit std::atomic<modmem_fault_mode> chosen_mode{MODMEM_FAULT_DEFAULT};
+constinit std::atomic<modmem_fault_mode> default_mode{MODMEM_FAULT_ABORT};
+
+modmem_log_level level_of(LogLevel level) {
+  return static_cast<modmem_log_level>(MODMEM_LOG_ERROR + static_cast<int>(level));
+}
+
+const char* description(modmem_fault_kind kind) {
+  switch (kind) {
+    case MODMEM_FAULT_FOREIGN:
+      return "is none of its blocks";
+    case MODMEM_FAULT_INTERIOR:
+      return "lies inside of a block, not at its start";
+    case MODMEM_FAULT_NOT_LIVE:
+      return "is no live block: it was freed before, or never allocated";
+    case MODMEM_FAULT_THREAD:
+      return "is used by a thread that is not its manager";
+    case MODMEM_FAULT_IN_USE:
+      return "still has live allocations";
+  }
+  return "";
+}
+
+// Names of a heap and its owner, copied while the lock keeps both alive.
+struct Whereabouts {
+  static constexpr std::size_t kSize = 32;
+
+  char heap[kSize] = "";
+  char owner[kSize] = "";
+  std::uint32_t owner_id = 0;
+
+  static void copy(char (&to)[kSize], const char* from) {
+    std::size_t length = 0;
+    for (; from[length] != '\0' && length + 1 < kSize; ++length) {
+      to[length] = from[length];
+    }
+    to[length] = '\0';
+  }
+};
+
+Whereabouts place_of(const CSystem& system, const Misuse& misuse) {
+  Whereabouts place;
+  const LockGuard guard(system.port());
+  const HeapReport heap = system.memory.locate(misuse.pointer);
+  if (heap.name != nullptr) {
+    Whereabouts::copy(place.heap, heap.name);
+  }
+  const Owner* owner = misuse.owner != nullptr ? misuse.owner : heap.owner;
+  if (owner != nullptr) {
+    Whereabouts::copy(place.owner, owner->spec.name);
+    place.owner_id = owner->spec.id;
+  }
+  return place;
+}
+
+Line& name_owner(Line& line, const char* name, std::uint32_t id) {
+  return (line << ", owner " << name << " ").hex(id);
+}
+
+}  // namespace
+
+bool is_logged(LogLevel level) {
+  const modmem_log_level chosen = chosen_level.load(std::memory_order_relaxed);
+  return level_of(level) <=
+         (chosen != MODMEM_LOG_DEFAULT ? chosen : default_level.load(std::memory_order_relaxed));
+}
+
+bool log_line(LogLevel level, const Line& line) {
+  if (!is_logged(level)) {
+    return true;
+  }
+  const auto to = sink.get();
+  if (to.function != nullptr) {
+    to.function(level_of(level), line.text(), to.context);
+    return true;
+  }
+  const CSystem* system = current_system();
+  if (system != nullptr) {
+    system->port().log(level, line.text());
+  }
+  return system != nullptr;
+}
+
+Line& operator<<(Line& line, const Site& site) {
+  if (site.line != 0) {
+    return line << static_cast<const char*>(site.where) << ":" << site.line;
+  }
+  char name[96];
+  if (name_code(site.where, name, sizeof name)) {
+    return line << name;
+  }
+  return line.address(site.where);
+}
+
+void set_default_log_level(modmem_log_level level) {
+  default_level.store(level, std::memory_order_relaxed);
+}
+
+void set_default_fault_mode(modmem_fault_mode mode) {
+  default_mode.store(mode, std::memory_order_relaxed);
+}
+
+ReportSettings report_settings() {
+  const auto lines = sink.get();
+  const auto faults = handler.get();
+  return {lines.function,
+          lines.context,
+          faults.function,
+          faults.context,
+          chosen_mode.load(std::memory_order_relaxed),
+          chosen_level.load(std::memory_order_relaxed)};
+}
+
+void set_report_settings(const ReportSettings& settings) {
+  sink.set({settings.sink, settings.sink_context});
+  handler.set({settings.handler, settings.handler_context});
+  chosen_mode.store(settings.mode, std::memory_order_relaxed);
+  chosen_level.store(settings.level, std::memory_order_relaxed);
+}
+
+modmem_fault_kind fault_kind(PointerStatus status) {
+  return status == PointerStatus::interior   ? MODMEM_FAULT_INTERIOR
+         : status == PointerStatus::not_live ? MODMEM_FAULT_NOT_LIVE
+                                             : MODMEM_FAULT_FOREIGN;
+}
+
+void report_misuse(const Misuse& misuse) {
+  CSystem* system = current_system();
+  modmem_fault fault{};
+  Whereabouts place;
+  if (system != nullptr) {
+    place = place_of(*system, misuse);
+    fault.thread = system->port().thread_id();
+    system->faults.fetch_add(1, std::memory_order_relaxed);
+  }
+  fault.kind = misuse.kind;
+  fault.function = misuse.function;
+  fault.pointer = misuse.pointer;
+  fault.heap = place.heap;
+  fault.owner = place.owner;
+  fault.owner_id = place.owner_id;
+  fault.site = misuse.site.where;
+  fault.manager = misuse.manager;
+  fault.fatal = misuse.fatal;
+  Line line;
+  line << fault.function << ": ";
+  line.address(fault.pointer) << " " << description(fault.kind);
+  if (fault.manager != 0) {
+    (line << ", thread ").hex(fault.thread) << ", manager ";
+    line.hex(fault.manager);
+  }
+  if (fault.heap[0] != '\0') {
+    line << ", heap " << fault.heap;
+  }
+  if (fault.owner[0] != '\0') {
+    name_owner(line, fault.owner, fault.owner_id);
+  }
+  line << ", from " << misuse.site;
+  log_line(LogLevel::error, line);
+  const auto to = handler.get();
+  if (to.function != nullptr) {
+    to.function(&fault, to.context);
+    return;
+  }
+  const modmem_fault_mode chosen = chosen_mode.load(std::memory_order_relaxed);
+  const modmem_fault_mode mode =
+      chosen != MODMEM_FAULT_DEFAULT ? chosen : default_mode.load(std::memory_order_relaxed);
+  if (fault.fatal && mode == MODMEM_FAULT_ABORT) {
+    panic();
+  }
+}
+
+void report_refusal(const char* function, const char* what, const Site& site) {
+  Line line;
+  line << function << ": " << what << ", from " << site;
+  log_line(LogLevel::error, line);
+}
+
+void Reporter::on_failure(const Failure& failure) {
+  const std::uint64_t now = port_.time_us();
+  if (now - second_start_ >= kSecond) {
+    flush();
+    second_start_ = now;
+    logged_ = 0;
+  }
+  if (logged_ == kFailuresASecond) {
+    ++left_out_;
+    return;
+  }
+  ++logged_;
+  Line line;
+  line << "no memory: " << failure.bytes << " bytes, alignment " << failure.alignment
+       << " bytes, flags ";
+  name_owner(line.hex(failure.flags), failure.owner_name, failure.owner_id);
+  line << ", free " << failure.free_bytes << " bytes, largest request " << failure.largest_request
+       << " bytes, reason " << to_string(failure.reason);
+  if (failure.site.where != nullptr) {
+    line << ", from " << failure.site;
+  }
+  log_line(LogLevel::error, line);
+}
+
+// The function that was misused reports it: it knows its own name and its caller.
+void Reporter::on_fault(const Fault& /*fault*/) {}
+
+void Reporter::on_leak(const Leak& leak) {
+  Line line;
+  line << "leak: " << leak.bytes << " bytes, alignment " << leak.alignment << " bytes";
+  name_owner(line, leak.owner_name, leak.owner_id) << ", from " << leak.site;
+  log_line(LogLevel::error, line);
+}
+
+void Reporter::flush() {
+  if (left_out_ != 0) {
+    Line line;
+    line << "no memory: " << left_out_ << " more failures were not logged";
+    log_line(LogLevel::error, line);
+    left_out_ = 0;
+  }
+}
+
+}  // namespace modmem
+
+using modmem::handler;
+using modmem::sink;
+
+void modmem_set_log_sink(modmem_log_sink function, void* context) { sink.set({function, context}); }
+
+void modmem_set_log_level(modmem_log_level level) {
+  modmem::chosen_level.store(level, std::memory_order_relaxed);
+}
+
+modmem_fault_handler modmem_set_fault_handler(modmem_fault_handler function, void* context) {
+  return handler.set({function, context}).function;
+}
+
+void modmem_set_fault_mode(modmem_fault_mode mode) {
+  modmem::chosen_mode.store(mode, std::memory_order_relaxed);
+}

@@ -1,0 +1,53 @@
+// A request of a C program, as its function understood it.
+#pragma once
+
+#include <rtos/alloc.h>
+
+#include <cstddef>
+
+#include "capi/report.hpp"
+#include "capi/system.hpp"
+#include "memory/memory.hpp"
+
+namespace modmem {
+
+struct CRequest {
+  const char* function;  // for what is said about it
+  Site site;             // of the call
+  Owner* owner;          // nullptr: the system
+  Flags flags;           // as given
+  std::size_t bytes;
+  std::size_t alignment;  // as given; 0: natural
+};
+
+// What a C program calls natural alignment.
+inline constexpr std::size_t kNaturalAlignment = alignof(std::max_align_t);
+
+// The flags that Memory knows. In builds with invariant checks, others get a line.
+Flags known_flags(const CRequest& request);
+
+// The request for Memory. Returns false where there is nothing to ask: 0 bytes, or an alignment
+// that is no power of two, which gets a line.
+bool translate(const CRequest& request, Request& out);
+
+// A block for the request, from the system that is up or comes up now. nullptr where there is none,
+// as rtos/alloc.h says.
+void* allocate(const CRequest& request);
+void* allocate_zeroed(const CRequest& request);
+
+// Ends the block at `pointer`, whoever's it is; a misuse of `function` where it is none.
+void free_block(const char* function, void* pointer, const Site& site);
+
+// Heaps, regions and heaps of slots are owners.
+inline Owner* owner_of(k_heap* heap) { return reinterpret_cast<Owner*>(heap); }
+inline Owner* owner_of(vregion* region) { return reinterpret_cast<Owner*>(region); }
+inline Owner* owner_of(vmh_heap* heap) { return reinterpret_cast<Owner*>(heap); }
+
+// Who a request with that context is for.
+inline Owner* owner_of(const mod_alloc_ctx* ctx) {
+  return ctx == nullptr         ? nullptr
+         : ctx->vreg != nullptr ? owner_of(ctx->vreg)
+                                : owner_of(ctx->heap);
+}
+
+}  // namespace modmem

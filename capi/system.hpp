@@ -1,0 +1,51 @@
+// CSystem: the system that the C functions work on.
+//
+// There is at most one at a time. It is brought up by modmem_boot() or by the first C call that
+// needs it (capi/host), or it is one that somebody else runs and lends: the testbench does so for
+// the modules that it loads, so that there is no second allocator in the process.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "memory/memory.hpp"
+#include "module/shared_copies.hpp"
+
+namespace modmem {
+
+struct CSystem {
+  // The largest fragment of a configuration that arrives in pieces, where nobody says another.
+  static constexpr std::size_t kIpcFragmentBytes = 4096;
+
+  CSystem(Memory& its_memory, SharedCopies& its_copies, const char* its_host,
+          std::size_t fragment_bytes = kIpcFragmentBytes)
+      : memory(its_memory),
+        copies(its_copies),
+        host(its_host),
+        ipc_fragment_bytes(fragment_bytes) {}
+
+  Port& port() const { return memory.space().port(); }
+
+  Memory& memory;
+  SharedCopies& copies;
+  const char* host;  // sim, plain or libc, or who lends it
+  std::size_t ipc_fragment_bytes;
+  std::atomic<Owner*> pages{nullptr};    // the heap of vpage_alloc(), once that was called
+  std::atomic<std::uint64_t> faults{0};  // misuses so far
+};
+
+// The system that is up, nullptr where none is. O(1).
+CSystem* current_system();
+
+// The same, after bringing the default one up where none is; nullptr where there is no default.
+CSystem* booted();
+
+// From now on C functions work on `system`. Returns false, with nothing changed, where they work on
+// another one.
+bool adopt(CSystem& system);
+
+// They no longer do. No C call may run.
+void leave(CSystem& system);
+
+}  // namespace modmem
