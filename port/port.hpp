@@ -85,8 +85,8 @@ class Port {
   virtual Port* low_power() { return nullptr; }
   virtual Port* l3() { return nullptr; }
 
-  // What blocks look like to their users, of the memories beside the SRAM as well; nullptr: as they
-  // are. Constant after boot.
+  // What blocks look like to their users; nullptr: as they are. Constant after boot, and the same
+  // in a port and in those of its memories beside the SRAM.
   virtual BlockView* blocks() { return nullptr; }
 
  protected:

@@ -35,8 +35,6 @@ Port* HostPort::low_power() { return low_power_.is_open() ? &low_power_ : nullpt
 
 Port* HostPort::l3() { return l3_.is_open() ? &l3_ : nullptr; }
 
-BlockView* HostPort::blocks() { return kAddressSanitizer ? &blocks_ : nullptr; }
-
 void HostPort::power_cycle() {
   blocks_.stop_all();
   unmap_all();

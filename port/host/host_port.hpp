@@ -46,7 +46,6 @@ class HostPort final : public SimulatedMemory {
   // with those of the bases, in a library without run-time type information.
   Port* low_power() override;
   Port* l3() override;
-  BlockView* blocks() override;
 
   // What a power cycle of the DSP does: all mappings go, all banks are off, and the contents of
   // SRAM and low-power SRAM are lost; L3 keeps its own. The Memory that ran on this port is not to

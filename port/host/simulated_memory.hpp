@@ -40,6 +40,7 @@ class SimulatedMemory : public PosixPort {
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;
   void cache_invalidate(std::byte* address, std::size_t bytes) override;
+  BlockView* blocks() override { return kAddressSanitizer ? blocks_ : nullptr; }
 
   // Bytes from the start of the window to the end of both aliases.
   std::size_t window_bytes() const { return memory_.window_bytes(); }

@@ -2,6 +2,8 @@
 
 #include <sanitizer/asan_interface.h>
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace modmem {
@@ -9,7 +11,7 @@ namespace modmem {
 void AsanBlocks::add_memory(std::byte* window, std::size_t bytes, std::ptrdiff_t alias_offset,
                             bool maps_pages) {
   MODMEM_ASSERT(count_ < kMaxMemories);
-  memories_[count_++] = {window, bytes, alias_offset, maps_pages, false};
+  memories_[count_++] = {window, bytes, alias_offset, maps_pages, 0};
 }
 
 AsanBlocks::MemoryRange* AsanBlocks::memory_of(const std::byte* address) {
@@ -38,16 +40,29 @@ void AsanBlocks::unpoison(const MemoryRange& memory, [[maybe_unused]] std::byte*
   }
 }
 
-void AsanBlocks::map_page(std::byte* address, std::size_t bytes) {
+// The memory of an address that is watched there, or nullptr.
+const AsanBlocks::MemoryRange* AsanBlocks::watcher_of(const std::byte* address) {
   const MemoryRange* memory = memory_of(address);
-  if (memory != nullptr && memory->watched) {
-    poison(*memory, address, bytes);
+  const bool watched = memory != nullptr &&
+                       static_cast<std::size_t>(address - memory->window) < memory->watched_bytes;
+  return watched ? memory : nullptr;
+}
+
+void AsanBlocks::map_page(std::byte* address, std::size_t bytes) {
+  const MemoryRange* memory = watcher_of(address);
+  if (memory == nullptr) {
+    return;
+  }
+  poison(*memory, address, bytes);
+  std::byte* begin = std::max(address, resized_);
+  std::byte* end = std::min(address + bytes, resized_ + resized_bytes_);
+  if (begin < end) {
+    unpoison(*memory, begin, static_cast<std::size_t>(end - begin));
   }
 }
 
 void AsanBlocks::unmap_page(std::byte* address, std::size_t bytes) {
-  const MemoryRange* memory = memory_of(address);
-  if (memory != nullptr && memory->watched) {
+  if (const MemoryRange* memory = watcher_of(address)) {
     unpoison(*memory, address, bytes);
   }
 }
@@ -68,7 +83,7 @@ void AsanBlocks::start(std::byte* window, std::size_t bytes) {
   if (memory == nullptr) {
     return;
   }
-  memory->watched = true;
+  memory->watched_bytes = bytes;
   if (!memory->maps_pages) {
     poison(*memory, window, bytes);
   }
@@ -76,21 +91,24 @@ void AsanBlocks::start(std::byte* window, std::size_t bytes) {
 
 void AsanBlocks::stop(std::byte* window, std::size_t /*bytes*/) {
   MemoryRange* memory = memory_of(window);
-  if (memory != nullptr && memory->watched) {
-    unpoison(*memory, memory->window, memory->bytes);
-    memory->watched = false;
+  if (memory == nullptr || memory->watched_bytes == 0) {
+    return;
+  }
+  unpoison(*memory, memory->window, memory->bytes);
+  memory->watched_bytes = 0;
+  if (memory_of(resized_) == memory) {
+    resized_bytes_ = 0;
   }
 }
 
 void AsanBlocks::expose(std::byte* address, std::size_t bytes) {
-  if (const MemoryRange* memory = memory_of(address)) {
+  if (const MemoryRange* memory = watcher_of(address)) {
     unpoison(*memory, address, bytes);
   }
 }
 
 void AsanBlocks::cover(std::byte* address, std::size_t bytes) {
-  const MemoryRange* memory = memory_of(address);
-  if (memory != nullptr && memory->watched) {
+  if (const MemoryRange* memory = watcher_of(address)) {
     poison(*memory, address, bytes);
   }
 }
@@ -106,10 +124,17 @@ bool AsanBlocks::resize(std::byte* block, std::size_t old_bytes, std::size_t byt
   } else {
     expose(block, bytes);
   }
+  resized_ = block;
+  resized_bytes_ = bytes;
   return true;
 }
 
-void AsanBlocks::take_back(std::byte* block, std::size_t bytes) { cover(block, bytes); }
+void AsanBlocks::take_back(std::byte* block, std::size_t bytes) {
+  cover(block, bytes);
+  if (block == resized_) {
+    resized_bytes_ = 0;
+  }
+}
 
 std::byte* AsanBlocks::user_of(std::byte* block) const { return block; }
 

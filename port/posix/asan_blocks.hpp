@@ -41,7 +41,8 @@ class AsanBlocks final : public BlockView {
   void add_memory(std::byte* window, std::size_t bytes, std::ptrdiff_t alias_offset,
                   bool maps_pages);
 
-  // [address, address + bytes) of such a memory has just been mapped; is about to be unmapped.
+  // [address, address + bytes) of such a memory has just been mapped (for something new, or because
+  // the block that was last resized grew into it); is about to be unmapped.
   void map_page(std::byte* address, std::size_t bytes);
   void unmap_page(std::byte* address, std::size_t bytes);
 
@@ -67,15 +68,19 @@ class AsanBlocks final : public BlockView {
     std::size_t bytes = 0;
     std::ptrdiff_t alias_offset = 0;
     bool maps_pages = false;
-    bool watched = false;
+    std::size_t watched_bytes = 0;  // its first ones; 0: it is not watched
   };
 
   MemoryRange* memory_of(const std::byte* address);
+  const MemoryRange* watcher_of(const std::byte* address);
   static void poison(const MemoryRange& memory, std::byte* address, std::size_t bytes);
   static void unpoison(const MemoryRange& memory, std::byte* address, std::size_t bytes);
 
   MemoryRange memories_[kMaxMemories];
   std::size_t count_ = 0;
+  // The block that was last resized, while it is handed out.
+  std::byte* resized_ = nullptr;
+  std::size_t resized_bytes_ = 0;
 };
 
 }  // namespace modmem

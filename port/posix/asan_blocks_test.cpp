@@ -73,7 +73,8 @@ class AsanBlocksTest : public ::testing::Test {
     ASSERT_TRUE(port_.open(small()));
     blocks_ = port_.blocks();
     ASSERT_NE(blocks_, nullptr);
-    blocks_->start(port_.window(), port_.window_bytes());
+    // The last page is none of those that are watched.
+    blocks_->start(port_.window(), port_.window_bytes() - kPage);
     ASSERT_TRUE(port_.set_bank_power(Bank{0}, true));
     ASSERT_TRUE(port_.map(Page{2}, Frame{5}));
     ASSERT_TRUE(port_.map(Page{3}, Frame{4}));
@@ -103,6 +104,8 @@ TYPED_TEST(AsanBlocksTest, NothingMayBeTouchedAtFirst) {
     EXPECT_DEATH(touch(first), "use-after-poison");
     EXPECT_DEATH(std::memset(first + 100, 0, 1), "use-after-poison");
   }
+  ASSERT_TRUE(this->port_.map(Page{31}, Frame{7}));
+  EXPECT_EQ(picture(this->port_.window() + 31 * kPage, kPage), dots(kPage));
 }
 
 TYPED_TEST(AsanBlocksTest, ABlockMayBeTouchedToItsLastByteThroughBothAliases) {
@@ -139,6 +142,22 @@ TYPED_TEST(AsanBlocksTest, BlocksFollowTheirSize) {
   }
   EXPECT_EQ(this->blocks_->user_of(this->at_), this->at_);
   EXPECT_EQ(this->blocks_->block_of(this->at_ + 1), this->at_ + 1);
+}
+
+TYPED_TEST(AsanBlocksTest, ABlockMayGrowIntoAPageThatIsMappedAfterwards) {
+  std::byte* block = this->at_ + 2 * kPage - 64;
+  this->blocks_->hand_out(block, 64, 8);
+  EXPECT_TRUE(this->blocks_->resize(block, 64, 64 + 21));
+  ASSERT_TRUE(this->port_.map(Page{1}, Frame{1}));
+  ASSERT_TRUE(this->port_.map(Page{4}, Frame{2}));
+  for (std::byte* first : {block, block + this->alias_}) {
+    EXPECT_EQ(picture(first, 64 + kPage), dots(64 + 21) + crosses(kPage - 21));
+  }
+  EXPECT_EQ(picture(this->port_.window() + kPage, kPage), crosses(kPage));
+  this->blocks_->take_back(block, 64 + 21);
+  this->port_.unmap(Page{4});
+  ASSERT_TRUE(this->port_.map(Page{4}, Frame{2}));
+  EXPECT_EQ(picture(this->port_.window() + 4 * kPage, kPage), crosses(kPage));
 }
 
 TYPED_TEST(AsanBlocksTest, NoNeighbourIsPoisonedInTheMiddleOfEightBytes) {
@@ -194,6 +213,7 @@ TYPED_TEST(AsanBlocksTest, TheMemoriesBesideTheSramAreWatchedAsWell) {
     ASSERT_TRUE(side->set_bank_power(Bank{0}, true));
     ASSERT_TRUE(side->map(Page{0}, Frame{0}));
     EXPECT_EQ(picture(side->window(), kPage), dots(kPage));
+    EXPECT_EQ(side->blocks(), this->blocks_);
     this->blocks_->start(side->window(), kPage);
     side->unmap(Page{0});
     ASSERT_TRUE(side->map(Page{0}, Frame{0}));

@@ -12,7 +12,7 @@ namespace modmem {
 
 PlainMemory::~PlainMemory() { close_memory(); }
 
-const char* PlainMemory::open_memory(std::size_t window_bytes, bool has_alias) {
+const char* PlainMemory::open_memory(std::size_t window_bytes, bool has_alias, BlockView* blocks) {
   const char* failure = memory_.open(window_bytes, window_bytes, has_alias);
   if (failure != nullptr) {
     return failure;
@@ -27,6 +27,7 @@ const char* PlainMemory::open_memory(std::size_t window_bytes, bool has_alias) {
     return "opening the window";
   }
   mapped_ = BitmapView(words_, static_cast<std::uint32_t>(pages));
+  blocks_ = blocks;
   return nullptr;
 }
 
@@ -59,12 +60,17 @@ void PlainMemory::cache_invalidate(std::byte* /*address*/, std::size_t /*bytes*/
 bool PlainPort::open(const PlatformConfig& config, Blocks blocks) {
   const std::size_t bytes =
       config.has_mmu ? config.window_bytes : config.sram_bytes - config.reserve_bytes;
-  const char* failure = open_memory(bytes, config.has_mmu && blocks == Blocks::in_window);
+  const bool stand_ins = blocks == Blocks::stand_ins;
+  BlockView* view = kAddressSanitizer ? &asan_blocks_ : nullptr;
+  if (stand_ins) {
+    view = &libc_blocks_;
+  }
+  const char* failure = open_memory(bytes, config.has_mmu && !stand_ins, view);
   if (failure == nullptr && config.lp_sram_bytes != 0) {
-    failure = low_power_.open_memory(config.lp_sram_bytes, false);
+    failure = low_power_.open_memory(config.lp_sram_bytes, false, view);
   }
   if (failure == nullptr && config.l3_bytes != 0) {
-    failure = l3_.open_memory(config.l3_bytes, false);
+    failure = l3_.open_memory(config.l3_bytes, false, view);
   }
   if (failure != nullptr) {
     const int error = errno;
@@ -73,7 +79,6 @@ bool PlainPort::open(const PlatformConfig& config, Blocks blocks) {
     failure_ = failure;
     return false;
   }
-  blocks_ = blocks;
   asan_blocks_.add_memory(window(), window_bytes(), alias_offset(), false);
   for (const PlainMemory* side : {&low_power_, &l3_}) {
     if (side->is_open()) {
@@ -92,12 +97,9 @@ void PlainPort::close() {
   close_memory();
 }
 
-BlockView* PlainPort::blocks() {
-  if (blocks_ == Blocks::stand_ins) {
-    return &libc_blocks_;
-  }
-  return kAddressSanitizer ? &asan_blocks_ : nullptr;
-}
+Port* PlainPort::low_power() { return low_power_.is_open() ? &low_power_ : nullptr; }
+
+Port* PlainPort::l3() { return l3_.is_open() ? &l3_ : nullptr; }
 
 bool PlainPort::power_cycle() {
   asan_blocks_.stop_all();

@@ -30,7 +30,7 @@ class PlainMemory : public PosixPort {
   ~PlainMemory();
 
   // As PlainPort::open(); nullptr, or what failed.
-  const char* open_memory(std::size_t window_bytes, bool has_alias);
+  const char* open_memory(std::size_t window_bytes, bool has_alias, BlockView* blocks);
   void close_memory();
   bool is_open() const { return memory_.is_open(); }
 
@@ -41,6 +41,7 @@ class PlainMemory : public PosixPort {
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;
   void cache_invalidate(std::byte* address, std::size_t bytes) override;
+  BlockView* blocks() override { return blocks_; }
 
   std::size_t window_bytes() const { return memory_.window_bytes(); }
   bool is_mapped(Page page) const { return mapped_.test(number(page)); }
@@ -55,6 +56,7 @@ class PlainMemory : public PosixPort {
   AliasedMemory memory_;
   BitmapView mapped_;
   BitmapView::Word* words_ = nullptr;  // of mapped_
+  BlockView* blocks_ = nullptr;
 };
 
 class PlainPort final : public PlainMemory {
@@ -75,9 +77,8 @@ class PlainPort final : public PlainMemory {
   // What open() could not do.
   const char* failure() const { return failure_; }
 
-  Port* low_power() override { return low_power_.is_open() ? &low_power_ : nullptr; }
-  Port* l3() override { return l3_.is_open() ? &l3_ : nullptr; }
-  BlockView* blocks() override;
+  Port* low_power() override;
+  Port* l3() override;
 
   // Stand-ins that there are.
   std::size_t stand_ins() const { return libc_blocks_.count(); }
@@ -93,7 +94,6 @@ class PlainPort final : public PlainMemory {
   PlainMemory l3_;
   AsanBlocks asan_blocks_;
   LibcBlocks libc_blocks_;
-  Blocks blocks_ = Blocks::in_window;
   const char* failure_ = "";
 };
 

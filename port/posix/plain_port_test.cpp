@@ -146,6 +146,8 @@ TEST(PlainPortStandIns, TakeTheAliasesPlace) {
   std::byte* user = blocks->hand_out(port.window() + 64, 21, 8);
   EXPECT_EQ(blocks->block_of(user + 20), port.window() + 84);
   EXPECT_EQ(port.stand_ins(), 1U);
+  EXPECT_EQ(port.low_power()->blocks(), blocks);
+  EXPECT_EQ(port.l3()->blocks(), blocks);
   port.close();
   EXPECT_EQ(port.stand_ins(), 0U);
 }
