@@ -2,22 +2,27 @@
 #
 # ARGS       arguments for `modmem run`, e.g. make run ARGS='--platform ptl --json -'
 # PRESET     the build that `make test` tests: debug (default), release, asan-ubsan, tsan, clang
-# CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run and test build
+# CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run, test and install
+#            build
+# prefix     where `make install` installs the C library: /usr/local
+# DESTDIR    what goes in front of that, for packages: nothing
 
 PRESET ?= debug
 CONFIG ?= host
+prefix = /usr/local
 PACKAGES = @bash scripts/install_packages.sh
 CONFIGURE = @cmake >/dev/null --preset
 SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-format check-layers check-freestanding check-tidy \
+.PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
   check-threads format \
   compare-policies menuconfig coverage clean
 
 help:
 	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
 	@echo 'make test          build and run the tests, with invariant checks on (PRESET=...)'
+	@echo 'make install       build and install the C library (prefix=..., DESTDIR=...)'
 	@echo 'make check         all that CI does'
 	@echo '  check-format       formatting'
 	@echo '  check-layers       include order'
@@ -41,6 +46,12 @@ test:
 	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON -DMODMEM_CONFIG=$(CONFIG)
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $$(nproc)
+
+install:
+	$(PACKAGES) run
+	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF -DMODMEM_CONFIG=$(CONFIG)
+	@cmake --build --preset release --target modmem_c_static modmem_c_shared
+	@DESTDIR='$(DESTDIR)' scripts/install_library.sh build/release '$(prefix)'
 
 check:
 	@.ci/run

@@ -28,4 +28,15 @@ if(MODMEM_BUILD_TESTS)
       TIMEOUT 120
       ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
   endforeach()
+
+  # Programs without the run-time libraries of sanitizers and --coverage cannot link one that has them.
+  if(NOT MODMEM_SANITIZE AND NOT MODMEM_COVERAGE)
+    add_test(NAME install_library_test
+      COMMAND "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/install_library_test.py"
+        "${PROJECT_BINARY_DIR}")
+    add_test(NAME capi_docs_test
+      COMMAND "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/capi/docs_test.py"
+        $<TARGET_FILE:modmem_c_shared> "${PROJECT_SOURCE_DIR}/capi/include")
+    set_tests_properties(install_library_test capi_docs_test PROPERTIES TIMEOUT 300)
+  endif()
 endif()
