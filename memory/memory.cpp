@@ -123,13 +123,12 @@ HeapSlot* Memory::open_or(HeapKind kind, const char* name) {
 // Has the host watch a memory whose first `pages` pages are for blocks and metadata, where it has a
 // view of them.
 void Memory::watch(const AddressSpace& space, std::size_t pages, bool on) {
-  BlockView* views = space.blocks();
-  if (views == nullptr) {
+  if (views_ == nullptr) {
     return;
   }
   std::byte* window = space.address_of(0);
-  on ? views->start(window, pages * config::kPageBytes)
-     : views->stop(window, pages * config::kPageBytes);
+  on ? views_->start(window, pages * config::kPageBytes)
+     : views_->stop(window, pages * config::kPageBytes);
 }
 
 void Memory::watch_sram(bool on) {

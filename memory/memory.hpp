@@ -260,11 +260,10 @@ class Memory {
   HeapSlot* slot_of(const void* pointer) const;
   HeapSlot& own_heap(const Owner& owner) const;
   const void* in_window(const void* pointer) const;
-  static void watch(const AddressSpace& space, std::size_t pages, bool on);
+  void watch(const AddressSpace& space, std::size_t pages, bool on);
   void watch_sram(bool on);
-  static void take_back(const HeapSlot& slot, std::byte* block, std::size_t bytes);
-  static std::byte* hand_out(const HeapSlot& slot, std::byte* block, std::size_t bytes,
-                             std::size_t alignment);
+  void take_back(std::byte* block, std::size_t bytes);
+  std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment);
 
   Owner& owner_of(const Request& request) const;
   bool well_formed(const Request& request) const;

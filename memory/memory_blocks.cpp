@@ -52,8 +52,8 @@ void* Memory::serve(const Request& request, const Route& where) {
       records_.reserve(1)) {
     block = where.slot->heap->allocate(where.bytes, where.alignment);
   }
-  if (block != nullptr && hand_out(*where.slot, static_cast<std::byte*>(block), request.bytes,
-                                   where.alignment) == nullptr) {
+  if (block != nullptr &&
+      hand_out(static_cast<std::byte*>(block), request.bytes, where.alignment) == nullptr) {
     where.slot->heap->free(block);
     block = nullptr;
   }
@@ -62,15 +62,13 @@ void* Memory::serve(const Request& request, const Route& where) {
   return result;
 }
 
-std::byte* Memory::hand_out(const HeapSlot& slot, std::byte* block, std::size_t bytes,
-                            std::size_t alignment) {
-  BlockView* views = slot.space->blocks();
-  return views != nullptr ? views->hand_out(block, bytes, alignment) : block;
+std::byte* Memory::hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) {
+  return views_ != nullptr ? views_->hand_out(block, bytes, alignment) : block;
 }
 
-void Memory::take_back(const HeapSlot& slot, std::byte* block, std::size_t bytes) {
-  if (BlockView* views = slot.space->blocks()) {
-    views->take_back(block, bytes);
+void Memory::take_back(std::byte* block, std::size_t bytes) {
+  if (views_ != nullptr) {
+    views_->take_back(block, bytes);
   }
 }
 
@@ -219,8 +217,7 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
       more > room_below_limits(owner)) {
     return false;
   }
-  BlockView* views = slot.space->blocks();
-  if (views != nullptr && !views->resize(block, record.bytes, request.bytes)) {
+  if (views_ != nullptr && !views_->resize(block, record.bytes, request.bytes)) {
     return false;
   }
   set_metadata_aside(&slot);
@@ -229,8 +226,8 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
     slot.space->port().cache_invalidate(block + where.bytes, before - where.bytes);
   }
   if (!slot.heap->resize(block, where.bytes)) {
-    if (views != nullptr) {
-      views->resize(block, request.bytes, record.bytes);
+    if (views_ != nullptr) {
+      views_->resize(block, request.bytes, record.bytes);
     }
     return false;
   }

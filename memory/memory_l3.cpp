@@ -65,17 +65,17 @@ bool Memory::map_list(const Span& list) {
   if (!l3_.space.map(list.first, list.pages, kMetadataHeap, l3_.tables)) {
     return false;
   }
-  if (BlockView* views = l3_.space.blocks()) {
-    views->expose(l3_.space.address_of(list.first), std::size_t{list.pages} * config::kPageBytes);
+  if (views_ != nullptr) {
+    views_->expose(l3_.space.address_of(list.first), std::size_t{list.pages} * config::kPageBytes);
   }
   return true;
 }
 
 void Memory::drop_saved_list() {
   if (saved_list_.pages != 0) {
-    if (BlockView* views = l3_.space.blocks()) {
-      views->cover(l3_.space.address_of(saved_list_.first),
-                   std::size_t{saved_list_.pages} * config::kPageBytes);
+    if (views_ != nullptr) {
+      views_->cover(l3_.space.address_of(saved_list_.first),
+                    std::size_t{saved_list_.pages} * config::kPageBytes);
     }
     l3_.space.unmap(saved_list_.first, saved_list_.pages, l3_.tables);
     saved_list_ = {};
@@ -190,7 +190,7 @@ bool Memory::bring_back(const Site& site, std::uint32_t place, std::uint32_t roo
   }
   std::byte* block = l3_.space.address_of(0) + std::size_t{place} * Record::kPlaceBytes;
   bool claimed = l3_.slot->elastic.allocate_at(block, room);
-  if (claimed && hand_out(*l3_.slot, block, bytes, std::size_t{1} << alignment_log2) == nullptr) {
+  if (claimed && hand_out(block, bytes, std::size_t{1} << alignment_log2) == nullptr) {
     l3_.slot->heap->free(block);
     claimed = false;
   }

@@ -173,7 +173,7 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
     if (record.uncached) {
       slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
     }
-    take_back(slot, block, record.bytes);
+    take_back(block, record.bytes);
     uncharge(owner, slot, record.bytes);
     drop_record(handle);
     if (&slot != closing) {

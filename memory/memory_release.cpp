@@ -35,8 +35,8 @@ std::byte* Memory::block_of(const Record& record) const {
 void* Memory::handed_out(const Record& record) const {
   const AddressSpace& space = *heaps_[number(record.heap)].space;
   std::byte* block = block_of(record);
-  if (const BlockView* views = space.blocks()) {
-    block = views->user_of(block);
+  if (views_ != nullptr) {
+    block = views_->user_of(block);
   }
   return record.uncached ? space.to_uncached(block) : block;
 }
@@ -130,7 +130,7 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
   if (records_[handle].uncached) {
     slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
   }
-  take_back(slot, block, records_[handle].bytes);
+  take_back(block, records_[handle].bytes);
   uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
   drop_record(handle);
   slot.heap->free(block);
