@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "capi/capi_testing.hpp"
+
+namespace modmem {
+namespace {
+
+struct Lines {
+  std::vector<std::string> seen;
+
+  static void add(modmem_log_level /*level*/, const char* line, void* self) {
+    static_cast<Lines*>(self)->seen.emplace_back(line);
+  }
+};
+
+class BootTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(modmem_shutdown(), 0); }
+  void TearDown() override {
+    modmem_shutdown();
+    modmem_set_log_sink(nullptr, nullptr);
+    for (const char* name : {"MODMEM_PLATFORM", "MODMEM_POLICY", "MODMEM_HOST"}) {
+      unsetenv(name);
+    }
+  }
+  Lines lines_;
+};
+
+TEST_F(BootTest, TheFirstAllocationBootsAndTheNextOneAfterShutdown) {
+  for (int round = 0; round < 2; ++round) {
+    void* block = rmalloc(0, 100);
+    ASSERT_NE(block, nullptr);
+    struct modmem_info info {};
+    ASSERT_EQ(modmem_info(&info), 0);
+    EXPECT_STREQ(info.platform, "mtl");
+    EXPECT_STREQ(info.policy, "elastic");
+    EXPECT_STREQ(info.host, "plain");
+    EXPECT_EQ(modmem_boot(nullptr), -EBUSY);
+    rfree(block);
+    EXPECT_EQ(modmem_shutdown(), 0);
+    EXPECT_EQ(modmem_shutdown(), 0);
+  }
+}
+
+TEST_F(BootTest, ThreadsThatAllocateFirstBootOnce) {
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([] { rfree(rmalloc(0, 100)); });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    struct modmem_heap_info heap {};
+    ASSERT_EQ(modmem_heap_info(nullptr, &heap), 0);
+    EXPECT_EQ(heap.allocations, 4U);
+    EXPECT_EQ(modmem_shutdown(), 0);
+  }
+}
+
+TEST_F(BootTest, TheConfigurationWinsOverTheEnvironment) {
+  setenv("MODMEM_PLATFORM", "lnl", 1);
+  setenv("MODMEM_POLICY", "single", 1);
+  setenv("MODMEM_HOST", "sim", 1);
+  struct modmem_info info {};
+  ASSERT_EQ(modmem_info(&info), 0);
+  EXPECT_STREQ(info.platform, "lnl");
+  EXPECT_STREQ(info.policy, "single");
+  EXPECT_STREQ(info.host, "sim");
+  ASSERT_EQ(modmem_shutdown(), 0);
+  modmem_config config{};
+  config.platform = "tgl";
+  config.policy = "slots";
+  config.host = "libc";
+  config.sram_bytes = 2 << 20;
+  config.reserve_bytes = 256 << 10;
+  ASSERT_EQ(modmem_boot(&config), 0);
+  ASSERT_EQ(modmem_info(&info), 0);
+  EXPECT_STREQ(info.platform, "tgl");
+  EXPECT_STREQ(info.policy, "slots");
+  EXPECT_STREQ(info.host, "libc");
+  EXPECT_EQ(info.pool_bytes, (2U << 20) - (256U << 10));
+}
+
+TEST_F(BootTest, WhatThereIsNotIsRefusedInOneLine) {
+  modmem_set_log_sink(Lines::add, &lines_);
+  modmem_config config{};
+  config.platform = "pdp-11";
+  EXPECT_EQ(modmem_boot(&config), -EINVAL);
+  config = {};
+  config.policy = "none";
+  EXPECT_EQ(modmem_boot(&config), -EINVAL);
+  config = {};
+  config.host = "cloud";
+  EXPECT_EQ(modmem_boot(&config), -EINVAL);
+  config = {};
+  config.sram_bytes = 5000;
+  EXPECT_EQ(modmem_boot(&config), -EINVAL);
+  setenv("MODMEM_HOST", "somewhere", 1);
+  EXPECT_EQ(modmem_boot(nullptr), -EINVAL);
+  ASSERT_EQ(lines_.seen.size(), 5U);
+  EXPECT_EQ(lines_.seen[0].find("modmem_boot: platform pdp-11: unknown; there are "), 0U);
+  EXPECT_EQ(lines_.seen[1],
+            "modmem_boot: policy none: unknown; there are elastic, module-heaps, single, slots, "
+            "slots-modules, slots-all");
+  EXPECT_EQ(lines_.seen[4], "MODMEM_HOST: host somewhere: unknown; there are sim, plain, libc");
+  unsetenv("MODMEM_HOST");
+  EXPECT_EQ(modmem_boot(nullptr), 0);
+}
+
+TEST_F(BootTest, ShutdownCountsLeaks) {
+  modmem_config config{};
+  config.log_sink = Lines::add;
+  config.log_context = &lines_;
+  ASSERT_EQ(modmem_boot(&config), 0);
+  k_heap* heap = modmem_heap_create("left", 0);
+  ASSERT_NE(sof_heap_alloc(heap, 0, 33, 0), nullptr);
+  ASSERT_NE(rmalloc(0, 44), nullptr);
+  EXPECT_EQ(modmem_shutdown(), 2);
+  ASSERT_EQ(lines_.seen.size(), 2U);
+  for (const std::string& line : lines_.seen) {
+    EXPECT_EQ(line.find("leak: "), 0U);
+    EXPECT_NE(line.find(", from capi_test+0x"), std::string::npos);
+  }
+  // The sink was that system's.
+  ASSERT_EQ(modmem_boot(nullptr), 0);
+  heap_trace_all(0);
+  EXPECT_EQ(lines_.seen.size(), 2U);
+}
+
+TEST_F(BootTest, LevelsDropLines) {
+  modmem_set_log_sink(Lines::add, &lines_);
+  modmem_set_log_level(MODMEM_LOG_WARNING);
+  heap_trace_all(0);
+  EXPECT_EQ(rmalloc_align(0, 8, 3), nullptr);
+  EXPECT_EQ(lines_.seen.size(), 1U);
+  modmem_set_log_level(MODMEM_LOG_DEFAULT);
+  heap_trace_all(0);
+  EXPECT_GT(lines_.seen.size(), 1U);
+}
+
+TEST_F(BootTest, TheDefaultHandlerEndsTheProgramWhereAFaultIsFatal) {
+  EXPECT_DEATH(rfree(&lines_), "modmem: error: rfree: 0x.* is none of its blocks");
+  modmem_set_fault_mode(MODMEM_FAULT_REPORT);
+  modmem_set_log_sink(Lines::add, &lines_);
+  rfree(&lines_);
+  EXPECT_EQ(lines_.seen.size(), 1U);
+  modmem_set_fault_mode(MODMEM_FAULT_DEFAULT);
+}
+
+// Every policy serves what the functions promise.
+class PoliciesTest : public BootedTest, public testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override { boot("sim", GetParam()); }
+};
+
+TEST_P(PoliciesTest, TheSameProgramRuns) {
+  for (const std::uint32_t flags :
+       {0U, 0x10U, 0x100U, 0x110U, 0x400U, 0x500U, 0x4U, 0x20U, 0x40U}) {
+    for (const std::size_t bytes : {1U, 100U, 4096U, 20000U}) {
+      void* block = rmalloc(flags, bytes);
+      void* zero = rzalloc(flags, bytes);
+      void* large = rballoc(flags, bytes);
+      ASSERT_TRUE(block != nullptr && zero != nullptr && large != nullptr) << flags << " " << bytes;
+      std::memset(block, 1, bytes);
+      rfree(zero);
+      rfree(block);
+      rfree(large);
+    }
+  }
+  k_heap* heap = modmem_heap_create("private", 0);
+  ASSERT_NE(heap, nullptr);
+  void* block = sof_heap_alloc(heap, 0, 100, 0);
+  ASSERT_NE(block, nullptr);
+  sof_heap_free(heap, block);
+  EXPECT_EQ(modmem_heap_destroy(heap), 0);
+  std::size_t actual = 0;
+  block = modmem_alloc_range(nullptr, 0, 3000, 1000, 64, &actual);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(actual, 3000U);
+  rfree(block);
+  EXPECT_TRUE(take_faults().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, PoliciesTest,
+                         testing::Values("elastic", "module-heaps", "single", "slots",
+                                         "slots-modules", "slots-all"),
+                         [](const auto& policy) {
+                           std::string name = policy.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace modmem
