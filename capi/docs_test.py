@@ -11,11 +11,13 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs" / "c-api.md"
 HELLO = ROOT / "examples" / "c" / "hello.c"
+FIRMWARE = ROOT / "examples" / "firmware" / "boot.cpp"
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 
 # What a framework has around these headers, or a program asks for: each way to compile them may
@@ -137,6 +139,15 @@ class DocsTest(unittest.TestCase):
         self.assertLessEqual(len(hello.splitlines()), 20)
         for path in (DOCS, ROOT / "README.md"):
             self.assertTrue(f"```c\n{hello}```\n" in path.read_text(encoding="utf-8"), path)
+
+    def test_shows_lines_of_the_firmware_example(self):
+        source = FIRMWARE.read_text(encoding="utf-8")
+        shown = re.findall(r"^```cpp\n(.*?)^```$", DOCS.read_text(encoding="utf-8"),
+                           re.DOTALL | re.MULTILINE)
+        self.assertEqual(len(shown), 1)
+        for part in shown[0].split("\n\n"):
+            lines = part.rstrip()
+            self.assertTrue(lines in source or textwrap.indent(lines, "  ") in source, part)
 
 
 if __name__ == "__main__":
