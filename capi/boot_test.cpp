@@ -152,6 +152,15 @@ TEST_F(BootTest, TheDefaultHandlerEndsTheProgramWhereAFaultIsFatal) {
   modmem_set_fault_mode(MODMEM_FAULT_DEFAULT);
 }
 
+TEST_F(BootTest, AStrayAccessInTheSimulatorIsExplained) {
+  setenv("MODMEM_HOST", "sim", 1);
+  volatile char* block = static_cast<char*>(rmalloc(0, 5000));
+  block[0] = 1;
+  void* address = const_cast<char*>(block);
+  rfree(address);
+  EXPECT_DEATH(block[0] = 2, "modmem: stray access to 0x.*: page not mapped, in heap system");
+}
+
 // Every policy serves what the functions promise.
 class PoliciesTest : public BootedTest, public testing::WithParamInterface<const char*> {
  protected:

@@ -18,6 +18,7 @@
 #include "capi/host/settings.hpp"
 #include "capi/report.hpp"
 #include "capi/system.hpp"
+#include "port/host/fault_report.hpp"
 #include "port/host/host_port.hpp"
 #include "port/posix/plain_port.hpp"
 
@@ -47,6 +48,7 @@ class Host {
 
  private:
   bool open_port();
+  void stop();
   void close();
   bool map_arena();
   int start();
@@ -63,6 +65,7 @@ class Host {
   modmem_config set_{};
   ReportSettings before_;
   Storage<HostPort> simulator_;
+  Storage<FaultReporter> stray_;  // of the simulator
   Storage<PlainPort> plain_;
   Storage<Reporter> reporter_;
   Storage<Memory> memory_;
@@ -89,6 +92,18 @@ void explain(const Line& line) {
   if (!log_line(LogLevel::error, line)) {
     fprintf(stderr, "modmem: error: %s\n", line.text());
   }
+}
+
+// What lies at an address that a stray access went to. Runs in a signal handler.
+void describe_stray(const void* context, const void* address, char* text, std::size_t size) {
+  const HeapReport heap = static_cast<const Memory*>(context)->locate(address);
+  if (heap.name == nullptr) {
+    snprintf(text, size, "in no heap");
+    return;
+  }
+  snprintf(text, size, "page not mapped, in heap %s of %s %s (id %#x)", heap.name,
+           to_string(heap.owner->spec.kind), heap.owner->spec.name,
+           static_cast<unsigned>(heap.owner->spec.id));
 }
 
 bool Host::open_port() {
@@ -136,6 +151,9 @@ int Host::start() {
          << settings_.policy->name << " do not fit its memory";
     explain(line);
     return -ENOMEM;
+  }
+  if (settings_.host == HostKind::sim) {
+    stray_.create(simulator_.get(), describe_stray, &memory);
   }
   memory.restore_l3();
   SharedCopies& copies = copies_.create(memory);
@@ -197,6 +215,15 @@ int Host::boot(const modmem_config& config) {
   return result;
 }
 
+// C functions have no system any more.
+void Host::stop() {
+  leave(system_.get());
+  up_ = false;
+  if (settings_.host == HostKind::sim) {
+    stray_.get().~FaultReporter();
+  }
+}
+
 // Gives everything back, once nobody uses it, and the settings.
 void Host::close() {
   if (arena_ != nullptr) {
@@ -217,8 +244,7 @@ int Host::shutdown() {
   }
   const std::size_t leaks = memory_.get().shutdown();
   reporter_.get().flush();
-  leave(system_.get());
-  up_ = false;
+  stop();
   close();
   return static_cast<int>(leaks);
 }
@@ -227,8 +253,7 @@ int Host::power_cycle() {
   if (!up_) {
     return -ENODEV;
   }
-  leave(system_.get());
-  up_ = false;
+  stop();
   bool cycled = true;
   if (settings_.host == HostKind::sim) {
     simulator_.get().power_cycle();

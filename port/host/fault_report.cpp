@@ -9,8 +9,18 @@
 namespace modmem {
 
 namespace {
+
 FaultReporter* active = nullptr;
+
+// Puts the handler from before in place of `handler`; one that was set since stays.
+void restore(int signal, void (*handler)(int, siginfo_t*, void*), const struct sigaction& before) {
+  struct sigaction now {};
+  if (sigaction(signal, nullptr, &now) == 0 && now.sa_sigaction == handler) {
+    sigaction(signal, &before, nullptr);
+  }
 }
+
+}  // namespace
 
 FaultReporter::FaultReporter(const HostPort& port, Describe describe, const void* context)
     : port_(port), describe_(describe), context_(context) {
@@ -23,8 +33,8 @@ FaultReporter::FaultReporter(const HostPort& port, Describe describe, const void
 }
 
 FaultReporter::~FaultReporter() {
-  sigaction(SIGSEGV, &previous_segv_, nullptr);
-  sigaction(SIGBUS, &previous_bus_, nullptr);
+  restore(SIGSEGV, &FaultReporter::handle, previous_segv_);
+  restore(SIGBUS, &FaultReporter::handle, previous_bus_);
   active = nullptr;
 }
 
