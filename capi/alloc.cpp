@@ -35,9 +35,10 @@ void* rbrealloc_align(void* ptr, uint32_t flags, size_t bytes, size_t /*old_byte
                       uint32_t alignment) {
   CSystem* system = modmem::booted();
   Request wanted;
-  if (system == nullptr || !translate({"rbrealloc_align", MODMEM_CALLER, nullptr,
-                                       flags | modmem::flag::kLargeBuffer, bytes, alignment},
-                                      wanted)) {
+  if (!translate(system,
+                 {"rbrealloc_align", MODMEM_CALLER, nullptr, flags | modmem::flag::kLargeBuffer,
+                  bytes, alignment},
+                 wanted)) {
     return nullptr;
   }
   if (ptr != nullptr) {
@@ -99,9 +100,10 @@ void* modmem_alloc_range(struct mod_alloc_ctx* ctx, uint32_t flags, size_t prefe
   }
   CSystem* system = modmem::booted();
   Request wanted;
-  if (system == nullptr || !translate({"modmem_alloc_range", MODMEM_CALLER, owner_of(ctx),
-                                       flags | modmem::flag::kLargeBuffer, minimum, alignment},
-                                      wanted)) {
+  if (!translate(system,
+                 {"modmem_alloc_range", MODMEM_CALLER, owner_of(ctx),
+                  flags | modmem::flag::kLargeBuffer, minimum, alignment},
+                 wanted)) {
     return nullptr;
   }
   // Rounded up to a multiple of the minimum, or down where that is more than a size can say.

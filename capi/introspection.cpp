@@ -127,9 +127,10 @@ size_t modmem_usable_size(const void* ptr) {
 size_t modmem_largest_request(struct k_heap* heap, uint32_t flags, size_t alignment) {
   CSystem* system = modmem::booted();
   modmem::Request wanted;
-  return system != nullptr && translate({"modmem_largest_request", MODMEM_CALLER,
-                                         modmem::owner_of(heap), flags, 1, alignment},
-                                        wanted)
+  return translate(
+             system,
+             {"modmem_largest_request", MODMEM_CALLER, modmem::owner_of(heap), flags, 1, alignment},
+             wanted)
              ? system->memory.largest_request(wanted)
              : 0;
 }

@@ -26,9 +26,9 @@ inline constexpr std::size_t kNaturalAlignment = alignof(std::max_align_t);
 // The flags that Memory knows. In builds with invariant checks, others get a line.
 Flags known_flags(const CRequest& request);
 
-// The request for Memory. Returns false where there is nothing to ask: 0 bytes, or an alignment
-// that is no power of two, which gets a line.
-bool translate(const CRequest& request, Request& out);
+// The request for the Memory of `system`. Returns false where there is nothing to ask: no system, 0
+// bytes, or an alignment that is no power of two, which gets a line.
+bool translate(const CSystem* system, const CRequest& request, Request& out);
 
 // A block for the request, from the system that is up or comes up now. nullptr where there is none,
 // as rtos/alloc.h says.
