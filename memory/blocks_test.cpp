@@ -145,10 +145,30 @@ TEST_F(MemoryBlocks, CoherentMemoryIsInvalidatedWhenHandedOutAndTakenBack) {
     memory_.free(block);
     EXPECT_TRUE(system_.port().invalidated(cached, usable));
   }
+}
+
+// What was written through the cache and is freed must not be written back over what comes next.
+TEST_F(MemoryBlocks, CachedMemoryIsInvalidatedWhenTakenBackButForLinesOfOthers) {
   system_.port().forget_invalidations();
-  memory_.free(memory_.allocate(request(100)));
-  memory_.free(memory_.allocate(request(100, flag::kDma | flag::kLargeBuffer)));
+  void* buffer = memory_.allocate(request(100, flag::kDma | flag::kLargeBuffer));
+  void* small[3];
+  for (void*& block : small) {
+    block = memory_.allocate(request(160));  // of every second line each has a half
+  }
   EXPECT_TRUE(system_.port().invalidations().empty());
+  memory_.free(buffer);
+  EXPECT_TRUE(system_.port().invalidated(static_cast<std::byte*>(buffer), 128));
+  for (void* block : small) {
+    system_.port().forget_invalidations();
+    const auto* start = static_cast<std::byte*>(block);
+    memory_.free(block);
+    for (const auto& [address, bytes] : system_.port().invalidations()) {
+      EXPECT_GE(address, start);
+      EXPECT_LE(address + bytes, start + 160);
+      EXPECT_EQ(bytes, 128U);
+    }
+    EXPECT_EQ(system_.port().invalidations().size(), 1U);
+  }
 }
 
 TEST_F(MemoryBlocks, CoherentLeaksAreInvalidatedWhenTakenBack) {

@@ -150,6 +150,8 @@ class Memory {
   // Ends the block at `pointer`, of any heap, through either alias. nullptr: does nothing and
   // returns `live`. Where `owner` is given the block must be its. What is not the start of a live
   // block changes nothing, is reported to the observer as a fault, and its status is returned.
+  // What the calling core's cache has of the block is dropped; other cores clean their own before.
+  // O(lines of the block), plus unmapping.
   PointerStatus free(void* pointer, const Owner* owner = nullptr);
 
   // What `pointer` is: `live` where free() would end a block. O(1).
@@ -262,6 +264,7 @@ class Memory {
   const void* in_window(const void* pointer) const;
   void watch(const AddressSpace& space, std::size_t pages, bool on);
   void watch_sram(bool on);
+  void drop_lines(const HeapSlot& slot, std::byte* start, std::size_t bytes) const;
   void take_back(std::byte* block, std::size_t bytes);
   std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment);
 

@@ -222,8 +222,8 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   }
   set_metadata_aside(&slot);
   const std::size_t before = slot.heap->usable_size(block);
-  if (record.uncached && where.bytes < before) {
-    slot.space->port().cache_invalidate(block + where.bytes, before - where.bytes);
+  if (where.bytes < before) {
+    drop_lines(slot, block + where.bytes, before - where.bytes);
   }
   if (!slot.heap->resize(block, where.bytes)) {
     if (views_ != nullptr) {

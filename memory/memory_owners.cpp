@@ -170,9 +170,7 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
     }
     std::byte* block = block_of(record);
     HeapSlot& slot = heaps_[number(record.heap)];
-    if (record.uncached) {
-      slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
-    }
+    drop_lines(slot, block, slot.heap->usable_size(block));
     take_back(block, record.bytes);
     uncharge(owner, slot, record.bytes);
     drop_record(handle);

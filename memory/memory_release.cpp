@@ -111,6 +111,19 @@ PointerStatus Memory::free(void* pointer, const Owner* owner) {
   return status;
 }
 
+// Drops what this core's cache has of memory that nobody uses any more: written back later, it
+// would overwrite what is there then. A line that goes beyond it is also somebody else's, and
+// stays.
+void Memory::drop_lines(const HeapSlot& slot, std::byte* start, std::size_t bytes) const {
+  const std::size_t line = config_.cache_line_bytes;
+  const auto first = reinterpret_cast<std::uintptr_t>(start);
+  const std::size_t before = align_up(first, line) - first;
+  const std::size_t behind = (first + bytes) % line;
+  if (before + behind < bytes) {
+    slot.space->port().cache_invalidate(start + before, bytes - before - behind);
+  }
+}
+
 PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
   const void* given = in_window(pointer);
   PointerStatus status = status_of(given);
@@ -127,9 +140,7 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
   }
   HeapSlot& slot = heaps_[number(records_[handle].heap)];
   std::byte* block = slot.space->to_cached(given);
-  if (records_[handle].uncached) {
-    slot.space->port().cache_invalidate(block, slot.heap->usable_size(block));
-  }
+  drop_lines(slot, block, slot.heap->usable_size(block));
   take_back(block, records_[handle].bytes);
   uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
   drop_record(handle);
