@@ -47,5 +47,7 @@ int modmem_heap_destroy(struct k_heap* heap) {
                            .site = MODMEM_CALLER});
     return -EINVAL;
   }
-  return static_cast<int>(system->memory.destroy_owner(*modmem::owner_of(heap)));
+  Owner& owner = *modmem::owner_of(heap);
+  const std::size_t modules = system->modules.close_below(owner);
+  return static_cast<int>(modules + system->memory.destroy_owner(owner));
 }

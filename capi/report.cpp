@@ -234,11 +234,12 @@ void Reporter::on_failure(const Failure& failure) {
     second_start_ = now;
     logged_ = 0;
   }
-  if (logged_ == kFailuresASecond) {
+  const bool is_limited = failure.owner_kind != OwnerKind::module;
+  if (is_limited && logged_ == kFailuresASecond) {
     ++left_out_;
     return;
   }
-  ++logged_;
+  logged_ += is_limited ? 1 : 0;
   Line line;
   line << "no memory: " << failure.bytes << " bytes, alignment " << failure.alignment
        << " bytes, flags ";

@@ -67,8 +67,9 @@ void report_misuse(const Misuse& misuse);
 // is.
 void report_refusal(const char* function, const char* what, const Site& site);
 
-// Logs failures and leaks of a Memory that the C interface brings up. Failures are logged at most
-// kFailuresASecond times a second; of the others a line says how many there were.
+// Logs failures and leaks of a Memory that the C interface brings up. Failures of others than
+// modules are logged at most kFailuresASecond times a second; of what is left out a line says how
+// much it was. A module's are all logged: they decide whether it starts.
 class Reporter final : public MemoryObserver {
  public:
   static constexpr std::uint32_t kFailuresASecond = 10;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "capi/module_accounts.hpp"
 #include "memory/memory.hpp"
 #include "module/shared_copies.hpp"
 
@@ -23,7 +24,8 @@ struct CSystem {
       : memory(its_memory),
         copies(its_copies),
         host(its_host),
-        ipc_fragment_bytes(fragment_bytes) {}
+        ipc_fragment_bytes(fragment_bytes),
+        modules(its_memory) {}
 
   Port& port() const { return memory.space().port(); }
 
@@ -31,6 +33,7 @@ struct CSystem {
   SharedCopies& copies;
   const char* host;  // sim, plain or libc, or who lends it
   std::size_t ipc_fragment_bytes;
+  ModuleAccounts modules;                // to be closed before the copies and Memory end
   std::atomic<Owner*> pages{nullptr};    // the heap of vpage_alloc(), once that was called
   std::atomic<std::uint64_t> faults{0};  // misuses so far
 };

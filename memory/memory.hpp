@@ -88,9 +88,10 @@ class Memory {
   Owner& system() { return *system_; }
 
   // A new account under `parent`, with the heap that `heap` asks for, or else with one where the
-  // policy gives its kind one. nullptr, with nothing changed, exactly when metadata, heaps, frames
-  // or address space are exhausted, the guarantee can't be kept, or a region or heap of slots can't
-  // be as it is asked for (Region::open(), SlotHeap::open()); that is explained to the observer.
+  // policy gives its kind one and `parent` is neither below a private heap nor a module. nullptr,
+  // with nothing changed, exactly when metadata, heaps, frames or address space are exhausted, the
+  // guarantee can't be kept, or a region or heap of slots can't be as it is asked for
+  // (Region::open(), SlotHeap::open()); that is explained to the observer.
   Owner* create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap = {});
 
   // Most bytes that the owner and its descendants may hold from now on. Returns false, with the

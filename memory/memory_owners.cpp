@@ -9,7 +9,9 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec
   const LockGuard guard(*port_);
   enter();
   HeapSpec chosen = heap;
-  if (chosen.kind == HeapKind::none) {
+  // What is below a private heap is served there, and the parts of a module in the module's heap.
+  const bool is_served = keeper_of(parent) != nullptr || parent.spec.kind == OwnerKind::module;
+  if (chosen.kind == HeapKind::none && !is_served) {
     chosen = heap_of_role(heap_kind_of(spec.kind));
   }
   Owner* owner = create_owner_locked(parent, spec, chosen);

@@ -75,12 +75,23 @@ TEST_P(PrivateOwner, OwnersBelowAPrivateHeapAreServedThere) {
   Owner& module = system_.module(mine);
   void* block = allocate(module, 100, 0, flag::kUser | flag::kLargeBuffer);
   const char* where = system_.heap_of(block).name;
-  if (GetParam()->module != HeapKind::none) {
-    EXPECT_STREQ(where, "module");
-  } else {
-    EXPECT_STREQ(where, has_own_heaps() ? "mine" : "system");
-  }
+  EXPECT_STREQ(where, has_own_heaps() ? "mine" : "system");
   EXPECT_EQ(mine.tree, 100U);
+}
+
+// Whatever the policy gives a module of a pipeline.
+TEST_P(PrivateOwner, ModulesBelowARegionOrAModuleHaveNoHeapOfTheirOwn) {
+  Owner& shared = region(2 * kPage);
+  Owner& module = system_.module(shared);
+  const auto* block = static_cast<std::byte*>(allocate(module, 100, 0, flag::kUser));
+  const std::byte* base = memory_.region_base(shared);
+  EXPECT_TRUE(block >= base && block < base + 2 * kPage);
+  EXPECT_EQ(module.heap, kNoHeap);
+  Owner& whole = system_.module(memory_.system());
+  Owner& part = system_.module(whole);
+  EXPECT_EQ(part.heap, kNoHeap);
+  EXPECT_STREQ(system_.heap_of(allocate(part, 100, 0, flag::kUser)).name,
+               system_.heap_of(allocate(whole, 100, 0, flag::kUser)).name);
 }
 
 TEST_P(PrivateOwner, ALimitHoldsForAPrivateHeapAndCanBeMoved) {

@@ -96,6 +96,10 @@ class BlobHandler : public Resource {
 
   // True where the next get() gives another blob than the one before.
   bool is_new_available() const { return complete_; }
+  // True where fragments of the next blob are still to come.
+  bool is_receiving() const { return next_.data != nullptr && !complete_; }
+  // How many bytes of it.
+  std::size_t missing() const { return next_.bytes - received_; }
   // True where there is a current blob.
   bool is_current_valid() const { return current_.data != nullptr; }
 

@@ -109,6 +109,7 @@ SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, S
   entry->source = source;
   entry->copy = static_cast<std::byte*>(copy);
   entry->bytes = bytes;
+  entry->site = site;
   return entry;
 }
 
@@ -178,6 +179,9 @@ std::size_t SharedCopies::close() {
   for (; first_ != nullptr; ++count) {
     Entry* entry = first_;
     first_ = entry->next;
+    const OwnerSpec& owner = (owner_ != nullptr ? *owner_ : memory_.system()).spec;
+    memory_.report_leak({owner.kind, owner.id, owner.name, entry->bytes,
+                         memory_.config().cache_line_bytes, entry->site});
     end(*entry);
   }
   return count;

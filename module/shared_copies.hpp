@@ -65,7 +65,8 @@ class SharedCopies {
                  Site site = MODMEM_HERE);
   PointerStatus put(ModuleMemory& module, const void* copy);
 
-  // Frees all copies, whoever holds references; returns how many there were. No other call may run.
+  // Frees all copies, whoever holds references: each is reported to Memory's observer as a leak,
+  // from the first get(). Returns how many there were. No other call may run.
   std::size_t close();
 
   std::size_t copies() const;
@@ -79,6 +80,7 @@ class SharedCopies {
     std::byte* copy = nullptr;
     std::size_t bytes = 0;
     std::size_t references = 0;
+    Site site;  // of the first get()
     Entry* next = nullptr;
   };
   class Reference;

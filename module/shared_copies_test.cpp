@@ -58,6 +58,7 @@ INSTANTIATE_TEST_SUITE_P(Policies, SharedCopiesTest, ::testing::ValuesIn(kPolici
 
 TEST_P(SharedCopiesTest, SharesOneCopyUntilTheLastReferenceGoes) {
   const auto before = system_.pool_state();
+  const std::uint32_t first_line = __LINE__ + 1;
   const CopyResult first = copies_.get(source(0), 1000);
   ASSERT_EQ(first.status, CopyStatus::good);
   EXPECT_NE(first.copy, static_cast<const void*>(source(0)));
@@ -75,6 +76,10 @@ TEST_P(SharedCopiesTest, SharesOneCopyUntilTheLastReferenceGoes) {
   EXPECT_EQ(copies_.close(), 2U);
   EXPECT_EQ(system_.pool_state(), before);
   EXPECT_EQ(memory_.system().own, 0U);
+  ASSERT_EQ(seen_.leaks.size(), 2U);  // each once, with its data's size and the first get
+  EXPECT_EQ(seen_.leaks[1].bytes, 1000U);
+  EXPECT_EQ(seen_.leaks[1].owner_kind, OwnerKind::system);
+  EXPECT_EQ(seen_.leaks[1].site.line, first_line);
 }
 
 TEST_P(SharedCopiesTest, LastPutFrees) {

@@ -242,7 +242,9 @@ int Host::shutdown() {
   if (!up_) {
     return 0;
   }
-  const std::size_t leaks = memory_.get().shutdown();
+  const std::size_t modules = system_.get().modules.close();
+  const std::size_t copies = copies_.get().close();
+  const std::size_t leaks = modules + copies + memory_.get().shutdown();
   reporter_.get().flush();
   stop();
   close();

@@ -1,0 +1,246 @@
+#include "capi/module_accounts.hpp"
+
+#include <new>
+
+#include "base/check.hpp"
+#include "capi/request.hpp"
+
+namespace modmem {
+
+namespace {
+
+constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kSilent;
+
+}  // namespace
+
+ModuleAccounts::Use::~Use() {
+  if (account_ != nullptr) {
+    accounts_->unuse(account_);
+  }
+}
+
+// --- the list: the lock is held ---
+
+ModuleAccounts::Account** ModuleAccounts::link_of(const module_resources& module) {
+  Account** link = &first_;
+  while (*link != nullptr && (*link)->module != &module) {
+    link = &(*link)->next;
+  }
+  return link;
+}
+
+// Takes the account at `link` off the list; its entry is the caller's now.
+ModuleAccounts::Account* ModuleAccounts::unlink(Account** link) {
+  Account* account = *link;
+  if (account != nullptr) {
+    *link = account->next;
+  }
+  return account;
+}
+
+// --- finding and opening ---
+
+ModuleAccounts::Use ModuleAccounts::find(const module_resources& module) {
+  const LockGuard guard(port());
+  Account* account = *link_of(module);
+  if (account == nullptr || account != module.account) {
+    return {};
+  }
+  ++account->users;
+  return {this, account};
+}
+
+// The account at that place of the list, empty behind its end.
+ModuleAccounts::Use ModuleAccounts::use(std::size_t index) {
+  const LockGuard guard(port());
+  Account* account = first_;
+  for (; account != nullptr && index > 0; --index) {
+    account = account->next;
+  }
+  if (account == nullptr) {
+    return {};
+  }
+  ++account->users;
+  return {this, account};
+}
+
+ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, std::uint32_t id,
+                                                 Site site) {
+  return find_or_open(module, {OwnerKind::module, id, "module"}, site);
+}
+
+ModuleAccounts::Use ModuleAccounts::find_or_open_common(Site site) {
+  return find_or_open(common_, {OwnerKind::buffer, 0, "blobs"}, site);
+}
+
+ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const OwnerSpec& spec,
+                                                 Site site) {
+  Use known = find(module);
+  if (known) {
+    return known;
+  }
+  drop_stale(module);
+  Account* made = open(module, spec, site);
+  if (made == nullptr) {
+    return {};
+  }
+  Account* account = nullptr;
+  {
+    const LockGuard guard(port());
+    account = *link_of(module);  // another thread may have been first
+    if (account == nullptr) {
+      made->next = first_;
+      first_ = made;
+      module.account = made;
+      account = made;
+    }
+    // One use is the module's own; the common account is nobody's.
+    account->users += account == made && &module == &common_ ? 0 : 1;
+  }
+  if (account != made) {
+    unuse(made);
+  }
+  return {this, account};
+}
+
+// An account that is not listed yet.
+ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, const OwnerSpec& spec,
+                                              Site site) {
+  void* place = memory_.allocate({nullptr, sizeof(Account), alignof(Account), kBookkeeping, site});
+  if (place == nullptr) {
+    return nullptr;
+  }
+  auto* account = new (place) Account();
+  account->module = &module;
+  account->region = owner_of(module.vreg);
+  Owner* parent = account->region != nullptr ? account->region
+                  : module.heap != nullptr   ? owner_of(module.heap)
+                                             : &memory_.system();
+  if (!account->memory.open(memory_, *parent, spec)) {
+    memory_.free(place);
+    return nullptr;
+  }
+  if (account->region != nullptr) {
+    memory_.get_region(*account->region);
+  }
+  return account;
+}
+
+// --- ending ---
+
+// One user less. The last one ends the account; returns how many leaks that reported.
+std::size_t ModuleAccounts::unuse(Account* account) {
+  {
+    const LockGuard guard(port());
+    if (--account->users != 0) {
+      return 0;
+    }
+    Account** link = link_of(common_);
+    if (*link == account) {
+      unlink(link);
+    }
+  }
+  const std::size_t leaks = account->memory.close();
+  Owner* region = account->region;
+  account->~Account();
+  memory_.free(account);
+  if (region != nullptr) {
+    memory_.put_region(*region);
+  }
+  return leaks;
+}
+
+// Ends an account of a module that was at this address before.
+void ModuleAccounts::drop_stale(const module_resources& module) {
+  Account* stale = nullptr;
+  {
+    const LockGuard guard(port());
+    Account** link = link_of(module);
+    if (*link != module.account) {
+      stale = unlink(link);
+    }
+  }
+  if (stale != nullptr) {
+    unuse(stale);
+  }
+}
+
+std::size_t ModuleAccounts::forget(const module_resources& module) {
+  Account* account = nullptr;
+  {
+    const LockGuard guard(port());
+    account = unlink(link_of(module));
+  }
+  return account != nullptr ? unuse(account) : 0;
+}
+
+void ModuleAccounts::end(module_resources& module) {
+  Account* account = nullptr;
+  {
+    const LockGuard guard(port());
+    Account** link = link_of(module);
+    if (*link == nullptr || *link != module.account) {
+      return;
+    }
+    account = unlink(link);
+    module.account = nullptr;
+  }
+  const std::size_t most = account->memory.high_water_mark();
+  account->memory.release_all();
+  unuse(account);
+  const LockGuard guard(port());
+  module.high_water_mark = most > module.high_water_mark ? most : module.high_water_mark;
+}
+
+bool ModuleAccounts::end_handler(const void* handler) {
+  const Use common = find(common_);
+  if (common && common->end_resource(ResourceKind::blob_handler, handler)) {
+    unuse(common.account_);  // the handler's
+    return true;
+  }
+  for (std::size_t index = 0;; ++index) {
+    const Use any = use(index);
+    if (!any) {
+      return false;
+    }
+    if (any->end_resource(ResourceKind::blob_handler, handler)) {
+      return true;
+    }
+  }
+}
+
+std::size_t ModuleAccounts::close_below(const Owner& heap) {
+  for (std::size_t leaks = 0;;) {
+    Account* account = nullptr;
+    {
+      const LockGuard guard(port());
+      Account** link = &first_;
+      while (*link != nullptr && (*link)->memory.owner()->parent != &heap) {
+        link = &(*link)->next;
+      }
+      account = unlink(link);
+    }
+    if (account == nullptr) {
+      return leaks;
+    }
+    leaks += unuse(account);
+  }
+}
+
+std::size_t ModuleAccounts::close() {
+  for (std::size_t leaks = 0;;) {
+    Account* account = nullptr;
+    {
+      const LockGuard guard(port());
+      account = first_;
+      if (account == nullptr) {
+        return leaks;
+      }
+      account->users = 1;
+      unlink(&first_);
+    }
+    leaks += unuse(account);
+  }
+}
+
+}  // namespace modmem
