@@ -26,6 +26,7 @@ done
 [[ -d $place && -w $place ]] || fail "cannot write to $place: \
 install as root, or elsewhere with prefix=FOLDER or DESTDIR=FOLDER"
 
+umask 022  # everybody's to read, whoever installs
 cmake --install "$build" --prefix "$prefix" --component c
 
 if [[ -z $DESTDIR && $EUID -eq 0 ]]; then
