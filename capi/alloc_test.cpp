@@ -1,5 +1,7 @@
 #include <rtos/alloc.h>
 #include <rtos/cache.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -219,6 +221,36 @@ TEST_P(AllocTest, L3OutlivesAPowerCycle) {
   modmem_host_set_core(1);
   EXPECT_EQ(rmalloc(SOF_MEM_FLAG_L3, 100), nullptr);
   modmem_host_set_core(0);
+}
+
+TEST_P(AllocTest, AForkedChildHasAMemoryOfItsOwn) {
+  char* block = static_cast<char*>(rmalloc(0, 5000));
+  char* coherent = static_cast<char*>(rmalloc(SOF_MEM_FLAG_COHERENT, 100));
+  std::memset(block, 1, 5000);
+  coherent[0] = 2;
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    // As it was; then both go their ways.
+    bool good = block[4999] == 1 && coherent[0] == 2 && modmem_check(true);
+    std::memset(block, 3, 5000);
+    rfree(block);
+    rfree(coherent);
+    for (int i = 0; i < 100; ++i) {
+      good = good && rmalloc(0, 3000) != nullptr;
+    }
+    good = good && modmem_check(true);
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(std::count(block, block + 5000, '\1'), 5000);
+  EXPECT_EQ(coherent[0], 2);
+  EXPECT_TRUE(modmem_check(true));
+  rfree(block);
+  rfree(coherent);
+  EXPECT_TRUE(take_faults().empty());
 }
 
 TEST_P(AllocTest, TracingNamesEveryHeap) {

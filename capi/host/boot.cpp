@@ -2,7 +2,7 @@
 //
 // All of it lies in static storage and in memory of its own from the kernel: nothing is taken from
 // the C library's allocator, which may be what the program replaces, and nothing has to run before
-// main or at exit.
+// main or at exit. A program that forks gets a memory for each process, as it is with any memory.
 
 #include <modmem/modmem.h>
 #include <pthread.h>
@@ -45,6 +45,8 @@ class Host {
   int boot(const modmem_config& config);
   int shutdown();
   int power_cycle();
+  void before_fork();
+  void after_fork(bool is_child);
 
  private:
   bool open_port();
@@ -74,6 +76,7 @@ class Host {
   void* arena_ = nullptr;
   std::size_t arena_bytes_ = 0;
   bool up_ = false;
+  bool heeds_forks_ = false;
 };
 
 constinit Host host;
@@ -86,6 +89,21 @@ class BootGuard {
   BootGuard(const BootGuard&) = delete;
   BootGuard& operator=(const BootGuard&) = delete;
 };
+
+void prepare_fork() {
+  pthread_mutex_lock(&boot_lock);
+  host.before_fork();
+}
+
+void fork_in_parent() {
+  host.after_fork(false);
+  pthread_mutex_unlock(&boot_lock);
+}
+
+void fork_in_child() {
+  host.after_fork(true);
+  pthread_mutex_unlock(&boot_lock);
+}
 
 // Says why there is no system: there may be nobody yet to take the line.
 void explain(const Line& line) {
@@ -199,6 +217,9 @@ int Host::boot(const modmem_config& config) {
   if (current_system() != nullptr) {
     return -EBUSY;
   }
+  if (!heeds_forks_) {
+    heeds_forks_ = pthread_atfork(prepare_fork, fork_in_parent, fork_in_child) == 0;
+  }
   apply(config);
   Line error;
   if (!choose(config, settings_, error)) {
@@ -267,6 +288,22 @@ int Host::power_cycle() {
     close();
   }
   return result;
+}
+
+void Host::before_fork() {
+  if (up_ && settings_.host == HostKind::sim) {
+    simulator_.get().before_fork();
+  } else if (up_) {
+    plain_.get().before_fork();
+  }
+}
+
+void Host::after_fork(bool is_child) {
+  if (up_ && settings_.host == HostKind::sim) {
+    simulator_.get().after_fork(is_child);
+  } else if (up_) {
+    plain_.get().after_fork(is_child);
+  }
 }
 
 }  // namespace

@@ -46,4 +46,18 @@ void HostPort::power_cycle() {
   }
 }
 
+void HostPort::before_fork() {
+  lock();
+  SimulatedMemory::before_fork();
+  low_power_.before_fork();
+  l3_.before_fork();
+}
+
+void HostPort::after_fork(bool is_child) {
+  SimulatedMemory::after_fork(is_child);
+  low_power_.after_fork(is_child);
+  l3_.after_fork(is_child);
+  unlock();
+}
+
 }  // namespace modmem

@@ -47,6 +47,12 @@ class HostPort final : public SimulatedMemory {
   Port* low_power() override;
   Port* l3() override;
 
+  // Right before fork() and, in both processes, right after it, which then have a memory each: see
+  // AliasedMemory. The lock is held in between, so that the child finds it free. Requires an open
+  // port.
+  void before_fork();
+  void after_fork(bool is_child);
+
   // What a power cycle of the DSP does: all mappings go, all banks are off, and the contents of
   // SRAM and low-power SRAM are lost; L3 keeps its own. The Memory that ran on this port is not to
   // be used any more, not even shut down: the next one boots.

@@ -33,6 +33,10 @@ class SimulatedMemory : public PosixPort {
   void close_memory();
   bool is_open() const { return memory_.is_open(); }
 
+  // See AliasedMemory.
+  void before_fork() { memory_.before_fork(); }
+  void after_fork(bool is_child) { memory_.after_fork(is_child); }
+
   std::byte* window() const override { return memory_.window(); }
   std::ptrdiff_t alias_offset() const override { return memory_.alias_offset(); }
   bool map(Page page, Frame frame) override;

@@ -1,6 +1,7 @@
 #include "port/posix/aliased_memory.hpp"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+#include <utility>
 
 #include "base/check.hpp"
 #include "modmem/config.hpp"
@@ -19,6 +22,19 @@ namespace {
 
 constexpr std::size_t kGuard = config::kPageBytes;
 constexpr int kNoAccess = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+constexpr int kAccess = PROT_READ | PROT_WRITE;
+constexpr int kShared = MAP_SHARED | MAP_FIXED;
+
+int create_file(std::size_t bytes) {
+  const int file = memfd_create("modmem-sram", MFD_CLOEXEC);
+  if (file >= 0 && ftruncate(file, static_cast<off_t>(bytes)) != 0) {
+    const int error = errno;
+    close(file);
+    errno = error;
+    return -1;
+  }
+  return file;
+}
 
 }  // namespace
 
@@ -32,17 +48,23 @@ const char* AliasedMemory::open(std::size_t file_bytes, std::size_t window_bytes
     return "reserving address space for the window";
   }
   window_ = static_cast<std::byte*>(space) + kGuard;
-  file_ = memfd_create("modmem-sram", MFD_CLOEXEC);
-  if (file_ < 0 || ftruncate(file_, static_cast<off_t>(file_bytes)) != 0) {
+  file_ = create_file(file_bytes);
+  file_bytes_ = file_bytes;
+  file_pages_ = static_cast<std::uint32_t*>(
+      std::malloc(window_bytes / config::kPageBytes * sizeof(std::uint32_t)));
+  if (file_ < 0 || file_pages_ == nullptr) {
     const int error = errno;
     close();
     errno = error;
     return "creating the memory behind the window";
   }
+  note(0, 0, window_bytes, false);
   return nullptr;
 }
 
 void AliasedMemory::close() {
+  std::free(file_pages_);
+  file_pages_ = nullptr;
   if (file_ >= 0) {
     ::close(file_);
     file_ = -1;
@@ -62,19 +84,25 @@ std::size_t AliasedMemory::reserved_bytes() const {
 }
 
 bool AliasedMemory::map(std::size_t at, std::size_t offset, std::size_t bytes) {
-  constexpr int kAccess = PROT_READ | PROT_WRITE;
-  constexpr int kHow = MAP_SHARED | MAP_FIXED;
   const auto from = static_cast<off_t>(offset);
   std::byte* cached = window_ + at;
-  if (mmap(cached, bytes, kAccess, kHow, file_, from) == MAP_FAILED) {
+  if (mmap(cached, bytes, kAccess, kShared, file_, from) == MAP_FAILED) {
     return false;
   }
   if (alias_offset_ != 0 &&
-      mmap(cached + alias_offset_, bytes, kAccess, kHow, file_, from) == MAP_FAILED) {
+      mmap(cached + alias_offset_, bytes, kAccess, kShared, file_, from) == MAP_FAILED) {
     unmap(at, bytes);
     return false;
   }
+  note(at, offset, bytes, true);
   return true;
+}
+
+void AliasedMemory::note(std::size_t at, std::size_t offset, std::size_t bytes, bool mapped) {
+  for (std::size_t done = 0; done < bytes; done += config::kPageBytes) {
+    file_pages_[(at + done) / config::kPageBytes] =
+        mapped ? static_cast<std::uint32_t>((offset + done) / config::kPageBytes) : kNotMapped;
+  }
 }
 
 void AliasedMemory::unmap(std::size_t at, std::size_t bytes) {
@@ -86,6 +114,7 @@ void AliasedMemory::unmap(std::size_t at, std::size_t bytes) {
       std::abort();
     }
   }
+  note(at, 0, bytes, false);
 }
 
 bool AliasedMemory::fill(std::size_t offset, std::size_t bytes, std::byte value) {
@@ -100,6 +129,73 @@ bool AliasedMemory::fill(std::size_t offset, std::size_t bytes, std::byte value)
     offset += static_cast<std::size_t>(written);
   }
   return true;
+}
+
+void AliasedMemory::before_fork() {
+  if (!is_open()) {
+    return;
+  }
+  copy_ = create_file(file_bytes_);
+  if (copy_ >= 0 && !copy_file()) {
+    ::close(copy_);
+    copy_ = -1;
+  }
+}
+
+void AliasedMemory::after_fork(bool is_child) {
+  if (copy_ < 0) {
+    return;
+  }
+  if (is_child) {
+    std::swap(file_, copy_);
+    map_again();
+  }
+  ::close(copy_);
+  copy_ = -1;
+}
+
+// Only what was ever written takes memory, in the copy as well.
+bool AliasedMemory::copy_file() {
+  std::byte page[config::kPageBytes];
+  off_t at = lseek(file_, 0, SEEK_DATA);
+  while (at >= 0) {
+    const off_t end = lseek(file_, at, SEEK_HOLE);
+    while (at < end) {
+      const ssize_t bytes = pread(file_, page, sizeof page, at);
+      if (bytes <= 0 || pwrite(copy_, page, static_cast<std::size_t>(bytes), at) != bytes) {
+        return false;
+      }
+      at += bytes;
+    }
+    at = lseek(file_, at, SEEK_DATA);
+  }
+  return errno == ENXIO;  // no data behind
+}
+
+// Maps the file where it was mapped before, a run of pages at a time.
+void AliasedMemory::map_again() {
+  const std::size_t pages = window_bytes_ / config::kPageBytes;
+  for (std::size_t first = 0; first < pages;) {
+    std::size_t end = first + 1;
+    while (end < pages && file_pages_[first] != kNotMapped &&
+           file_pages_[end] == file_pages_[first] + (end - first)) {
+      ++end;
+    }
+    if (file_pages_[first] != kNotMapped) {
+      for (const std::ptrdiff_t alias : {std::ptrdiff_t{0}, alias_offset_}) {
+        // Not through mmap(): checkers of memory accesses would forget what they know of the range.
+        const long mapped =
+            syscall(SYS_mmap, window_ + alias + first * config::kPageBytes,
+                    (end - first) * config::kPageBytes, kAccess, kShared, file_,
+                    static_cast<off_t>(std::size_t{file_pages_[first]} * config::kPageBytes));
+        if (mapped == -1) {
+          std::perror("modmem: mapping memory after fork()");
+          std::abort();
+        }
+      }
+    }
+    first = end;
+  }
 }
 
 }  // namespace modmem

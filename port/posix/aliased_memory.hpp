@@ -6,10 +6,15 @@
 // From one alias to the other it is a power of two no smaller than the window and that page: a
 // block is aligned through both alike.
 //
-// Cost: a system call for each alias that something is mapped at or taken away from. Linux only.
+// The file is shared by all who map it, which after fork() are two processes: before_fork() and
+// after_fork() give the child a copy of its own, as it has of all other memory.
+//
+// Cost: a system call for each alias that something is mapped at or taken away from; 4 bytes a page
+// of the window. Linux only.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace modmem {
 
@@ -45,11 +50,25 @@ class AliasedMemory {
   // or not.
   bool fill(std::size_t offset, std::size_t bytes, std::byte value);
 
+  // Right before fork() and, in both processes, right after it; nothing may be mapped, unmapped or
+  // filled in between. What parent and child then write, the other does not see. Where the host has
+  // no memory for the copy, both go on with one memory. Open or not. O(bytes of the file in use).
+  void before_fork();
+  void after_fork(bool is_child);
+
  private:
+  static constexpr std::uint32_t kNotMapped = UINT32_MAX;
+
+  void note(std::size_t at, std::size_t offset, std::size_t bytes, bool mapped);
+  bool copy_file();
+  void map_again();
   std::size_t alias_stride() const;
   std::size_t reserved_bytes() const;
 
   int file_ = -1;
+  int copy_ = -1;  // for the child, between before_fork() and after_fork()
+  std::size_t file_bytes_ = 0;
+  std::uint32_t* file_pages_ = nullptr;  // what page of the file lies at each page of the window
   std::byte* window_ = nullptr;
   std::size_t window_bytes_ = 0;
   std::ptrdiff_t alias_offset_ = 0;

@@ -111,4 +111,18 @@ bool PlainPort::power_cycle() {
   return fill(kLostContent) && low_power_.fill(kLostContent);
 }
 
+void PlainPort::before_fork() {
+  lock();
+  PlainMemory::before_fork();
+  low_power_.before_fork();
+  l3_.before_fork();
+}
+
+void PlainPort::after_fork(bool is_child) {
+  PlainMemory::after_fork(is_child);
+  low_power_.after_fork(is_child);
+  l3_.after_fork(is_child);
+  unlock();
+}
+
 }  // namespace modmem

@@ -34,6 +34,10 @@ class PlainMemory : public PosixPort {
   void close_memory();
   bool is_open() const { return memory_.is_open(); }
 
+  // See AliasedMemory.
+  void before_fork() { memory_.before_fork(); }
+  void after_fork(bool is_child) { memory_.after_fork(is_child); }
+
   std::byte* window() const override { return memory_.window(); }
   std::ptrdiff_t alias_offset() const override { return memory_.alias_offset(); }
   bool map(Page page, Frame frame) override;
@@ -79,6 +83,12 @@ class PlainPort final : public PlainMemory {
 
   Port* low_power() override;
   Port* l3() override;
+
+  // Right before fork() and, in both processes, right after it, which then have a memory each: see
+  // AliasedMemory. The lock is held in between, so that the child finds it free. Requires an open
+  // port.
+  void before_fork();
+  void after_fork(bool is_child);
 
   // Stand-ins that there are.
   std::size_t stand_ins() const { return libc_blocks_.count(); }
