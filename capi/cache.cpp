@@ -18,21 +18,20 @@ void maintain(void* address, std::size_t size, Maintenance what) {
     return;
   }
   const AddressSpace& space = system->memory.space();
-  auto* first = static_cast<std::byte*>(address);
-  if (!space.page_of(first) || !space.page_of(first + size - 1)) {
+  const void* cached = space.is_uncached(address) ? space.to_cached(address) : address;
+  const auto first = reinterpret_cast<std::uintptr_t>(cached);
+  const std::size_t line = system->memory.config().cache_line_bytes;
+  if (modmem::add_overflows(size, line) || modmem::add_overflows(first, size + line)) {
     return;
   }
-  // Both ends from the window's start, which is a multiple of the line.
-  const std::size_t line = system->memory.config().cache_line_bytes;
-  std::byte* window = space.address_of(0);
-  const auto offset = static_cast<std::size_t>(space.to_cached(first) - window);
-  const std::size_t begin = modmem::align_down(offset, line);
-  const std::size_t bytes = modmem::align_up(offset + size, line) - begin;
+  const std::size_t begin = modmem::align_down(first, line);
+  const std::size_t bytes = modmem::align_up(first + size, line) - begin;
+  auto* lines = reinterpret_cast<std::byte*>(begin);
   if (what != Maintenance::invalidate) {
-    system->port().cache_writeback(window + begin, bytes);
+    system->port().cache_writeback(lines, bytes);
   }
   if (what != Maintenance::writeback) {
-    system->port().cache_invalidate(window + begin, bytes);
+    system->port().cache_invalidate(lines, bytes);
   }
 }
 

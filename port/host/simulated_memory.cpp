@@ -86,7 +86,7 @@ void SimulatedMemory::cache_writeback(std::byte* /*address*/, std::size_t /*byte
 }
 
 void SimulatedMemory::cache_invalidate(std::byte* /*address*/, std::size_t bytes) {
-  invalidated_bytes_ += bytes;
+  invalidated_bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 }  // namespace modmem

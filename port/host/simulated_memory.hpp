@@ -8,6 +8,7 @@
 // Cost: a system call or two for each page mapped or unmapped.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -48,7 +49,9 @@ class SimulatedMemory : public PosixPort {
 
   // Bytes from the start of the window to the end of both aliases.
   std::size_t window_bytes() const { return memory_.window_bytes(); }
-  std::uint64_t invalidated_bytes() const { return invalidated_bytes_; }
+  std::uint64_t invalidated_bytes() const {
+    return invalidated_bytes_.load(std::memory_order_relaxed);
+  }
 
   // Takes the access to all pages away.
   void unmap_all() { memory_.unmap(0, window_bytes()); }
@@ -71,7 +74,7 @@ class SimulatedMemory : public PosixPort {
   std::size_t banks_ = 0;
   bool* broken_banks_ = nullptr;
   std::uint64_t maps_until_failure_ = kNever;
-  std::uint64_t invalidated_bytes_ = 0;
+  std::atomic<std::uint64_t> invalidated_bytes_{0};  // the lock need not be held for that
 };
 
 }  // namespace modmem

@@ -8,8 +8,8 @@
  *
  * Where memory has no second alias (a platform without one, memory that is not the pool's, a host
  * whose blocks lie in the C library), the conversions return the address that they are given, and
- * it counts as cached. On a host the caches are coherent: the functions of the last group check
- * nothing and cost nothing.
+ * it counts as cached. On a host the caches are coherent: the functions of the last group change
+ * nothing.
  *
  * All: O(1), but for maintenance O(size). Any thread, any core, interrupts as well. The first call
  * of a program boots the default system, as the first allocation does.
@@ -44,8 +44,8 @@ bool sys_cache_is_ptr_uncached(void* ptr);
 
 /*
  * Writes what the cache has newer of [addr, addr + size) to memory; discards what it has; or both.
- * Whole lines, also where the range starts or ends inside of one. Either alias. Nothing happens
- * where size is 0 or the range is not memory of the pool.
+ * Whole lines, also where the range starts or ends inside of one. Any memory, by either alias.
+ * Nothing happens where size is 0.
  */
 void dcache_writeback_region(void* addr, size_t size);
 void dcache_invalidate_region(void* addr, size_t size);
