@@ -8,9 +8,9 @@
 // 0. Platforms without a checker have no view, and users get the addresses of their blocks.
 //
 // Of one byte of a watched memory, the calls come in this order: start, then expose and cover, or
-// hand_out (resize...) and take_back, one pair after the other, then stop. The page of a
-// byte is mapped before it is exposed or handed out, and unmapped after it is covered or taken
-// back; resize comes before either. All calls are made under Memory's lock, with addresses of the
+// hand_out (resize...) and take_back, one pair after the other, then stop. A byte's page is mapped
+// before the byte is exposed, handed out or added by resize, and unmapped after it is covered,
+// taken back or taken away by resize. All calls are made under Memory's lock, with addresses of the
 // cached alias; none may call into the library.
 #pragma once
 

@@ -2,8 +2,6 @@
 
 #include <sanitizer/asan_interface.h>
 
-#include <algorithm>
-
 #include "base/check.hpp"
 
 namespace modmem {
@@ -49,15 +47,8 @@ const AsanBlocks::MemoryRange* AsanBlocks::watcher_of(const std::byte* address) 
 }
 
 void AsanBlocks::map_page(std::byte* address, std::size_t bytes) {
-  const MemoryRange* memory = watcher_of(address);
-  if (memory == nullptr) {
-    return;
-  }
-  poison(*memory, address, bytes);
-  std::byte* begin = std::max(address, resized_);
-  std::byte* end = std::min(address + bytes, resized_ + resized_bytes_);
-  if (begin < end) {
-    unpoison(*memory, begin, static_cast<std::size_t>(end - begin));
+  if (const MemoryRange* memory = watcher_of(address)) {
+    poison(*memory, address, bytes);
   }
 }
 
@@ -91,13 +82,9 @@ void AsanBlocks::start(std::byte* window, std::size_t bytes) {
 
 void AsanBlocks::stop(std::byte* window, std::size_t /*bytes*/) {
   MemoryRange* memory = memory_of(window);
-  if (memory == nullptr || memory->watched_bytes == 0) {
-    return;
-  }
-  unpoison(*memory, memory->window, memory->bytes);
-  memory->watched_bytes = 0;
-  if (memory_of(resized_) == memory) {
-    resized_bytes_ = 0;
+  if (memory != nullptr && memory->watched_bytes != 0) {
+    unpoison(*memory, memory->window, memory->bytes);
+    memory->watched_bytes = 0;
   }
 }
 
@@ -124,17 +111,10 @@ bool AsanBlocks::resize(std::byte* block, std::size_t old_bytes, std::size_t byt
   } else {
     expose(block, bytes);
   }
-  resized_ = block;
-  resized_bytes_ = bytes;
   return true;
 }
 
-void AsanBlocks::take_back(std::byte* block, std::size_t bytes) {
-  cover(block, bytes);
-  if (block == resized_) {
-    resized_bytes_ = 0;
-  }
-}
+void AsanBlocks::take_back(std::byte* block, std::size_t bytes) { cover(block, bytes); }
 
 std::byte* AsanBlocks::user_of(std::byte* block) const { return block; }
 

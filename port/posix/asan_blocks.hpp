@@ -41,8 +41,7 @@ class AsanBlocks final : public BlockView {
   void add_memory(std::byte* window, std::size_t bytes, std::ptrdiff_t alias_offset,
                   bool maps_pages);
 
-  // [address, address + bytes) of such a memory has just been mapped (for something new, or because
-  // the block that was last resized grew into it); is about to be unmapped.
+  // [address, address + bytes) of such a memory has just been mapped; is about to be unmapped.
   void map_page(std::byte* address, std::size_t bytes);
   void unmap_page(std::byte* address, std::size_t bytes);
 
@@ -78,9 +77,6 @@ class AsanBlocks final : public BlockView {
 
   MemoryRange memories_[kMaxMemories];
   std::size_t count_ = 0;
-  // The block that was last resized, while it is handed out.
-  std::byte* resized_ = nullptr;
-  std::size_t resized_bytes_ = 0;
 };
 
 }  // namespace modmem

@@ -144,20 +144,18 @@ TYPED_TEST(AsanBlocksTest, BlocksFollowTheirSize) {
   EXPECT_EQ(this->blocks_->block_of(this->at_ + 1), this->at_ + 1);
 }
 
-TYPED_TEST(AsanBlocksTest, ABlockMayGrowIntoAPageThatIsMappedAfterwards) {
+TYPED_TEST(AsanBlocksTest, BlocksGrowIntoPagesAndLeaveThem) {
   std::byte* block = this->at_ + 2 * kPage - 64;
   this->blocks_->hand_out(block, 64, 8);
-  EXPECT_TRUE(this->blocks_->resize(block, 64, 64 + 21));
-  ASSERT_TRUE(this->port_.map(Page{1}, Frame{1}));
   ASSERT_TRUE(this->port_.map(Page{4}, Frame{2}));
+  EXPECT_TRUE(this->blocks_->resize(block, 64, 64 + 21));
   for (std::byte* first : {block, block + this->alias_}) {
     EXPECT_EQ(picture(first, 64 + kPage), dots(64 + 21) + crosses(kPage - 21));
   }
-  EXPECT_EQ(picture(this->port_.window() + kPage, kPage), crosses(kPage));
-  this->blocks_->take_back(block, 64 + 21);
+  EXPECT_TRUE(this->blocks_->resize(block, 64 + 21, 60));
   this->port_.unmap(Page{4});
-  ASSERT_TRUE(this->port_.map(Page{4}, Frame{2}));
-  EXPECT_EQ(picture(this->port_.window() + 4 * kPage, kPage), crosses(kPage));
+  ASSERT_TRUE(this->port_.map(Page{4}, Frame{3}));
+  EXPECT_EQ(picture(block, 64 + kPage), dots(60) + crosses(4 + kPage));
 }
 
 TYPED_TEST(AsanBlocksTest, NoNeighbourIsPoisonedInTheMiddleOfEightBytes) {
