@@ -53,6 +53,7 @@ class ApiTest : public ::testing::Test {
     EXPECT_TRUE(modmem_check(true));
     const struct modmem_info now = info();
     EXPECT_EQ(now.mapped_bytes, start_.mapped_bytes);
+    EXPECT_EQ(now.owners, start_.owners);
     EXPECT_EQ(modmem_shutdown(), 0);
     EXPECT_EQ(lines_, std::vector<std::string>());
     EXPECT_TRUE(faults_.empty());

@@ -2,8 +2,7 @@
 
 #include "capi/blob.hpp"
 
-#include <errno.h>
-
+#include <cerrno>
 #include <utility>
 
 #include "capi/module_accounts.hpp"
@@ -12,7 +11,6 @@
 using modmem::BlobMode;
 using modmem::BlobStatus;
 using modmem::CSystem;
-using modmem::Line;
 
 namespace {
 

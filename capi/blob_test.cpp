@@ -1,11 +1,11 @@
 // Blob handlers and shared copies in C.
 
-#include <errno.h>
 #include <rtos/alloc.h>
 #include <sof/audio/data_blob.h>
 #include <sof/lib/fast-get.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>

@@ -1,8 +1,10 @@
 // modmem/module_resources.h on ModuleMemory.
 
-#include <errno.h>
 #include <modmem/module.h>
 
+#include <cerrno>
+
+#include "base/bits.hpp"
 #include "capi/blob.hpp"
 #include "capi/fast_get.hpp"
 #include "capi/module_accounts.hpp"
@@ -119,10 +121,8 @@ void* allocate(const Call& call, Flags flags, std::size_t bytes, std::size_t ali
     call.refuse("requested allocation of 0 bytes");
     return nullptr;
   }
-  Request wanted;
-  if (!translate(&call.system(), {call.function(), call.site(), nullptr, flags, bytes, alignment},
-                 wanted)) {
-    call.refuse("failed to allocate", bytes, alignment);
+  if (alignment != 0 && !is_power_of_two(alignment)) {
+    call.refuse("no power of two to align", bytes, alignment);
     return nullptr;
   }
   const ModuleAccounts::Use account = call.find_or_open();
@@ -130,10 +130,23 @@ void* allocate(const Call& call, Flags flags, std::size_t bytes, std::size_t ali
     call.refuse("no account to allocate", bytes, alignment);
     return nullptr;
   }
-  return account->allocate(wanted.bytes, wanted.alignment, wanted.flags, wanted.site);
+  return account->allocate(
+      bytes, alignment != 0 ? alignment : kNaturalAlignment,
+      known_flags({call.function(), call.site(), nullptr, flags, bytes, alignment}), call.site());
 }
 
-// Ends what the module holds at `pointer`: a block, a handler or a reference to a copy.
+// Ends what the module holds at `pointer` of that kind.
+void release(const Call& call, ResourceKind kind, const void* pointer) {
+  if (!call || pointer == nullptr) {
+    return;
+  }
+  const ModuleAccounts::Use account = call.find();
+  if (!account || !account->end_resource(kind, pointer)) {
+    call.misuse(MODMEM_FAULT_FOREIGN, pointer);
+  }
+}
+
+// The same, whatever it is: a block, a handler or a reference to a copy.
 int release(const Call& call, const void* pointer) {
   if (!call) {
     return -EINVAL;
@@ -241,7 +254,8 @@ struct comp_data_blob_handler* mod_data_blob_handler_new(struct processing_modul
 
 void mod_data_blob_handler_free(struct processing_module* mod,
                                 struct comp_data_blob_handler* blob_handler) {
-  release(Call(mod, "mod_data_blob_handler_free", MODMEM_CALLER), blob_handler);
+  release(Call(mod, "mod_data_blob_handler_free", MODMEM_CALLER),
+          modmem::ResourceKind::blob_handler, blob_handler);
 }
 
 const void* mod_fast_get(struct processing_module* mod, const void* dram_ptr, size_t size) {
@@ -261,7 +275,7 @@ const void* mod_fast_get(struct processing_module* mod, const void* dram_ptr, si
 }
 
 void mod_fast_put(struct processing_module* mod, const void* sram_ptr) {
-  release(Call(mod, "mod_fast_put", MODMEM_CALLER), sram_ptr);
+  release(Call(mod, "mod_fast_put", MODMEM_CALLER), modmem::ResourceKind::shared_copy, sram_ptr);
 }
 
 size_t module_adapter_heap_usage(struct processing_module* mod, size_t* high_water_mark) {

@@ -1,10 +1,10 @@
 // Module memory in C and threads: a lock lets all of them in, the check only the manager.
 
-#include <errno.h>
 #include <modmem/module.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <thread>
 #include <vector>
 

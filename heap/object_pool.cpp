@@ -34,6 +34,17 @@ bool ObjectPool::open(const ObjectSource& source, std::size_t bytes, std::size_t
   return true;
 }
 
+void ObjectPool::resume(void* first) {
+  MODMEM_ASSERT(is_open() && first_ == nullptr);
+  first_ = static_cast<Chunk*>(first);
+  for (const Chunk* chunk = first_; chunk != nullptr; chunk = chunk->next) {
+    ++chunks_;
+    capacity_ += chunk->objects;
+    live_ += static_cast<std::uint32_t>(std::popcount(chunk->used));
+  }
+  MODMEM_ASSERT(check(CheckDepth::deep));
+}
+
 void ObjectPool::close() {
   while (first_ != nullptr) {
     Chunk* next = first_->next;

@@ -53,6 +53,11 @@ class ObjectPool {
   bool open(const ObjectSource& source, std::size_t bytes,
             std::size_t alignment = alignof(std::max_align_t));
 
+  // Goes on with the chunks of a pool of objects of the same size and alignment, whose first chunk
+  // is at `first`. That pool must not be used any more. Requires an open pool without chunks. So a
+  // pool can be kept as an address and a size. O(chunks).
+  void resume(void* first);
+
   // Gives all chunks back, with what lives in them. O(chunks).
   void close();
 

@@ -218,6 +218,29 @@ TEST_F(ObjectPoolTest, PruningGivesEmptyChunksBackAndForgetsThem) {
   EXPECT_EQ(pool.capacity(), 2U) << "an empty pool starts again";
 }
 
+TEST_F(ObjectPoolTest, AnotherPoolMayGoOnWithItsChunks) {
+  ObjectPool before;
+  ASSERT_TRUE(before.open(source.source(), 24));
+  void* const first = before.allocate();
+  void* const chunk = source.chunks.begin()->first;
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_NE(before.allocate(), nullptr);
+  }
+  EXPECT_EQ(before.free(first), PointerStatus::live);
+  ASSERT_TRUE(pool.open(source.source(), 24));
+  pool.resume(chunk);
+  EXPECT_EQ(pool.live(), 9U);
+  EXPECT_EQ(pool.chunks(), 3U);
+  EXPECT_EQ(pool.capacity(), 14U);
+  EXPECT_EQ(pool.free(first), PointerStatus::not_live);
+  EXPECT_EQ(pool.allocate(), first);
+  take(4);
+  const std::size_t next = pool.next_chunk_bytes();
+  take(1);
+  EXPECT_EQ(source.asked.back(), next);
+  EXPECT_EQ(pool.capacity(), 30U);
+}
+
 TEST_F(ObjectPoolTest, IteratingStopsWhereItIsTold) {
   open(sizeof(std::uint32_t));
   for (std::uint32_t i = 0; i < 40; ++i) {
