@@ -118,6 +118,21 @@ TEST_P(AllocTest, ReallocKeepsTheContentOrTheBlock) {
   rfree(block);
 }
 
+TEST_P(AllocTest, ReallocHonoursALargerAlignment) {
+  for (int round = 0; round < 8; ++round) {
+    char* block = static_cast<char*>(rballoc_align(0, 200, 64));
+    std::memset(block, 7, 200);
+    for (const std::uint32_t alignment : {64U, 512U, 4096U}) {
+      block = static_cast<char*>(rbrealloc_align(block, 0, 200, 200, alignment));
+      ASSERT_NE(block, nullptr);
+      EXPECT_EQ(address(block) % alignment, 0U);
+      EXPECT_EQ(std::count(block, block + 200, '\7'), 200);
+    }
+    rfree(block);
+    rfree(rmalloc(0, 1000));
+  }
+}
+
 TEST_P(AllocTest, MisuseIsReportedAndChangesNothing) {
   char* block = static_cast<char*>(rmalloc(0, 100));
   char* other = static_cast<char*>(rmalloc(0, 100));

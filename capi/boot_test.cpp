@@ -98,16 +98,21 @@ TEST_F(BootTest, WhatThereIsNotIsRefusedInOneLine) {
   config.host = "cloud";
   EXPECT_EQ(modmem_boot(&config), -EINVAL);
   config = {};
+  config.platform = "mcu";
+  config.policy = "slots";
+  EXPECT_EQ(modmem_boot(&config), -EINVAL);
+  config = {};
   config.sram_bytes = 5000;
   EXPECT_EQ(modmem_boot(&config), -EINVAL);
   setenv("MODMEM_HOST", "somewhere", 1);
   EXPECT_EQ(modmem_boot(nullptr), -EINVAL);
-  ASSERT_EQ(lines_.seen.size(), 5U);
+  ASSERT_EQ(lines_.seen.size(), 6U);
   EXPECT_EQ(lines_.seen[0].find("modmem_boot: platform pdp-11: unknown; there are "), 0U);
   EXPECT_EQ(lines_.seen[1],
             "modmem_boot: policy none: unknown; there are elastic, module-heaps, single, slots, "
             "slots-modules, slots-all");
-  EXPECT_EQ(lines_.seen[4], "MODMEM_HOST: host somewhere: unknown; there are sim, plain, libc");
+  EXPECT_EQ(lines_.seen[3], "policy slots: needs an MMU, which platform mcu has not");
+  EXPECT_EQ(lines_.seen[5], "MODMEM_HOST: host somewhere: unknown; there are sim, plain, libc");
   unsetenv("MODMEM_HOST");
   EXPECT_EQ(modmem_boot(nullptr), 0);
 }

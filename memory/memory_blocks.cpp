@@ -211,8 +211,11 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   std::byte* block = block_of(record);
   HeapSlot& slot = *slot_of(block);
   const std::size_t more = request.bytes > record.bytes ? request.bytes - record.bytes : 0;
-  const bool aligned = is_power_of_two(where.alignment) &&
-                       reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
+  // The address that the user has may be a stand-in's.
+  const bool aligned =
+      is_power_of_two(where.alignment) &&
+      reinterpret_cast<std::uintptr_t>(handed_out(record)) % where.alignment == 0 &&
+      reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
   if (where.slot != &slot || !aligned || where.uncached != record.uncached ||
       more > room_below_limits(owner)) {
     return false;

@@ -80,6 +80,10 @@ bool choose_platform(const modmem_config& config, PlatformConfig& platform, Line
   return true;
 }
 
+bool has_slots(const Policy& policy) {
+  return policy.system == HeapKind::slots || policy.slots == HeapKind::slots;
+}
+
 }  // namespace
 
 const char* to_string(HostKind kind) { return kHosts[static_cast<std::size_t>(kind)]; }
@@ -92,6 +96,11 @@ bool choose(const modmem_config& config, Settings& settings, Line& error) {
       choice(config.policy, "MODMEM_POLICY", "elastic"), "policy", kPolicies.size(),
       [](std::size_t index) { return kPolicies[index]->name; }, error);
   if (policy == kPolicies.size()) {
+    return false;
+  }
+  if (has_slots(*kPolicies[policy]) && !settings.platform.has_mmu) {
+    error << "policy " << kPolicies[policy]->name << ": needs an MMU, which platform "
+          << settings.platform.name << " has not";
     return false;
   }
   const std::size_t host = find(choice(config.host, "MODMEM_HOST", "plain"), "host", kHosts, error);
