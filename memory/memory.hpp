@@ -267,6 +267,7 @@ class Memory {
   void watch_sram(bool on);
   void drop_lines(const HeapSlot& slot, std::byte* start, std::size_t bytes) const;
   void take_back(std::byte* block, std::size_t bytes);
+  bool resize_view(std::byte* block, std::size_t old_bytes, std::size_t bytes);
   std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment);
 
   Owner& owner_of(const Request& request) const;

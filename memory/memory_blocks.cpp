@@ -72,6 +72,10 @@ void Memory::take_back(std::byte* block, std::size_t bytes) {
   }
 }
 
+bool Memory::resize_view(std::byte* block, std::size_t old_bytes, std::size_t bytes) {
+  return views_ == nullptr || views_->resize(block, old_bytes, bytes);
+}
+
 // Notes and charges a block that the heap has given and that was handed out.
 void* Memory::commit(const Request& request, const Route& where, void* block, std::size_t bytes) {
   Owner& owner = owner_of(request);
@@ -220,7 +224,10 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
       more > room_below_limits(owner)) {
     return false;
   }
-  if (views_ != nullptr && !views_->resize(block, record.bytes, request.bytes)) {
+  // The view of what becomes smaller first, of what becomes larger last: it has no say in where
+  // there is room.
+  const bool grows = request.bytes > record.bytes;
+  if (!grows && !resize_view(block, record.bytes, request.bytes)) {
     return false;
   }
   set_metadata_aside(&slot);
@@ -229,9 +236,10 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
     drop_lines(slot, block + where.bytes, before - where.bytes);
   }
   if (!slot.heap->resize(block, where.bytes)) {
-    if (views_ != nullptr) {
-      views_->resize(block, request.bytes, record.bytes);
-    }
+    return false;
+  }
+  if (grows && !resize_view(block, record.bytes, request.bytes)) {
+    slot.heap->resize(block, before);  // to less: succeeds
     return false;
   }
   const std::size_t after = slot.heap->usable_size(block);
