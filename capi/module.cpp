@@ -213,10 +213,8 @@ void* mod_alloc_align(struct processing_module* mod, size_t size, size_t alignme
 }
 
 void* mod_balloc_align(struct processing_module* mod, size_t size, size_t alignment) {
-  const Call call(mod, "mod_balloc_align", MODMEM_CALLER);
-  const size_t line = call ? call.system().memory.config().cache_line_bytes : 0;
-  return allocate(call, flag::kUser | flag::kLargeBuffer, size,
-                  alignment > line ? alignment : line);
+  return allocate(Call(mod, "mod_balloc_align", MODMEM_CALLER), flag::kUser | flag::kLargeBuffer,
+                  size, alignment);
 }
 
 void* mod_alloc_ext(struct processing_module* mod, uint32_t flags, size_t size, size_t alignment) {
