@@ -51,3 +51,12 @@ int modmem_heap_destroy(struct k_heap* heap) {
   const std::size_t modules = system->modules.close_below(owner);
   return static_cast<int>(modules + system->memory.destroy_owner(owner));
 }
+
+int modmem_set_limit(struct k_heap* heap, size_t limit) {
+  CSystem* system = modmem::booted();
+  if (system == nullptr) {
+    return -EINVAL;
+  }
+  Owner& owner = heap != nullptr ? *modmem::owner_of(heap) : system->memory.system();
+  return system->memory.set_limit(owner, limit != 0 ? limit : OwnerSpec::kNoLimit) ? 0 : -EBUSY;
+}

@@ -104,6 +104,7 @@ int modmem_info(struct modmem_info* info) {
   info->platform = memory.config().name;
   info->policy = memory.policy().name;
   info->host = system->host;
+  info->live_bytes = memory.snapshot(memory.system()).tree;
   info->metadata_bytes = memory.metadata_bytes();
   info->faults = system->faults.load(std::memory_order_relaxed);
   info->page_bytes = modmem::config::kPageBytes;

@@ -47,6 +47,7 @@ class Callback {
 
 constinit Callback<modmem_log_sink> sink;
 constinit Callback<modmem_fault_handler> handler;
+constinit Callback<modmem_request_filter> filter;
 constinit std::atomic<modmem_log_level> chosen_level{MODMEM_LOG_DEFAULT};
 constinit std::atomic<modmem_log_level> default_level{MODMEM_LOG_INFO};
 constinit std::atomic<modmem_fault_mode> chosen_mode{MODMEM_FAULT_DEFAULT};
@@ -262,6 +263,11 @@ void Reporter::on_leak(const Leak& leak) {
   log_line(LogLevel::error, line);
 }
 
+bool Reporter::on_request(const Request& request) {
+  const auto asked = filter.get();
+  return asked.function == nullptr || asked.function(request.bytes, asked.context);
+}
+
 void Reporter::flush() {
   if (left_out_ != 0) {
     Line line;
@@ -284,6 +290,10 @@ void modmem_set_log_level(modmem_log_level level) {
 
 modmem_fault_handler modmem_set_fault_handler(modmem_fault_handler function, void* context) {
   return handler.set({function, context}).function;
+}
+
+void modmem_set_request_filter(modmem_request_filter function, void* context) {
+  modmem::filter.set({function, context});
 }
 
 void modmem_set_fault_mode(modmem_fault_mode mode) {

@@ -21,7 +21,7 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/modmemConfig.cmake.in
 write_basic_package_version_file("${generated_dir}/modmemConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
 
-install(TARGETS modmem_c_shared modmem_c_static
+install(TARGETS modmem_c_shared modmem_c_static modmem_testing
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/capi/include/"

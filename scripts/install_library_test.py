@@ -105,6 +105,7 @@ class InstallTest(unittest.TestCase):
         self.assertIn("include/rtos/alloc.h", headers)
         self.assertEqual(tree(self.prefix), headers | {
             "lib/libmodmem.a",
+            "lib/libmodmem_testing.a",
             "lib/libmodmem.so -> libmodmem.so.0",
             "lib/libmodmem.so.0 -> libmodmem.so.0.1.0",
             "lib/libmodmem.so.0.1.0",

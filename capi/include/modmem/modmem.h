@@ -152,6 +152,23 @@ struct k_heap* modmem_heap_create(const char* name, size_t limit);
  */
 int modmem_heap_destroy(struct k_heap* heap);
 
+/*
+ * The most bytes that may live in `heap` from now on, 0 for no limit; heap NULL: in all the system.
+ * 0; -EBUSY, with the limit as before, where more lives there. O(1).
+ */
+int modmem_set_limit(struct k_heap* heap, size_t limit);
+
+/* --- tests of what happens without memory --- */
+
+/*
+ * Asked before each request for memory, of `bytes` as asked for; false refuses it, with the reason
+ * `injected`. Called with the library's lock held: it must not call the library.
+ */
+typedef bool (*modmem_request_filter)(size_t bytes, void* context);
+
+/* Requests are asked of `filter` from now on; NULL: of nobody. Before boot as well. */
+void modmem_set_request_filter(modmem_request_filter filter, void* context);
+
 /* --- looking at it --- */
 
 /* Functions that fill a structure have its name. */
@@ -187,6 +204,7 @@ struct modmem_info {
   const char* host;
   size_t pool_bytes;     /* SRAM for heaps and metadata */
   size_t mapped_bytes;   /* of it in use, metadata included */
+  size_t live_bytes;     /* of all blocks, as asked for, in whatever memory */
   size_t metadata_bytes; /* the library's own: its tables, and pages of the pool */
   uint32_t banks;
   uint32_t banks_on;
