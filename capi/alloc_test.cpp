@@ -78,6 +78,9 @@ TEST_P(AllocTest, ManyFailuresAreCountedInOneLine) {
   }
   // Ten for each second that this takes, and one for what was left out of it before.
   EXPECT_LT(take_lines().size(), 500U);
+  // Another place still gets its own.
+  EXPECT_EQ(rzalloc(0, 16 << 20), nullptr);
+  EXPECT_EQ(take_lines().size(), 1U);
   ASSERT_EQ(modmem_shutdown(), 0);
   const auto lines = take_lines();
   ASSERT_EQ(lines.size(), 1U);

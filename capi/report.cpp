@@ -228,19 +228,32 @@ void report_refusal(const char* function, const char* what, const Site& site) {
   log_line(LogLevel::error, line);
 }
 
-void Reporter::on_failure(const Failure& failure) {
+// Counts a failure of that place in, where it may be logged.
+bool Reporter::is_too_many(const Site& site) {
   const std::uint64_t now = port_.time_us();
   if (now - second_start_ >= kSecond) {
     flush();
     second_start_ = now;
-    logged_ = 0;
+    logged_ = {};
   }
-  const bool is_limited = failure.owner_kind != OwnerKind::module;
-  if (is_limited && logged_ == kFailuresASecond) {
+  std::size_t at = 0;
+  while (at < kSites && logged_[at].lines != 0 &&
+         (logged_[at].site.where != site.where || logged_[at].site.line != site.line)) {
+    ++at;
+  }
+  if (logged_[at].lines == kFailuresASecond) {
     ++left_out_;
+    return true;
+  }
+  logged_[at].site = site;
+  ++logged_[at].lines;
+  return false;
+}
+
+void Reporter::on_failure(const Failure& failure) {
+  if (failure.owner_kind != OwnerKind::module && is_too_many(failure.site)) {
     return;
   }
-  logged_ += is_limited ? 1 : 0;
   Line line;
   line << "no memory: " << failure.bytes << " bytes, alignment " << failure.alignment
        << " bytes, flags ";

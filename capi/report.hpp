@@ -6,6 +6,7 @@
 
 #include <modmem/modmem.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -68,11 +69,13 @@ void report_misuse(const Misuse& misuse);
 void report_refusal(const char* function, const char* what, const Site& site);
 
 // Logs failures and leaks of a Memory that the C interface brings up. Failures of others than
-// modules are logged at most kFailuresASecond times a second; of what is left out a line says how
-// much it was. A module's are all logged: they decide whether it starts.
+// modules are logged at most kFailuresASecond times a second for each place in the program, and as
+// often for all places together that are not among the first kSites of that second; of what is left
+// out a line says how much it was. A module's are all logged: they decide whether it starts.
 class Reporter final : public MemoryObserver {
  public:
   static constexpr std::uint32_t kFailuresASecond = 10;
+  static constexpr std::size_t kSites = 16;
 
   explicit Reporter(Port& port) : port_(port) {}
 
@@ -87,9 +90,17 @@ class Reporter final : public MemoryObserver {
  private:
   static constexpr std::uint64_t kSecond = 1000000;
 
+  // How many failures of a place were logged in this second.
+  struct Logged {
+    Site site;
+    std::uint32_t lines = 0;
+  };
+
+  bool is_too_many(const Site& site);
+
   Port& port_;
   std::uint64_t second_start_ = 0;
-  std::uint32_t logged_ = 0;  // in this second
+  std::array<Logged, kSites + 1> logged_{};  // the last one: of all other places
   std::uint64_t left_out_ = 0;
 };
 

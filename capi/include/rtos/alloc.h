@@ -4,7 +4,7 @@
  * A call says how much memory and what for (flags); the policy in force says which heap serves it.
  * Every allocation starts on a multiple of its alignment, always. Out of memory gives NULL and one
  * line in the log (size, alignment, flags, owner, free, largest request that would succeed; at most
- * ten such lines a second), unless MODMEM_MEM_FLAG_SILENT is set.
+ * ten such lines a second from one call), unless MODMEM_MEM_FLAG_SILENT is set.
  *
  * The first call of a program boots the default system (modmem/modmem.h) where nothing did before.
  *
