@@ -50,7 +50,7 @@ test:
 install:
 	$(PACKAGES) run
 	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF -DMODMEM_CONFIG=$(CONFIG)
-	@cmake --build --preset release --target modmem_c_static modmem_c_shared
+	@cmake --build --preset release --target modmem_installed
 	@DESTDIR='$(DESTDIR)' scripts/install_library.sh build/release '$(prefix)'
 
 check:

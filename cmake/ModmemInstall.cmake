@@ -1,8 +1,8 @@
 # Installs the C interface: `make install`, or `cmake --install BUILD --component c`.
 #
-# Headers, libmodmem as a shared and a static library, a pkg-config file and a CMake package, none of
-# which names the place where it lies: what is installed can be moved as a whole. Both libraries need
-# the C library only.
+# Headers, libmodmem as a shared and a static library, the test double, a pkg-config file and a CMake
+# package, none of which names the place where it lies: what is installed can be moved as a whole. The
+# libraries need the C library only.
 # The C++ interface is not installed; who uses it builds modmem as part of his own firmware.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
@@ -21,7 +21,9 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/modmemConfig.cmake.in
 write_basic_package_version_file("${generated_dir}/modmemConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
 
-install(TARGETS modmem_c_shared modmem_c_static modmem_testing
+set(installed_targets modmem_c_shared modmem_c_static modmem_testing)
+add_custom_target(modmem_installed DEPENDS ${installed_targets})
+install(TARGETS ${installed_targets}
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/capi/include/"

@@ -27,6 +27,23 @@ foreach(target modmem modmem_static)
   add_executable(with_${target} hello.c)
   target_link_libraries(with_${target} PRIVATE modmem::${target})
 endforeach()
+add_executable(with_testing test.c)
+target_link_libraries(with_testing PRIVATE modmem::testing)
+"""
+
+# Exits with status 0 where the leak in it was found, and the one failure that it asked for.
+LEAKING_TEST = """\
+#include <modmem/testing.h>
+#include <rtos/alloc.h>
+
+int main(void) {
+  modmem_testing_begin();
+  modmem_testing_fail_nth(2);
+  if (rmalloc(0, 100) == NULL || rmalloc(0, 100) != NULL) {
+    return 1;
+  }
+  return modmem_testing_end() == 1 ? 0 : 1;
+}
 """
 
 build_dir = ""
@@ -87,6 +104,7 @@ class InstallTest(unittest.TestCase):
     def setUp(self):
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="a program ", dir=self.folder))
         shutil.copy(HELLO, self.work / "prog.c")
+        (self.work / "test.c").write_text(LEAKING_TEST, encoding="utf-8")
 
     def check_program(self, program, shared, **env):
         self.assertEqual(run(program, env=env), GREETING)
@@ -187,6 +205,7 @@ class InstallTest(unittest.TestCase):
         run("cmake", "--build", build)
         self.check_program(build / "with_modmem", True)
         self.check_program(build / "with_modmem_static", False)
+        self.assertIn("leak: 100 bytes", run(build / "with_testing"))
 
     def test_cmake_package_of_another_version(self):
         (self.work / "CMakeLists.txt").write_text(PROJECT.replace("modmem 0.1", "modmem 0.2"),
@@ -194,6 +213,12 @@ class InstallTest(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "version: 0.1.0"):
             run("cmake", "-S", self.work, "-B", self.work / "build",
                 f"-DCMAKE_PREFIX_PATH={self.prefix}")
+
+    def test_test_double(self):
+        run("cc", "-I", self.prefix / "include", "test.c", "-L", self.lib, "-lmodmem_testing",
+            "-lmodmem", cwd=self.work)
+        self.assertIn("leak: 100 bytes", run("./a.out", cwd=self.work,
+                                             env={"LD_LIBRARY_PATH": str(self.lib)}))
 
     def test_relative_prefix(self):
         result = install("stage", cwd=self.work)
