@@ -12,15 +12,15 @@
 #include <string>
 #include <vector>
 
-#include "capi/api_testing.hpp"
+#include "capi/capi_testing.hpp"
 
 namespace modmem {
 namespace {
 
-class CBlobTest : public testing::ApiTest, public ::testing::WithParamInterface<const char*> {
+class CBlobTest : public QuietTest, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    boot(GetParam(), nullptr);
+    boot(GetParam());
     std::iota(data_.begin(), data_.end(), '\0');
   }
 
@@ -34,8 +34,7 @@ class CBlobTest : public testing::ApiTest, public ::testing::WithParamInterface<
   std::array<char, 20000> data_{};
 };
 
-INSTANTIATE_TEST_SUITE_P(Hosts, CBlobTest, ::testing::Values("sim", "plain", "libc"),
-                         [](const auto& test) { return std::string(test.param); });
+MODMEM_ON_ALL_HOSTS(CBlobTest);
 
 TEST_P(CBlobTest, FragmentsBecomeCurrentAtTheNextGet) {
   comp_data_blob_handler* handler = comp_data_blob_handler_new(nullptr);
@@ -147,7 +146,7 @@ TEST_P(CBlobTest, NoHandlerDoesNothing) {
   comp_data_blob_set_validator(nullptr, nullptr);
   comp_data_blob_handler_free(nullptr);
   comp_data_blob_handler_free(reinterpret_cast<comp_data_blob_handler*>(&size));
-  const Fault seen = fault();
+  const SeenFault seen = fault();
   EXPECT_TRUE(seen.fatal);
   EXPECT_EQ(seen.function, "comp_data_blob_handler_free");
   EXPECT_EQ(said("comp_data_blob_handler_free: "), 1U);
@@ -187,7 +186,7 @@ TEST_P(CBlobTest, CopiesAreSharedUntilTheLastPut) {
   modmem_fast_put(copy);
   EXPECT_EQ(system_heap().live_bytes, 0U);
   fast_put(nullptr, nullptr, copy);
-  const Fault seen = fault();
+  const SeenFault seen = fault();
   EXPECT_EQ(seen.function, "fast_put");
   EXPECT_TRUE(seen.fatal);
   EXPECT_EQ(said("fast_put: "), 1U);
@@ -207,7 +206,7 @@ TEST_P(CBlobTest, CopiesThatNobodyPutAreLeaks) {
   ASSERT_NE(fast_get(nullptr, data_.data(), 1000), nullptr);
   EXPECT_EQ(modmem_shutdown(), 1);
   EXPECT_EQ(said("leak: 1000 bytes"), 1U);
-  boot(GetParam(), nullptr);
+  boot(GetParam());
 }
 
 }  // namespace

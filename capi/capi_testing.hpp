@@ -6,6 +6,8 @@
 #include <modmem/modmem.h>
 #include <rtos/alloc.h>
 
+#include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,10 @@ struct SeenFault {
   std::string heap;
   std::string owner;
   bool fatal;
+  std::uint32_t owner_id;
+  const void* site;
+  std::uintptr_t thread;
+  std::uintptr_t manager;
 };
 
 class BootedTest : public testing::Test {
@@ -29,13 +35,18 @@ class BootedTest : public testing::Test {
     config.host = host;
     config.policy = policy;
     config.log_level = MODMEM_LOG_DEBUG;
-    config.log_sink = [](modmem_log_level, const char* line, void* self) {
-      static_cast<BootedTest*>(self)->lines_.emplace_back(line);
+    config.log_sink = [](modmem_log_level, const char* line, void* context) {
+      auto& self = *static_cast<BootedTest*>(context);
+      const std::lock_guard guard(self.lock_);
+      self.lines_.emplace_back(line);
     };
     config.log_context = this;
-    config.fault_handler = [](const modmem_fault* fault, void* self) {
-      static_cast<BootedTest*>(self)->faults_.push_back(
-          {fault->kind, fault->function, fault->pointer, fault->heap, fault->owner, fault->fatal});
+    config.fault_handler = [](const modmem_fault* fault, void* context) {
+      auto& self = *static_cast<BootedTest*>(context);
+      const std::lock_guard guard(self.lock_);
+      self.faults_.push_back({fault->kind, fault->function, fault->pointer, fault->heap,
+                              fault->owner, fault->fatal, fault->owner_id, fault->site,
+                              fault->thread, fault->manager});
     };
     config.fault_context = this;
     ASSERT_EQ(modmem_boot(&config), 0);
@@ -59,10 +70,50 @@ class BootedTest : public testing::Test {
   }
 
   int leaks_ = 0;  // what the test leaves behind on purpose
-
- private:
+  // Of all threads, so under the lock while there are several.
+  std::mutex lock_;
   std::vector<std::string> lines_;
   std::vector<SeenFault> faults_;
+};
+
+// One that gives everything back, and takes note of all that is said.
+class QuietTest : public BootedTest {
+ protected:
+  void boot(const char* host, const char* policy = "elastic") {
+    BootedTest::boot(host, policy);
+    start_ = info();
+    lines_.clear();
+  }
+
+  void TearDown() override {
+    const struct modmem_info now = info();
+    EXPECT_EQ(now.mapped_bytes, start_.mapped_bytes);
+    EXPECT_EQ(now.owners, start_.owners);
+    EXPECT_EQ(lines_, std::vector<std::string>());
+    EXPECT_TRUE(faults_.empty());
+    BootedTest::TearDown();
+  }
+
+  static struct modmem_heap_info system_heap() {
+    struct modmem_heap_info now {};
+    EXPECT_EQ(modmem_heap_info(nullptr, &now), 0);
+    return now;
+  }
+
+  // Takes the lines that contain `text` away; returns how many.
+  std::size_t said(const std::string& text) {
+    return std::erase_if(
+        lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; });
+  }
+  // Takes the only fault away.
+  SeenFault fault() {
+    EXPECT_EQ(faults_.size(), 1U);
+    const SeenFault last = faults_.empty() ? SeenFault{} : faults_.back();
+    faults_.clear();
+    return last;
+  }
+
+  struct modmem_info start_ {};
 };
 
 // One such system for each host.

@@ -11,13 +11,13 @@
 #include <tuple>
 #include <vector>
 
-#include "capi/api_testing.hpp"
+#include "capi/capi_testing.hpp"
 
 namespace modmem {
 namespace {
 
-class CModuleTest : public testing::ApiTest,
-                    public ::testing::WithParamInterface<std::tuple<const char*, const char*>> {
+class CModuleTest : public QuietTest,
+                    public testing::WithParamInterface<std::tuple<const char*, const char*>> {
  protected:
   void SetUp() override {
     boot(std::get<0>(GetParam()), std::get<1>(GetParam()));
@@ -41,17 +41,16 @@ class CModuleTest : public testing::ApiTest,
   processing_module other_{};
 };
 
-std::string name_of(const ::testing::TestParamInfo<CModuleTest::ParamType>& test) {
+std::string name_of(const testing::TestParamInfo<CModuleTest::ParamType>& test) {
   std::string name = std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Hosts, CModuleTest,
-                         ::testing::Combine(::testing::Values("sim", "plain", "libc"),
-                                            ::testing::Values("elastic", "module-heaps", "single",
-                                                              "slots", "slots-modules",
-                                                              "slots-all")),
+                         testing::Combine(testing::Values("sim", "plain", "libc"),
+                                          testing::Values("elastic", "module-heaps", "single",
+                                                          "slots", "slots-modules", "slots-all")),
                          name_of);
 
 TEST_P(CModuleTest, TakesNothingBeforeItsFirstBlock) {
@@ -140,7 +139,7 @@ TEST_P(CModuleTest, FreesItsOwnOnly) {
   for (const void* pointer : {static_cast<const void*>(others), static_cast<const void*>(kernels),
                               static_cast<const void*>(&local)}) {
     EXPECT_EQ(mod_free(&module_, pointer), -EINVAL);
-    const Fault seen = fault();
+    const SeenFault seen = fault();
     EXPECT_EQ(seen.kind, MODMEM_FAULT_FOREIGN);
     EXPECT_EQ(seen.function, "mod_free");
     EXPECT_EQ(seen.pointer, pointer);

@@ -8,16 +8,15 @@
 #include <thread>
 #include <vector>
 
-#include "capi/api_testing.hpp"
+#include "capi/capi_testing.hpp"
 
 namespace modmem {
 namespace {
 
-class CModuleThreadsTest : public testing::ApiTest,
-                           public ::testing::WithParamInterface<const char*> {
+class CModuleThreadsTest : public QuietTest, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    boot(GetParam(), nullptr);
+    boot(GetParam());
     module_.dev_id = 0x10001;
   }
 
@@ -36,7 +35,7 @@ class CModuleThreadsTest : public testing::ApiTest,
   processing_module module_{};
 };
 
-INSTANTIATE_TEST_SUITE_P(Hosts, CModuleThreadsTest, ::testing::Values("sim", "plain"),
+INSTANTIATE_TEST_SUITE_P(Hosts, CModuleThreadsTest, testing::Values("sim", "plain"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(CModuleThreadsTest, AnyThreadMayUseAModule) {
@@ -114,7 +113,7 @@ TEST_P(CModuleThreadsTest, TheCheckComesBeforeAnythingElse) {
     EXPECT_EQ(modmem_module_set_ctx(&module_, nullptr), -EINVAL);
   }).join();
   ASSERT_EQ(faults_.size(), 13U);
-  for (const Fault& seen : faults_) {
+  for (const SeenFault& seen : faults_) {
     EXPECT_EQ(seen.kind, MODMEM_FAULT_THREAD);
     EXPECT_EQ(seen.owner_id, 0x10001U);
     EXPECT_EQ(seen.manager, resources.manager);

@@ -9,18 +9,17 @@
 #include <string>
 #include <vector>
 
-#include "capi/api_testing.hpp"
+#include "capi/capi_testing.hpp"
 
 namespace modmem {
 namespace {
 
-class CObjpoolTest : public testing::ApiTest, public ::testing::WithParamInterface<const char*> {
+class CObjpoolTest : public QuietTest, public testing::WithParamInterface<const char*> {
  protected:
-  void SetUp() override { boot(GetParam(), nullptr); }
+  void SetUp() override { boot(GetParam()); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Hosts, CObjpoolTest, ::testing::Values("sim", "plain", "libc"),
-                         [](const auto& test) { return std::string(test.param); });
+MODMEM_ON_ALL_HOSTS(CObjpoolTest);
 
 TEST_P(CObjpoolTest, IsEmptyWhileItHoldsNoMemory) {
   objpool_head zeroed{};
@@ -91,7 +90,7 @@ TEST_P(CObjpoolTest, RefusesWhatIsNotLive) {
   EXPECT_EQ(fault().kind, MODMEM_FAULT_FOREIGN);
   EXPECT_EQ(objpool_free(&head, object), 0);
   EXPECT_EQ(objpool_free(&head, object), -EINVAL);
-  const Fault seen = fault();
+  const SeenFault seen = fault();
   EXPECT_EQ(seen.kind, MODMEM_FAULT_NOT_LIVE);
   EXPECT_EQ(seen.function, "objpool_free");
   EXPECT_EQ(seen.pointer, object);
