@@ -1,4 +1,8 @@
+#include <sof/lib/vpage.h>
+#include <sof/lib/vregion.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -60,6 +64,50 @@ TEST_F(BootTest, ThreadsThatAllocateFirstBootOnce) {
     EXPECT_EQ(heap.allocations, 4U);
     EXPECT_EQ(modmem_shutdown(), 0);
   }
+}
+
+TEST_F(BootTest, ThreadsMayDoEverythingAtOnce) {
+  static std::atomic<int> lines;
+  static std::atomic<int> faults;
+  static std::atomic<int> failures;
+  lines = faults = failures = 0;
+  modmem_set_log_sink([](modmem_log_level, const char*, void*) { ++lines; }, nullptr);
+  modmem_set_fault_handler([](const modmem_fault*, void*) { ++faults; }, nullptr);
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 50;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([] {
+      for (int round = 0; round < kRounds; ++round) {
+        void* pages = vpage_alloc(1);
+        rfree(&round);
+        vregion* region = vregion_create(4096);
+        k_heap* heap = modmem_heap_create("of a thread", 0);
+        void* in_region = vregion_alloc(region, 100);
+        void* in_heap = sof_heap_alloc(heap, 0, 100, 0);
+        struct modmem_info info {};
+        heap_trace_all(0);
+        const bool good = pages != nullptr && in_region != nullptr && in_heap != nullptr &&
+                          modmem_info(&info) == 0 && modmem_is_mapped(pages);
+        failures += good ? 0 : 1;
+        sof_heap_free(heap, in_heap);
+        failures += modmem_heap_destroy(heap) == 0 && vregion_put(region) == nullptr ? 0 : 1;
+        vpage_free(pages);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(faults, kThreads * kRounds);
+  EXPECT_GE(lines, 3 * kThreads * kRounds);
+  struct modmem_info info {};
+  ASSERT_EQ(modmem_info(&info), 0);
+  EXPECT_EQ(info.faults, std::uint64_t{kThreads * kRounds});
+  EXPECT_EQ(info.owners, 2U);  // the system, and who has the pages
+  EXPECT_TRUE(modmem_check(true));
+  modmem_set_fault_handler(nullptr, nullptr);
 }
 
 TEST_F(BootTest, TheConfigurationWinsOverTheEnvironment) {

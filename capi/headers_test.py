@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
@@ -22,7 +23,7 @@ def headers():
 
 
 class HeadersTest(unittest.TestCase):
-    def compile(self, lines):
+    def compile(self, lines, *options):
         """Compiles the lines with all compilers there are, for both generations."""
         for compiler, language, standard in COMPILERS:
             if shutil.which(compiler) is None:
@@ -34,7 +35,7 @@ class HeadersTest(unittest.TestCase):
                 with self.subTest(compiler=compiler, generation=generation):
                     result = subprocess.run(
                         [compiler, "-x", language, f"-std={standard}", *warnings, "-fsyntax-only",
-                         f"-DMODMEM_SOF_API={generation}", "-I", INCLUDE, "-"],
+                         f"-DMODMEM_SOF_API={generation}", "-I", INCLUDE, *options, "-"],
                         input="\n".join(lines) + "\n", text=True, capture_output=True, check=False)
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
 
@@ -54,10 +55,22 @@ class HeadersTest(unittest.TestCase):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("MODMEM_SOF_API", result.stderr)
 
-    def test_the_framework_s_own_headers_come_with_alloc(self):
-        self.compile(["#define BIT(b) (1u << (b))", "#define PLATFORM_DCACHE_ALIGN sizeof(void *)",
-                      "#include <rtos/alloc.h>",
-                      "void *a(void);", "void *a(void) { return rballoc(SOF_MEM_FLAG_DMA, 4); }"])
+    def test_what_the_framework_has_comes_with_alloc(self):
+        framework = {"rtos/bit.h": "#define BIT(b) (1u << (b))",
+                     "rtos/string.h": "#include <string.h>",
+                     "sof/lib/memory.h": "#define PLATFORM_DCACHE_ALIGN sizeof(void *)",
+                     "sof/trace/trace.h": "#define tr_err(...)",
+                     "user/trace.h": "#define LOG_LEVEL_ERROR 1"}
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in framework.items():
+                os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(content + "\n")
+            self.compile(["#include <rtos/alloc.h>", "void *buffer(void);",
+                          "void *buffer(void) {",
+                          "  void *taken = rballoc(SOF_MEM_FLAG_DMA | BIT(4), LOG_LEVEL_ERROR);",
+                          "  tr_err(taken);", "  memset(taken, 0, PLATFORM_DCACHE_ALIGN);",
+                          "  return taken;", "}"], "-I", folder)
 
 
 if __name__ == "__main__":
