@@ -2,7 +2,7 @@
 // wants of whoever brings it up. The chip is one core without an MMU, without banks that switch,
 // and with coherent caches; what it would ask of an RTOS is asked of the C library here.
 
-#include "boot.h"
+#include "examples/firmware/boot.h"
 
 #include <cstdio>
 #include <cstdlib>

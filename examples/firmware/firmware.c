@@ -2,7 +2,7 @@
 #include <rtos/alloc.h>
 #include <stdio.h>
 
-#include "boot.h"
+#include "examples/firmware/boot.h"
 
 int main(void) {
   struct modmem_info info;
