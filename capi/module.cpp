@@ -265,7 +265,8 @@ const void* mod_fast_get(struct processing_module* mod, const void* dram_ptr, si
   const modmem::CopyResult result =
       account ? call.system().copies.get(*account, dram_ptr, size, call.site())
               : modmem::CopyResult{nullptr, modmem::CopyStatus::no_memory, 0};
-  if (result.copy == nullptr) {
+  // Memory has explained why it has none.
+  if (result.copy == nullptr && result.status != modmem::CopyStatus::no_memory) {
     modmem::Line line;
     call.fail(describe(line << call.function() << ": ", result, dram_ptr, size));
   }
