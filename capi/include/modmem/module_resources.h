@@ -9,7 +9,7 @@
  * charged to the byte as asked for; what modmem itself needs to keep books is not charged to it.
  *
  * Errors: a request of 0 bytes and one that can't be served give NULL and an error line with the
- * module's id, with nothing taken. Calling context: any thread (a lock), where the caller may
+ * module's id, each time, with nothing taken. Calling context: any thread (a lock), where the caller may
  * allocate: not the audio path, not an interrupt.
  *
  * Thread check: where the library is configured with CONFIG_MODULE_MEMORY_API_DEBUG, or a module
@@ -123,8 +123,9 @@ __attribute__((always_inline)) static inline void* mod_balloc(struct processing_
 int mod_free(struct processing_module* mod, const void* ptr);
 
 /*
- * Releases everything that the module holds, in reverse order of allocation, and ends its account.
- * The module may take memory again. Does nothing where it holds nothing. O(what it holds).
+ * Releases everything that the module holds, in reverse order of allocation, and ends its account:
+ * first handlers, whose blobs may lie in blocks, and references to shared copies, then blocks. The
+ * module may take memory again. Does nothing where it holds nothing. O(what it holds).
  */
 void mod_free_all(struct processing_module* mod);
 
