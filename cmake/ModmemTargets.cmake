@@ -38,9 +38,10 @@ set(CMAKE_C_FLAGS_DEBUG "${CMAKE_CXX_FLAGS_DEBUG}")
 set(CMAKE_C_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 
 if(MODMEM_SANITIZE)
-  # The vptr check needs type information, which freestanding code does without.
+  # The checks of vptr and (clang's) of called functions need type information, which freestanding
+  # code does without.
   add_compile_options(-fsanitize=${MODMEM_SANITIZE} -fno-sanitize-recover=all -fno-sanitize=vptr
-    -fno-omit-frame-pointer)
+    $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-fno-sanitize=function> -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${MODMEM_SANITIZE})
 endif()
 
