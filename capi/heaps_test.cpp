@@ -115,6 +115,11 @@ TEST_P(HeapsTest, ARegionIsLifetimeFirstAndThenAHeap) {
   EXPECT_TRUE(take_lines().empty());
   EXPECT_EQ(vregion_create(SIZE_MAX), nullptr);
   EXPECT_EQ(take_lines().size(), 1U);
+  EXPECT_EQ(vregion_create(64 << 20), nullptr);
+  EXPECT_EQ(
+      take_lines()[0].find("no memory: 67108864 bytes, alignment 4096 bytes, flags 0x0, owner "
+                           "region 0x0, free "),
+      0U);
   vregion* region = vregion_create(3 * kPage - 5);
   ASSERT_NE(region, nullptr);
   std::size_t bytes = 0;

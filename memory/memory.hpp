@@ -281,7 +281,7 @@ class Memory {
   std::size_t largest_for(const Owner& owner, const Route& route) const;
   void fail(const Request& request, const Route& route, FailureReason reason = FailureReason::none);
   bool is_refused(const Request& request) const;
-  void fail_owner(Owner& parent, const OwnerSpec& spec);
+  void fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap);
   void collect_top_owners(const Owner& owner, Failure& failure) const;
   void fault(const void* pointer, PointerStatus status, const Owner* owner);
   PointerStatus free_locked(void* pointer, const Owner* owner);

@@ -17,7 +17,7 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec
   Owner* owner = create_owner_locked(parent, spec, chosen);
   verify();
   if (owner == nullptr) {
-    fail_owner(parent, spec);
+    fail_owner(parent, spec, chosen);
   }
   return owner;
 }
@@ -58,7 +58,7 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
 }
 
 // Explains why there is no room for another owner.
-void Memory::fail_owner(Owner& parent, const OwnerSpec& spec) {
+void Memory::fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
   ++parent.failures;
   if (observer_ == nullptr) {
     return;
@@ -69,15 +69,18 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec) {
   failure.owner_kind = spec.kind;
   failure.owner_id = spec.id;
   failure.owner_name = spec.name;
-  // What it takes is its guarantee, or a page for its record.
-  failure.bytes = spec.guarantee != 0 ? spec.guarantee : config::kPageBytes;
+  // What it takes of the pool is its guarantee, the pages of a region, or a page for its record; a
+  // heap of slots takes addresses.
+  const std::size_t fixed = heap.kind == HeapKind::region ? heap.bytes : config::kPageBytes;
+  const std::size_t taken = spec.guarantee != 0 ? spec.guarantee : fixed;
+  failure.bytes = spec.guarantee == 0 && heap.bytes != 0 ? heap.bytes : taken;
   failure.alignment = config::kPageBytes;
   if (owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps) {
     failure.reason = FailureReason::limit;
-  } else if (failure.bytes <= free - reserved) {
+  } else if (taken <= free - reserved) {
     failure.reason = FailureReason::fragmentation;  // of the window: no span is left
   } else {
-    failure.reason = failure.bytes <= free ? FailureReason::guarantee : FailureReason::pool;
+    failure.reason = taken <= free ? FailureReason::guarantee : FailureReason::pool;
   }
   failure.free_bytes = free - reserved;
   failure.largest_request = largest_for(parent, route({&parent, 1, 0, 0, {}}));
