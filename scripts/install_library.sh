@@ -30,5 +30,6 @@ umask 022  # everybody's to read, whoever installs
 cmake --install "$build" --prefix "$prefix" --component c
 
 if [[ -z $DESTDIR && $EUID -eq 0 ]]; then
-  PATH=$PATH:/usr/sbin:/sbin ldconfig
+  PATH=$PATH:/usr/sbin:/sbin ldconfig ||
+    printf 'install: ldconfig failed; programs may need LD_LIBRARY_PATH\n' >&2
 fi
