@@ -3,5 +3,5 @@
 
 #include "capi/hooks.hpp"
 
-// NOLINTNEXTLINE(bugprone-reserved-identifier): the name that compilers know
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): as compilers know it
 extern "C" __attribute__((weak)) void __cxa_pure_virtual() { modmem::panic(); }
