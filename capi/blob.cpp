@@ -54,9 +54,11 @@ struct comp_data_blob_handler* comp_data_blob_handler_new_ext(struct comp_dev* d
   const modmem::BlobFunctions functions = alloc != nullptr && free != nullptr
                                               ? modmem::BlobFunctions{alloc, free}
                                               : modmem::BlobFunctions{};
-  comp_data_blob_handler* handler = account ? account->make_resource<comp_data_blob_handler>(
-                                                  site, *account, dev, mode, functions, site)
-                                            : nullptr;
+  if (!account) {
+    return nullptr;
+  }
+  auto* handler =
+      account->make_resource<comp_data_blob_handler>(site, *account, dev, mode, functions, site);
   if (handler == nullptr) {
     modmem::report_refusal("comp_data_blob_handler_new_ext", "no memory for a handler", site);
   } else {

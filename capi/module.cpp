@@ -127,7 +127,6 @@ void* allocate(const Call& call, Flags flags, std::size_t bytes, std::size_t ali
   }
   const ModuleAccounts::Use account = call.find_or_open();
   if (!account) {
-    call.refuse("no account to allocate", bytes, alignment);
     return nullptr;
   }
   return account->allocate(
@@ -239,11 +238,12 @@ struct comp_data_blob_handler* mod_data_blob_handler_new(struct processing_modul
     return nullptr;
   }
   const modmem::ModuleAccounts::Use account = call.find_or_open();
-  comp_data_blob_handler* handler =
-      account ? account->make_resource<comp_data_blob_handler>(
-                    call.site(), *account, modmem_module_device(mod), modmem::BlobMode::two_blobs,
-                    modmem::BlobFunctions{}, call.site())
-              : nullptr;
+  if (!account) {
+    return nullptr;
+  }
+  auto* handler = account->make_resource<comp_data_blob_handler>(
+      call.site(), *account, modmem_module_device(mod), modmem::BlobMode::two_blobs,
+      modmem::BlobFunctions{}, call.site());
   if (handler == nullptr) {
     call.refuse("no memory for a handler");
   }
@@ -262,13 +262,18 @@ const void* mod_fast_get(struct processing_module* mod, const void* dram_ptr, si
     return nullptr;
   }
   const modmem::ModuleAccounts::Use account = call.find_or_open();
-  const modmem::CopyResult result =
-      account ? call.system().copies.get(*account, dram_ptr, size, call.site())
-              : modmem::CopyResult{nullptr, modmem::CopyStatus::no_memory, 0};
-  // Memory has explained why it has none.
-  if (result.copy == nullptr && result.status != modmem::CopyStatus::no_memory) {
+  if (!account) {
+    return nullptr;
+  }
+  const modmem::CopyResult result = call.system().copies.get(*account, dram_ptr, size, call.site());
+  if (result.copy == nullptr) {
     modmem::Line line;
-    call.fail(describe(line << call.function() << ": ", result, dram_ptr, size));
+    describe(line << call.function() << ": ", result, dram_ptr, size);
+    if (result.status == modmem::CopyStatus::no_memory) {
+      line << ", alignment " << uint64_t{call.system().memory.config().cache_line_bytes}
+           << " bytes";
+    }
+    call.fail(line);
   }
   return result.copy;
 }

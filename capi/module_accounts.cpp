@@ -103,11 +103,16 @@ ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const
   return {this, account};
 }
 
-// An account that is not listed yet.
+// An account that is not listed yet. Why there is none is said in one line, by Memory or here.
 ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, const OwnerSpec& spec,
                                               Site site) {
   void* place = memory_.allocate({nullptr, sizeof(Account), alignof(Account), kBookkeeping, site});
   if (place == nullptr) {
+    Line line;
+    line << "no memory: " << std::uint64_t{sizeof(Account)} << " bytes for the account of "
+         << spec.name << " ";
+    line.hex(spec.id) << ", from " << site;
+    log_line(LogLevel::error, line);
     return nullptr;
   }
   auto* account = new (place) Account();

@@ -273,6 +273,30 @@ TEST_P(CModuleTest, FreeTakesHandlersAndCopiesToo) {
   EXPECT_EQ(mod_fast_get(&module_, kData.data(), 99), nullptr);
   EXPECT_EQ(said("mod_fast_get: no copy of 99 bytes"), 1U);
   EXPECT_EQ(said("mod_fast_get: no copy of "), 2U);
+  EXPECT_EQ(mod_fast_get(&module_, kData.data() + 1, std::size_t{1} << 30), nullptr);
+  EXPECT_EQ(said("mod_fast_get: no copy of 1073741824 bytes"), 1U);  // and nothing else
+  mod_free_all(&module_);
+}
+
+TEST_P(CModuleTest, SaysOnceThatThereIsNoRoomForAModule) {
+  static const std::array<char, 5000> kData{};
+  constexpr auto kSilent = static_cast<std::uint32_t>(MODMEM_MEM_FLAG_SILENT);
+  std::vector<void*> all;
+  for (std::size_t bytes = std::size_t{1} << 22; bytes >= 8; bytes /= 2) {
+    for (const auto flags : {SOF_MEM_FLAG_KERNEL, SOF_MEM_FLAG_LARGE_BUFFER}) {
+      while (void* block = rmalloc(static_cast<std::uint32_t>(flags) | kSilent, bytes)) {
+        all.push_back(block);
+      }
+    }
+  }
+  EXPECT_EQ(mod_alloc(&module_, 5000), nullptr);
+  EXPECT_EQ(mod_data_blob_handler_new(&module_), nullptr);
+  EXPECT_EQ(mod_fast_get(&module_, kData.data(), kData.size()), nullptr);
+  EXPECT_EQ(lines_.size(), 3U);
+  EXPECT_EQ(said("module 0x10001"), 3U);
+  for (void* block : all) {
+    rfree(block);
+  }
   mod_free_all(&module_);
 }
 

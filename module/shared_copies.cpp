@@ -58,7 +58,8 @@ CopyResult SharedCopies::refer(Entry& entry, std::size_t bytes) {
   return {entry.copy, CopyStatus::good, bytes};
 }
 
-CopyResult SharedCopies::get(const void* source, std::size_t bytes, Site site) {
+// `silence` is kSilent where Memory's observer is not to be told of a failure, else 0.
+CopyResult SharedCopies::get(const void* source, std::size_t bytes, Flags silence, Site site) {
   if (source == nullptr || bytes == 0) {
     return {nullptr, CopyStatus::invalid, 0};
   }
@@ -69,7 +70,7 @@ CopyResult SharedCopies::get(const void* source, std::size_t bytes, Site site) {
       return refer(*known, bytes);
     }
   }
-  Entry* made = make(source, bytes, site);
+  Entry* made = make(source, bytes, silence, site);
   if (made == nullptr) {
     return {nullptr, CopyStatus::no_memory, 0};
   }
@@ -93,13 +94,15 @@ CopyResult SharedCopies::get(const void* source, std::size_t bytes, Site site) {
 }
 
 // An entry with a copy of the source, not listed yet; nullptr where memory ran out.
-SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, Site site) {
+SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, Flags silence,
+                                        Site site) {
   const std::size_t line = memory_.config().cache_line_bytes;
-  void* place = memory_.allocate({owner_, sizeof(Entry), alignof(Entry), kBookkeeping, site});
+  void* place =
+      memory_.allocate({owner_, sizeof(Entry), alignof(Entry), kBookkeeping | silence, site});
   if (place == nullptr) {
     return nullptr;
   }
-  void* copy = memory_.allocate({owner_, whole_lines(bytes), line, flag::kUser, site});
+  void* copy = memory_.allocate({owner_, whole_lines(bytes), line, flag::kUser | silence, site});
   if (copy == nullptr) {
     memory_.free(place);
     return nullptr;
@@ -157,7 +160,7 @@ CopyResult SharedCopies::get(ModuleMemory& module, const void* source, std::size
   if (module.owner() == nullptr) {
     return {nullptr, CopyStatus::no_memory, 0};
   }
-  const CopyResult result = get(source, bytes, site);
+  const CopyResult result = get(source, bytes, flag::kSilent, site);
   if (result.copy != nullptr &&
       module.make_resource<Reference>(site, *this, result.copy, bytes, site) == nullptr) {
     put(result.copy);

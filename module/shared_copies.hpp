@@ -30,7 +30,7 @@ enum class CopyStatus : std::uint8_t {
   good,
   invalid,     // no source, or no bytes
   other_size,  // the source is known with another size
-  no_memory,   // Memory explained it to its observer
+  no_memory,
 };
 
 // What get() gives: a copy exactly when the status is `good`.
@@ -50,7 +50,9 @@ class SharedCopies {
 
   // A reference to the copy of the `bytes` at `source`, which do not change while it lives. Fails,
   // with nothing changed, as CopyStatus says.
-  CopyResult get(const void* source, std::size_t bytes, Site site = MODMEM_HERE);
+  CopyResult get(const void* source, std::size_t bytes, Site site = MODMEM_HERE) {
+    return get(source, bytes, 0, site);
+  }
 
   // Drops a reference to `copy`; the last one frees it. nullptr: nothing happens, and `live` is
   // returned. What is not the start of a live copy changes nothing; returns `interior` where it
@@ -60,7 +62,8 @@ class SharedCopies {
   // The same for a module: the reference is the module's, and returned when the module ends; one
   // still held then is reported as a leak of the copy's bytes, from `site`. The module must end
   // before the copies do. O(resources of the module) besides. put() returns `foreign` also where
-  // others hold the copy but this module does not.
+  // others hold the copy but this module does not. That memory ran out is not explained to Memory's
+  // observer, who would be told of the copies' owner, not of the module.
   CopyResult get(ModuleMemory& module, const void* source, std::size_t bytes,
                  Site site = MODMEM_HERE);
   PointerStatus put(ModuleMemory& module, const void* copy);
@@ -89,7 +92,8 @@ class SharedCopies {
   std::size_t whole_lines(std::size_t bytes) const;
   Entry* find(const void* source) const;
   CopyResult refer(Entry& entry, std::size_t bytes);
-  Entry* make(const void* source, std::size_t bytes, Site site);
+  CopyResult get(const void* source, std::size_t bytes, Flags silence, Site site);
+  Entry* make(const void* source, std::size_t bytes, Flags silence, Site site);
   void end(Entry& entry);
 
   Memory& memory_;
