@@ -42,6 +42,26 @@ int main(void) {
 }
 """
 
+# A framework's own struct: its two functions win over the library's weak ones.
+OWN_STRUCT = r"""
+#define MODMEM_OWN_PROCESSING_MODULE
+#include <modmem/module.h>
+struct processing_module { int number; struct module_resources held; };
+struct module_resources *modmem_module_resources(struct processing_module *mod) {
+  return &mod->held;
+}
+uint32_t modmem_module_id(const struct processing_module *mod) {
+  return 0xabc0u + (uint32_t)mod->number;
+}
+int main(void) {
+  static struct processing_module mod = {.number = 7};
+  mod_resource_init(&mod);
+  void *nothing = mod_alloc(&mod, 0);
+  mod_free_all(&mod);
+  return nothing != NULL;
+}
+"""
+
 
 class LibraryTest(unittest.TestCase):
     def setUp(self):
@@ -77,6 +97,13 @@ class LibraryTest(unittest.TestCase):
             loaded = subprocess.run(["ldd", out], text=True, capture_output=True, check=True).stdout
             self.assertNotIn("libstdc++", loaded)
             self.assertEqual("libmodmem" in loaded, libraries != [STATIC])
+
+    def test_a_framework_s_functions_win(self):
+        for libraries in ([STATIC], self.shared()):
+            with self.subTest(libraries=libraries):
+                result = self.run_program(self.build(OWN_STRUCT, libraries))
+                self.assertEqual(result.returncode, 0)
+                self.assertIn("module 0xabc7", result.stderr)
 
     def test_a_misuse_ends_the_program_or_is_reported(self):
         out = self.build(MISUSE, [STATIC])
