@@ -17,8 +17,7 @@ bool is_private_heap(CSystem& system, const Owner* owner) {
   const modmem::LockGuard guard(system.port());
   for (const Owner* at = system.memory.system().first_child; at != nullptr; at = at->next_sibling) {
     if (at == owner) {
-      return at->spec.kind == modmem::OwnerKind::heap &&
-             at != system.pages.load(std::memory_order_acquire);
+      return at->spec.kind == modmem::OwnerKind::heap && at != system.pages;
     }
   }
   return false;

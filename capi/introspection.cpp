@@ -106,11 +106,11 @@ int modmem_info(struct modmem_info* info) {
   info->host = system->host;
   info->live_bytes = memory.snapshot(memory.system()).tree;
   info->metadata_bytes = memory.metadata_bytes();
-  info->faults = system->faults.load(std::memory_order_relaxed);
   info->page_bytes = modmem::config::kPageBytes;
   info->cache_line_bytes = memory.config().cache_line_bytes;
   info->dma_alignment = memory.config().dma_alignment;
   const modmem::LockGuard guard(system->port());
+  info->faults = system->faults;
   const modmem::PagePool& pool = memory.pool();
   info->pool_bytes = std::size_t{pool.frames()} * modmem::config::kPageBytes;
   info->mapped_bytes = std::size_t{pool.taken()} * modmem::config::kPageBytes;

@@ -11,9 +11,14 @@ using modmem::HeapKind;
 using modmem::Owner;
 using modmem::OwnerKind;
 
+// The heap of pages; nullptr where nobody has asked for pages yet.
+Owner* known_owner(CSystem& system) {
+  const modmem::LockGuard guard(system.port());
+  return system.pages;
+}
+
 Owner* pages_owner(CSystem& system) {
-  Owner* owner = system.pages.load(std::memory_order_acquire);
-  if (owner != nullptr) {
+  if (Owner* owner = known_owner(system)) {
     return owner;
   }
   Owner* made =
@@ -23,9 +28,17 @@ Owner* pages_owner(CSystem& system) {
     return nullptr;
   }
   // Two threads may both have made one; the second to get here takes the first one's.
-  if (!system.pages.compare_exchange_strong(owner, made, std::memory_order_acq_rel)) {
+  Owner* first = nullptr;
+  {
+    const modmem::LockGuard guard(system.port());
+    first = system.pages;
+    if (first == nullptr) {
+      system.pages = made;
+    }
+  }
+  if (first != nullptr) {
     system.memory.destroy_owner(*made);
-    return owner;
+    return first;
   }
   return made;
 }
@@ -48,7 +61,7 @@ void vpage_free(void* ptr) {
   if (system == nullptr) {
     return;
   }
-  const Owner* owner = system->pages.load(std::memory_order_acquire);
+  const Owner* owner = known_owner(*system);
   const modmem::PointerStatus status =
       owner != nullptr ? system->memory.free(ptr, owner) : modmem::PointerStatus::foreign;
   if (status != modmem::PointerStatus::live) {

@@ -9,7 +9,11 @@ namespace modmem {
 
 namespace {
 
-// A function of the program and what it wants to be called with, exchanged as one.
+// A function of the program and what it wants to be called with, read and set as one.
+//
+// Readers may hold the port's lock, and wait for nobody: a thread that is more urgent than the one
+// that sets would wait forever. So there are two places, and the count of settings says which of
+// them is good. Loads and stores only: exchanges are not to be had on all targets.
 template <typename Function>
 class Callback {
  public:
@@ -18,31 +22,51 @@ class Callback {
     void* context = nullptr;
   };
 
-  Value get() {
-    lock();
-    const Value value = value_;
-    unlock();
-    return value;
+  // Tries again only where it was set meanwhile.
+  Value get() const {
+    for (;;) {
+      const std::uint32_t settings = settings_.load(std::memory_order_acquire);
+      const Place& place = places_[settings % 2];
+      const Value value{place.function.load(std::memory_order_acquire),
+                        place.context.load(std::memory_order_acquire)};
+      if (settings_.load(std::memory_order_relaxed) == settings) {
+        return value;
+      }
+    }
   }
 
+  // Returns what was set before. One call at a time, which the port's lock sees to; while there is
+  // no port, the program does.
   Value set(Value value) {
-    lock();
-    const Value before = value_;
-    value_ = value;
-    unlock();
-    return before;
+    CSystem* system = current_system();
+    if (system == nullptr) {
+      return exchange(value);
+    }
+    const LockGuard guard(system->port());
+    return exchange(value);
   }
 
  private:
-  // Held for two words only, so that waiting is shorter than asking a scheduler to.
-  void lock() {
-    while (busy_.test_and_set(std::memory_order_acquire)) {
-    }
-  }
-  void unlock() { busy_.clear(std::memory_order_release); }
+  struct Place {
+    std::atomic<Function> function{nullptr};
+    std::atomic<void*> context{nullptr};
+  };
 
-  std::atomic_flag busy_{};
-  Value value_;
+  Value exchange(Value value) {
+    const Value before = get();
+    if (before.function == value.function && before.context == value.context) {
+      return before;
+    }
+    const std::uint32_t settings = settings_.load(std::memory_order_relaxed) + 1;
+    Place& place = places_[settings % 2];
+    place.function.store(value.function, std::memory_order_release);
+    place.context.store(value.context, std::memory_order_release);
+    settings_.store(settings, std::memory_order_release);
+    return before;
+  }
+
+  std::atomic<std::uint32_t> settings_{0};
+  Place places_[2];
 };
 
 constinit Callback<modmem_log_sink> sink;
@@ -90,9 +114,11 @@ struct Whereabouts {
   }
 };
 
-Whereabouts place_of(const CSystem& system, const Misuse& misuse) {
+// Counts a misuse, and says where it was.
+Whereabouts take_note(CSystem& system, const Misuse& misuse) {
   Whereabouts place;
   const LockGuard guard(system.port());
+  ++system.faults;
   const HeapReport heap = system.memory.locate(misuse.pointer);
   if (heap.name != nullptr) {
     Whereabouts::copy(place.heap, heap.name);
@@ -181,9 +207,8 @@ void report_misuse(const Misuse& misuse) {
   modmem_fault fault{};
   Whereabouts place;
   if (system != nullptr) {
-    place = place_of(*system, misuse);
+    place = take_note(*system, misuse);
     fault.thread = system->port().thread_id();
-    system->faults.fetch_add(1, std::memory_order_relaxed);
   }
   fault.kind = misuse.kind;
   fault.function = misuse.function;

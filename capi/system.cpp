@@ -1,11 +1,14 @@
 #include "capi/system.hpp"
 
+#include <atomic>
+
 #include "capi/hooks.hpp"
 
 namespace modmem {
 
 namespace {
 
+// Loaded and stored only: exchanges are not to be had on all targets.
 constinit std::atomic<CSystem*> current{nullptr};
 
 }  // namespace
@@ -18,13 +21,17 @@ CSystem* booted() {
 }
 
 bool adopt(CSystem& system) {
-  CSystem* none = nullptr;
-  return current.compare_exchange_strong(none, &system, std::memory_order_acq_rel);
+  if (current_system() != nullptr) {
+    return false;
+  }
+  current.store(&system, std::memory_order_release);
+  return true;
 }
 
 void leave(CSystem& system) {
-  CSystem* self = &system;
-  current.compare_exchange_strong(self, nullptr, std::memory_order_acq_rel);
+  if (current_system() == &system) {
+    current.store(nullptr, std::memory_order_release);
+  }
 }
 
 }  // namespace modmem

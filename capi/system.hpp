@@ -5,7 +5,6 @@
 // the modules that it loads, so that there is no second allocator in the process.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,9 +32,10 @@ struct CSystem {
   SharedCopies& copies;
   const char* host;  // sim, plain or libc, or who lends it
   std::size_t ipc_fragment_bytes;
-  ModuleAccounts modules;                // to be closed before the copies and Memory end
-  std::atomic<Owner*> pages{nullptr};    // the heap of vpage_alloc(), once that was called
-  std::atomic<std::uint64_t> faults{0};  // misuses so far
+  ModuleAccounts modules;  // to be closed before the copies and Memory end
+  // Under the port's lock:
+  Owner* pages = nullptr;    // the heap of vpage_alloc(), once that was called
+  std::uint64_t faults = 0;  // misuses so far
 };
 
 // The system that is up, nullptr where none is. O(1).
@@ -45,10 +45,10 @@ CSystem* current_system();
 CSystem* booted();
 
 // From now on C functions work on `system`. Returns false, with nothing changed, where they work on
-// another one.
+// another one. One call of adopt() or leave() at a time.
 bool adopt(CSystem& system);
 
-// They no longer do. No C call may run.
+// They no longer do, where they did. No C call may run.
 void leave(CSystem& system);
 
 }  // namespace modmem

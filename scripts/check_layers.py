@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Check that each layer includes only what stands before it.
+"""Check that each layer uses only what stands before it, and what its targets have.
 
 The folders are the layers, in the order of LAYERS. For every source file in them:
 
@@ -8,13 +8,15 @@ The folders are the layers, in the order of LAYERS. For every source file in the
   * a public C header is included in angle brackets, as its users do, from capi/ or later;
   * port/posix and port/host, the ports of a host, are known to themselves, to tests and to hosted
     code only;
-  * freestanding layers include only freestanding standard headers;
+  * freestanding layers include only freestanding standard headers, and do no more to atomic
+    variables than to load and store them: targets without instructions for more have no functions
+    for it either (the port's lock is there for that);
   * code for tests alone is included by nothing but tests.
 
 Code for tests is what is named *_test.cpp, *_test.hpp, *_testing.cpp or *_testing.hpp or lies in
 a folder named testing; it may include hosted headers in any layer.
 
-Prints FILE:LINE: reason for each include that breaks a rule, and then exits with status 1.
+Prints FILE:LINE: reason for each line that breaks a rule, and then exits with status 1.
 """
 
 import argparse
@@ -48,6 +50,9 @@ FREESTANDING_HEADERS = frozenset((
     "cerrno errno.h string.h").split())
 
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
+# What needs more of a target than loads and stores; atomic_flag has nothing else.
+EXCHANGE = re.compile(r"\b(?:atomic_flag|compare_exchange_\w+|(?:atomic_)?fetch_(?:add|sub|and|or|xor)|"
+                      r"__(?:atomic|sync)_\w+)\b|[.>]exchange\(")
 TEST_FILE = re.compile(r"_(?:test|testing)\.[a-z]+$|(?:^|/)testing/")
 
 
@@ -110,6 +115,10 @@ def check_file(path, root):
             match = INCLUDE.match(line)
             probed, before = is_probed(before), line
             if not match:
+                exchange = not is_hosted(path) and EXCHANGE.search(line.partition("//")[0])
+                if exchange:
+                    yield number, f"{exchange[0]} is not to be had on every target, and " \
+                                  f"{layer_of(path)}/ is freestanding"
                 continue
             quoted, angled = match.groups()
             reason = None

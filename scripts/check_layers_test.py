@@ -71,6 +71,16 @@ class CheckLayersTest(unittest.TestCase):
         self.assert_broken({"base/bits.hpp": '#include "modmem/presets.hpp"\n'}, "belongs to port/")
         self.assert_broken({"base/bits.hpp": '#include "modmem/other.hpp"\n'}, "not a generated")
 
+    def test_exchanges_of_atomic_variables(self):
+        for line in ("std::atomic_flag busy;", "count.fetch_add(1);", "__atomic_add_fetch(&a, 1, 0);",
+                     "one.compare_exchange_strong(none, &it);", "old = one.exchange(two);"):
+            self.assert_broken({"capi/report.cpp": line + "\n"}, "capi/report.cpp:1: ",
+                               "not to be had on every target")
+            self.assert_clean({"capi/host/boot.cpp": line + "\n", "tools/main.cpp": line + "\n",
+                               "capi/report_test.cpp": line + "\n"})
+        self.assert_clean({"capi/system.cpp": "one.store(&it); one.load(); // no fetch_add\n"
+                                              "spare = std::exchange(other, nullptr);\n"})
+
     def test_hosted_header(self):
         self.assert_broken({"heap/heap.cpp": "#include <vector>\n"},
                            "heap/heap.cpp:1: <vector> is not a freestanding header")

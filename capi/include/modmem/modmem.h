@@ -34,6 +34,11 @@ struct vregion;
 struct vmh_heap;
 struct mod_alloc_ctx;
 
+/*
+ * What is set (log, faults, request filter) may be set at any time, in a fault handler as well;
+ * before boot, by one thread at a time.
+ */
+
 /* --- log --- */
 
 enum modmem_log_level {
