@@ -18,19 +18,6 @@ Flags known_flags(const CRequest& request) {
   return request.flags & kKnown;
 }
 
-namespace {
-
-// At what the block is to be aligned: natural alignment at least where nothing is said. Blocks of a
-// region lie on cache lines; those of a host that has stand-ins for blocks are to do so as well.
-std::size_t alignment_of(const CRequest& request, const CSystem& system) {
-  const std::size_t asked = request.alignment != 0 ? request.alignment : kNaturalAlignment;
-  const bool in_region = request.owner != nullptr && request.owner->spec.kind == OwnerKind::region;
-  const std::size_t line = in_region ? system.memory.config().cache_line_bytes : 1;
-  return asked > line ? asked : line;
-}
-
-}  // namespace
-
 bool translate(const CSystem* system, const CRequest& request, Request& out) {
   if (system == nullptr || request.bytes == 0) {
     return false;
@@ -44,7 +31,7 @@ bool translate(const CSystem* system, const CRequest& request, Request& out) {
   }
   out.owner = request.owner;
   out.bytes = request.bytes;
-  out.alignment = alignment_of(request, *system);
+  out.alignment = request.alignment != 0 ? request.alignment : kNaturalAlignment;
   out.flags = known_flags(request);
   out.site = request.site;
   return true;

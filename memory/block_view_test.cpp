@@ -96,6 +96,7 @@ TEST_P(BlockViews, RegionsAndOwnersEndWithTheirStandIns) {
   for (int i = 0; i < 10; ++i) {
     void* block = memory_.allocate({region, 200, 0, 0, MODMEM_HERE});
     std::memset(block, i, 200);
+    EXPECT_TRUE(is_aligned(block, config_.cache_line_bytes));
   }
   EXPECT_TRUE(memory_.put_region(*region));
   EXPECT_EQ(port_.stand_ins(), 0U);

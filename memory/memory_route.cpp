@@ -55,7 +55,8 @@ Memory::Route Memory::route(const Request& request) const {
   }
   const PolicyRow& base = policy_->unflagged;
   Place where = keeper != nullptr ? Place::owner : Place::any;
-  bool lines = base.whole_lines;
+  // A region's blocks are whole lines anyway; so are their stand-ins then.
+  bool lines = base.whole_lines || (keeper != nullptr && keeper->spec.kind == OwnerKind::region);
   bool dma = base.dma_aligned;
   Route route;
   route.uncached = base.uncached;
