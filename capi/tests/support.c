@@ -11,13 +11,16 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
+enum { WITH_ASAN = true };
 #define UNCHECKED __attribute__((no_sanitize_address, noinline))
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
+enum { WITH_ASAN = true };
 #define UNCHECKED __attribute__((no_sanitize("address"), noinline))
 #endif
 #endif
 #ifndef UNCHECKED
+enum { WITH_ASAN = false };
 #define UNCHECKED __attribute__((noinline))
 #endif
 
@@ -467,9 +470,11 @@ bool has_symbol(const char* name) {
 
 /* --- blocks --- */
 
+bool blocks_are_exact(void) { return WITH_ASAN || host() == HOST_LIBC; }
+
 void assert_slots(const void* block, size_t slots, size_t asked) {
   assert_non_null(block);
-  assert_int_equal(modmem_usable_size(block), host() == HOST_LIBC ? asked : slots);
+  assert_int_equal(modmem_usable_size(block), blocks_are_exact() ? asked : slots);
 }
 
 static unsigned char pattern(size_t place, unsigned seed) {

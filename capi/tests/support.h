@@ -113,8 +113,11 @@ bool has_symbol(const char* name);
 static inline bool is_aligned(const void* pointer, size_t alignment) {
   return ((uintptr_t)pointer & (alignment - 1)) == 0;
 }
-/* Asserts that a block of `asked` bytes lies in `slots` bytes of slots. Under libc, where a block
- * is as large as was asked for to the byte, that it is. */
+/* Whether a block is as large as was asked for to the byte, so that tools see what is beyond it:
+ * under libc, and in builds with AddressSanitizer. */
+bool blocks_are_exact(void);
+/* Asserts that a block of `asked` bytes lies in `slots` bytes of slots; where blocks are exact,
+ * that it has its size. */
 void assert_slots(const void* block, size_t slots, size_t asked);
 /* `pointer` as a number, for after the block is gone. */
 static inline uintptr_t address_of(const void* pointer) { return (uintptr_t)pointer; }
