@@ -28,7 +28,7 @@
 #include "capi/tests/support.h"
 
 enum {
-  MAX_BLOCKS = 400,
+  MAX_BLOCKS = 500,
   HEAPS = 3,
   REGIONS = 2,
   MODULES = 4,
@@ -54,6 +54,8 @@ static size_t block_count;
 static uint64_t random_state;
 static uint64_t faults;
 static unsigned next_seed;
+static uint64_t served[KINDS]; /* requests, resizing aside */
+static uint64_t refused[KINDS];
 
 static struct k_heap* heaps[HEAPS];
 static struct vregion* regions[REGIONS];
@@ -136,6 +138,7 @@ static void add(char* at, size_t bytes, size_t alignment, enum kind kind, unsign
   assert_true(block_count < MAX_BLOCKS);
   struct block* block = &blocks[block_count++];
   *block = (struct block){at, bytes, alignment, kind, from, 0};
+  served[kind]++;
   assert_true(alignment == 0 || is_aligned(at, alignment));
   if (kind != POOL && kind != COPY) {
     assert_true(modmem_usable_size(at) >= bytes);
@@ -145,7 +148,8 @@ static void add(char* at, size_t bytes, size_t alignment, enum kind kind, unsign
 
 static void drop(size_t index) { blocks[index] = blocks[--block_count]; }
 
-static void close_failure(void) {
+static void refuse(enum kind kind) {
+  refused[kind]++;
   /* The limiter may have left the line out. */
   assert_true(close_lines() <= 1);
 }
@@ -179,7 +183,7 @@ static void take_system(void) {
       break;
   }
   if (at == NULL) {
-    close_failure();
+    refuse(SYSTEM);
     const uint32_t asked = how == 2 ? flags | SOF_MEM_FLAG_LARGE_BUFFER : flags;
     assert_true(modmem_largest_request(NULL, asked, given) < bytes);
     return;
@@ -196,7 +200,7 @@ static void take_heap(void) {
   char* at = one_in(2) ? sof_heap_alloc(heaps[from], flags, bytes, alignment)
                        : sof_ctx_zalloc(&ctx, flags, bytes, alignment);
   if (at == NULL) {
-    close_failure();
+    refuse(HEAP);
     assert_true(modmem_largest_request(heaps[from], flags, alignment) < bytes);
     return;
   }
@@ -210,7 +214,7 @@ static void take_region(void) {
   char* at = one_in(3) ? vregion_alloc_coherent_align(regions[from], bytes, alignment)
                        : vregion_alloc_align(regions[from], bytes, alignment);
   if (at == NULL) {
-    close_failure();
+    refuse(REGION);
     if (!region_is_interim[from]) {
       vregion_set_interim(regions[from]);
       region_is_interim[from] = true;
@@ -239,7 +243,7 @@ static void take_module(void) {
       break;
   }
   if (at == NULL) {
-    close_lines();
+    refuse(MODULE);
     return;
   }
   add(at, bytes, alignment, MODULE, from);
@@ -250,7 +254,7 @@ static void take_vmh(void) {
   const size_t bytes = any_bytes();
   char* at = vmh_alloc(vmhs[from], (uint32_t)bytes);
   if (at == NULL) {
-    close_failure();
+    refuse(VMH);
     return;
   }
   add(at, bytes, 0, VMH, from);
@@ -260,7 +264,7 @@ static void take_pages(void) {
   const unsigned pages = (unsigned)(1 + below(6));
   char* at = vpage_alloc(pages);
   if (at == NULL) {
-    close_failure();
+    refuse(PAGES);
     return;
   }
   add(at, pages * page_bytes(), page_bytes(), PAGES, 0);
@@ -270,7 +274,7 @@ static void take_object(void) {
   const unsigned from = (unsigned)below(POOLS);
   char* at = objpool_alloc(&pools[from], kPoolBytes[from], SOF_MEM_FLAG_KERNEL);
   if (at == NULL) {
-    close_failure();
+    refuse(POOL);
     return;
   }
   add(at, kPoolBytes[from], 0, POOL, from);
@@ -280,7 +284,7 @@ static void take_copy(void) {
   const unsigned from = (unsigned)below(TABLES);
   const char* at = fast_get(NULL, tables[from], kTableBytes[from]);
   if (at == NULL) {
-    close_failure();
+    refuse(COPY);
     assert_int_equal(copies[from], 0);
     return;
   }
@@ -291,6 +295,7 @@ static void take_copy(void) {
     }
   }
   copies[from]++;
+  served[COPY]++;
   blocks[block_count++] = (struct block){(char*)(uintptr_t)at, kTableBytes[from], 0, COPY, from, 0};
 }
 
@@ -366,7 +371,7 @@ static void resize(size_t index) {
   fill(block->at, kept < 4000 ? kept : 4000, block->seed);
   char* at = rbrealloc_align(block->at, block->from, bytes, block->bytes, (uint32_t)alignment);
   if (at == NULL) {
-    close_failure();
+    refuse(SYSTEM);
     assert_filled(block->at, kept < 4000 ? kept : 4000, block->seed);
     mark(block);
     return;
@@ -552,6 +557,8 @@ static void set_up(void) {
   block_count = 0;
   faults = 0;
   memset(copies, 0, sizeof(copies));
+  memset(served, 0, sizeof(served));
+  memset(refused, 0, sizeof(refused));
   for (unsigned i = 0; i < HEAPS; i++) {
     open_heap(i);
   }
@@ -610,9 +617,11 @@ static void random_operations(void** state) {
   random_state = seed == 0 ? 1 : seed;
   set_up();
   for (uint64_t step = 1; step <= steps; step++) {
+    /* Memory fills up, and empties again. */
+    const size_t takes = step / 1024 % 2 == 0 ? 65 : 30;
     const size_t what = below(100);
     modmem_host_set_core(one_in(4) ? 1 : 0);
-    if (block_count == 0 || what < 46) {
+    if (block_count == 0 || what < takes) {
       take();
     } else if (what < 90) {
       give(below(block_count));
@@ -630,6 +639,11 @@ static void random_operations(void** state) {
   }
   modmem_host_set_core(0);
   compare(true);
+  for (int kind = 0; kind < KINDS; kind++) {
+    print_message("kind %d: %" PRIu64 " served, %" PRIu64 " refused\n", kind, served[kind],
+                  refused[kind]);
+    assert_true(served[kind] >= steps / 200);
+  }
   tear_down();
 }
 
