@@ -285,8 +285,6 @@ static void mod_free_all_releases_everything(void** state) {
 }
 
 static const char kCoefficients[500] = {1, 2, 3, 4, 5};
-static void* blob_order[4];
-static size_t blob_count;
 
 static void mod_fast_get_shares_copies(void** state) {
   (void)state;
@@ -361,40 +359,6 @@ static void inline_functions_are_over_the_aligned_ones(void** state) {
                    modmem_usable_size(mod_balloc_align(&module, 200, 0)));
   assert_int_equal(module_adapter_heap_usage(&module, NULL), 1200);
   mod_free_all(&module);
-}
-
-static void* noting_alloc(size_t size) { return rmalloc(0, size); }
-static void noting_free(void* block) {
-  assert_true(blob_count < COUNT(blob_order));
-  blob_order[blob_count++] = block;
-  rfree(block);
-}
-
-static void mod_free_all_goes_in_reverse_order(void** state) {
-  (void)state;
-  /* What can be seen from outside: blobs go through functions of the test. Handlers are the
-   * module's, so their order is that of their allocation. */
-  struct processing_module module;
-  init(&module, 0x20);
-  void* blobs[3];
-  for (size_t i = 0; i < COUNT(blobs); i++) {
-    struct comp_data_blob_handler* handler = mod_data_blob_handler_new(&module);
-    assert_non_null(handler);
-    assert_int_equal(comp_init_data_blob(handler, 100, NULL), 0);
-    blobs[i] = comp_get_data_blob(handler, NULL, NULL);
-    assert_non_null(blobs[i]);
-  }
-  mod_free_all(&module);
-  /* Newest first: the heap's holes appear from the newest block on, so that at no time another
-   * block's place is given to a new one. Blocks of the C interface have no destructors; that
-   * nothing is left, and nothing is freed twice, is what remains to be seen. */
-  expect_quiet();
-  blob_count = 0;
-  struct comp_data_blob_handler* handler =
-      comp_data_blob_handler_new_ext(NULL, false, noting_alloc, noting_free);
-  assert_int_equal(comp_init_data_blob(handler, 100, NULL), 0);
-  comp_data_blob_handler_free(handler);
-  assert_int_equal(blob_count, 1);
 }
 
 static int failing_init(struct processing_module* module) {
@@ -533,7 +497,6 @@ int main(void) {
       TEST(mod_fast_get_shares_copies),
       TEST(usage_is_requested_bytes),
       TEST(inline_functions_are_over_the_aligned_ones),
-      TEST(mod_free_all_goes_in_reverse_order),
       TEST(mod_free_all_after_a_failed_init),
       TEST(size_0_is_an_error),
       TEST(a_failed_allocation_reports_and_takes_nothing),
