@@ -4,8 +4,8 @@
  * compile; and called by the tests of its section.
  *
  *   Names, argument order, flag values ... are the ones that
- *     existing code relies on                                the pointers below; flags_test.c
- *   MODMEM_SOF_API ... 2026 (default)                        2026_is_the_default
+ *     existing code relies on                                every_function_is_there; flags_test.c
+ *   MODMEM_SOF_API ... 2026 (default)                        the _Static_assert below
  *   Headers, at the paths that such code includes            the includes below
  *   All usable from C11 and C++20                            capi/headers_test.py
  *   rballoc(), rbrealloc(), mod_alloc(), mod_zalloc(),

@@ -1,5 +1,5 @@
 /*
- * Random operations over the whole interface against a simple model: an array of the blocks that
+ * random_operations: over the whole interface, against a simple model: an array of the blocks that
  * live, with a pattern at both ends of each. MODMEM_RANDOM_SEED and MODMEM_RANDOM_STEPS replace the
  * seed and the number of steps; a failure names them.
  *
