@@ -99,11 +99,14 @@ void* modmem_alloc_range(struct mod_alloc_ctx* ctx, uint32_t flags, size_t prefe
     return nullptr;
   }
   CSystem* system = modmem::booted();
+  const modmem::CRequest request{"modmem_alloc_range",
+                                 MODMEM_CALLER,
+                                 owner_of(ctx),
+                                 flags | modmem::flag::kLargeBuffer,
+                                 minimum,
+                                 alignment};
   Request wanted;
-  if (!translate(system,
-                 {"modmem_alloc_range", MODMEM_CALLER, owner_of(ctx),
-                  flags | modmem::flag::kLargeBuffer, minimum, alignment},
-                 wanted)) {
+  if (!translate(system, request, wanted)) {
     return nullptr;
   }
   // Rounded up to a multiple of the minimum, or down where that is more than a size can say.
@@ -113,6 +116,9 @@ void* modmem_alloc_range(struct mod_alloc_ctx* ctx, uint32_t flags, size_t prefe
     most += minimum;
   }
   const modmem::Range range = system->memory.allocate_range(wanted, most, minimum);
+  if (range.pointer == nullptr) {
+    explain_owner(*system, request);
+  }
   if (actual != nullptr) {
     *actual = range.bytes;
   }

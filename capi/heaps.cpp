@@ -57,5 +57,8 @@ int modmem_set_limit(struct k_heap* heap, size_t limit) {
     return -EINVAL;
   }
   Owner& owner = heap != nullptr ? *modmem::owner_of(heap) : system->memory.system();
+  if (!system->memory.is_owner(&owner)) {
+    return -EINVAL;
+  }
   return system->memory.set_limit(owner, limit != 0 ? limit : OwnerSpec::kNoLimit) ? 0 : -EBUSY;
 }

@@ -40,6 +40,9 @@ int describe(const Owner* owner, struct modmem_heap_info* info) {
     return -EINVAL;
   }
   const Owner& about = owner != nullptr ? *owner : system->memory.system();
+  if (!system->memory.is_owner(&about)) {
+    return -EINVAL;
+  }
   const HeapReport report = system->memory.heap_report(about);
   const Owner now = system->memory.snapshot(about);
   if (report.name != nullptr) {

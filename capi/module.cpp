@@ -37,7 +37,7 @@ class Call {
   // Brings the system up, and checks the thread, before anything else is touched.
   Call(processing_module* mod, const char* function, Site site)
       : mod_(mod), function_(function), site_(site), system_(booted()) {
-    if (system_ != nullptr && !is_managers()) {
+    if (system_ != nullptr && (!is_module() || !is_managers())) {
       system_ = nullptr;
     }
   }
@@ -83,6 +83,13 @@ class Call {
   }
 
  private:
+  bool is_module() const {
+    if (mod_ == nullptr) {
+      report_misuse({.function = function_, .site = site_});
+    }
+    return mod_ != nullptr;
+  }
+
   bool is_managers() const {
     const module_resources& module = resources();
     const bool checked = config::kModuleMemoryApiDebug || module.check_thread != 0;
@@ -166,7 +173,7 @@ int release(const Call& call, const void* pointer) {
 }
 
 void start(processing_module* mod, bool check_thread) {
-  CSystem* system = booted();
+  CSystem* system = mod != nullptr ? booted() : nullptr;
   if (system == nullptr) {
     return;
   }
@@ -200,6 +207,10 @@ int modmem_module_set_ctx(struct processing_module* mod, const struct mod_alloc_
     if (account && account->held() != 0) {
       return -EBUSY;
     }
+  }
+  const modmem::Owner* from = modmem::owner_of(ctx);
+  if (from != nullptr && !call.system().memory.is_owner(from)) {
+    return call.misuse(MODMEM_FAULT_NOT_LIVE, from);
   }
   call.accounts().end(call.resources());
   call.resources().heap = ctx != nullptr ? ctx->heap : nullptr;

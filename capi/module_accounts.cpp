@@ -106,6 +106,15 @@ ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const
 // An account that is not listed yet. Why there is none is said in one line, by Memory or here.
 ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, const OwnerSpec& spec,
                                               Site site) {
+  Owner* region = owner_of(module.vreg);
+  Owner* heap = module.heap != nullptr ? owner_of(module.heap) : &memory_.system();
+  Owner* parent = region != nullptr ? region : heap;
+  if (!memory_.is_owner(parent)) {
+    Line line;
+    (line << "the heap of " << spec.name << " ").hex(spec.id) << " has ended, from " << site;
+    log_line(LogLevel::error, line);
+    return nullptr;
+  }
   void* place = memory_.allocate({nullptr, sizeof(Account), alignof(Account), kBookkeeping, site});
   if (place == nullptr) {
     Line line;
@@ -117,10 +126,7 @@ ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, co
   }
   auto* account = new (place) Account();
   account->module = &module;
-  account->region = owner_of(module.vreg);
-  Owner* parent = account->region != nullptr ? account->region
-                  : module.heap != nullptr   ? owner_of(module.heap)
-                                             : &memory_.system();
+  account->region = region;
   if (!account->memory.open(memory_, *parent, spec)) {
     memory_.free(place);
     return nullptr;

@@ -58,7 +58,8 @@ class ModuleAccounts {
   Use find(const module_resources& module);
 
   // The same, after opening one with that id where there is none, below the region or heap that the
-  // struct names. Empty exactly when memory or owners ran out, of which a line tells.
+  // struct names. Empty exactly when that has ended, or memory or owners ran out, of which a line
+  // tells.
   Use find_or_open(module_resources& module, std::uint32_t id, Site site);
 
   // Ends the account that was opened for a struct at this address, whatever the struct contains;

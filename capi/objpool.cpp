@@ -121,6 +121,9 @@ using modmem::Call;
 using modmem::PointerStatus;
 
 void* objpool_alloc(struct objpool_head* head, size_t size, uint32_t flags) {
+  if (head == nullptr) {
+    return nullptr;
+  }
   Call call(*head, "objpool_alloc", MODMEM_CALLER);
   if (!call.has_memory()) {
     return call.start(size, flags);
@@ -133,16 +136,20 @@ void* objpool_alloc(struct objpool_head* head, size_t size, uint32_t flags) {
 }
 
 int objpool_free(struct objpool_head* head, void* data) {
-  Call call(*head, "objpool_free", MODMEM_CALLER);
   if (data == nullptr) {
     return 0;
   }
+  objpool_head none{};  // a pool in which nothing lives
+  Call call(head != nullptr ? *head : none, "objpool_free", MODMEM_CALLER);
   const PointerStatus status =
       call.has_memory() ? call.objects().free(data) : PointerStatus::foreign;
   return status == PointerStatus::live ? 0 : call.misuse(status, data);
 }
 
 void objpool_prune(struct objpool_head* head) {
+  if (head == nullptr) {
+    return;
+  }
   Call call(*head, "objpool_prune", MODMEM_CALLER);
   if (call.has_memory()) {
     call.end();
@@ -150,6 +157,9 @@ void objpool_prune(struct objpool_head* head) {
 }
 
 int objpool_iterate(struct objpool_head* head, objpool_iterate_cb cb, void* arg) {
+  if (head == nullptr || cb == nullptr) {
+    return -ENOENT;
+  }
   Call call(*head, "objpool_iterate", MODMEM_CALLER);
   return call.has_memory() && call.objects().iterate(cb, arg) ? 0 : -ENOENT;
 }

@@ -17,6 +17,16 @@ void* allocate_in(const char* function, const modmem::Site& site, vregion* regio
              : nullptr;
 }
 
+// The system, where `region` is one that lives; else nullptr, which is a misuse but for NULL.
+CSystem* system_of(vregion* region, const char* function, const modmem::Site& site,
+                   bool fatal = true) {
+  CSystem* system = region != nullptr ? modmem::booted() : nullptr;
+  return system != nullptr && living(*system, owner_of(region), modmem::OwnerKind::region, function,
+                                     site, fatal) != nullptr
+             ? system
+             : nullptr;
+}
+
 }  // namespace
 
 struct vregion* vregion_create(size_t memsize) {
@@ -31,16 +41,17 @@ struct vregion* vregion_create(size_t memsize) {
 }
 
 struct vregion* vregion_get(struct vregion* vr) {
-  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
-  if (system != nullptr) {
-    system->memory.get_region(*owner_of(vr));
+  CSystem* system = system_of(vr, "vregion_get", MODMEM_CALLER, false);
+  if (system == nullptr) {
+    return nullptr;
   }
+  system->memory.get_region(*owner_of(vr));
   return vr;
 }
 
 struct vregion* vregion_put(struct vregion* vr) {
-  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
-  return system != nullptr && system->memory.put_region(*owner_of(vr)) ? nullptr : vr;
+  CSystem* system = system_of(vr, "vregion_put", MODMEM_CALLER);
+  return system == nullptr || system->memory.put_region(*owner_of(vr)) ? nullptr : vr;
 }
 
 void* vregion_alloc(struct vregion* vr, size_t size) {
@@ -65,14 +76,14 @@ void vregion_free(struct vregion* /*vr*/, void* ptr) {
 }
 
 void vregion_set_interim(struct vregion* vr) {
-  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  CSystem* system = system_of(vr, "vregion_set_interim", MODMEM_CALLER);
   if (system != nullptr) {
     system->memory.set_interim(*owner_of(vr));
   }
 }
 
 void vregion_info(struct vregion* vr) {
-  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  CSystem* system = system_of(vr, "vregion_info", MODMEM_CALLER);
   if (system == nullptr) {
     return;
   }
@@ -90,7 +101,7 @@ void vregion_info(struct vregion* vr) {
 }
 
 void vregion_mem_info(struct vregion* vr, size_t* size, uintptr_t* start) {
-  CSystem* system = vr != nullptr ? modmem::current_system() : nullptr;
+  CSystem* system = system_of(vr, "vregion_mem_info", MODMEM_CALLER);
   if (size != nullptr) {
     *size = system != nullptr ? system->memory.region_info(*owner_of(vr)).bytes : 0;
   }

@@ -18,6 +18,31 @@ Flags known_flags(const CRequest& request) {
   return request.flags & kKnown;
 }
 
+namespace {
+
+void report_dead(const Owner* owner, const char* function, const Site& site, bool fatal) {
+  report_misuse({.kind = MODMEM_FAULT_NOT_LIVE,
+                 .function = function,
+                 .pointer = owner,
+                 .site = site,
+                 .fatal = fatal});
+}
+
+void* take(const CRequest& request, void* (Memory::*function)(const Request& request)) {
+  CSystem* system = booted();
+  Request wanted;
+  if (!translate(system, request, wanted)) {
+    return nullptr;
+  }
+  void* block = (system->memory.*function)(wanted);
+  if (block == nullptr) {
+    explain_owner(*system, request);
+  }
+  return block;
+}
+
+}  // namespace
+
 bool translate(const CSystem* system, const CRequest& request, Request& out) {
   if (system == nullptr || request.bytes == 0) {
     return false;
@@ -37,16 +62,23 @@ bool translate(const CSystem* system, const CRequest& request, Request& out) {
   return true;
 }
 
-void* allocate(const CRequest& request) {
-  CSystem* system = booted();
-  Request wanted;
-  return translate(system, request, wanted) ? system->memory.allocate(wanted) : nullptr;
+void* allocate(const CRequest& request) { return take(request, &Memory::allocate); }
+
+void* allocate_zeroed(const CRequest& request) { return take(request, &Memory::allocate_zeroed); }
+
+void explain_owner(const CSystem& system, const CRequest& request) {
+  if (request.owner != nullptr && !system.memory.is_owner(request.owner)) {
+    report_dead(request.owner, request.function, request.site, false);
+  }
 }
 
-void* allocate_zeroed(const CRequest& request) {
-  CSystem* system = booted();
-  Request wanted;
-  return translate(system, request, wanted) ? system->memory.allocate_zeroed(wanted) : nullptr;
+Owner* living(const CSystem& system, Owner* owner, OwnerKind kind, const char* function,
+              const Site& site, bool fatal) {
+  if (system.memory.is_owner(owner) && owner->spec.kind == kind) {
+    return owner;
+  }
+  report_dead(owner, function, site, fatal);
+  return nullptr;
 }
 
 void free_block(const char* function, void* pointer, const Site& site) {

@@ -35,6 +35,15 @@ bool translate(const CSystem* system, const CRequest& request, Request& out);
 void* allocate(const CRequest& request);
 void* allocate_zeroed(const CRequest& request);
 
+// After a request that was not served: reports a misuse where its owner has ended, or never was
+// one.
+void explain_owner(const CSystem& system, const CRequest& request);
+
+// `owner`, which a C program gave to `function`; nullptr, after reporting a misuse, where no owner
+// of that kind lives there.
+Owner* living(const CSystem& system, Owner* owner, OwnerKind kind, const char* function,
+              const Site& site, bool fatal);
+
 // Ends the block at `pointer`, whoever's it is; a misuse of `function` where it is none.
 void free_block(const char* function, void* pointer, const Site& site);
 

@@ -11,6 +11,7 @@
 using modmem::CSystem;
 using modmem::Owner;
 using modmem::owner_of;
+using modmem::OwnerKind;
 
 namespace {
 
@@ -87,7 +88,7 @@ struct vmh_heap* vmh_init_heap(const struct vmh_heap_config* cfg, bool allocatin
     return nullptr;
   }
   Owner* owner = system->memory.create_owner(system->memory.system(),
-                                             {.kind = modmem::OwnerKind::slots, .name = "vmh"},
+                                             {.kind = OwnerKind::slots, .name = "vmh"},
                                              {.kind = modmem::HeapKind::slots,
                                               .bytes = table.bytes,
                                               .bundles = {table.bundles.data(), table.count},
@@ -96,17 +97,20 @@ struct vmh_heap* vmh_init_heap(const struct vmh_heap_config* cfg, bool allocatin
 }
 
 void* vmh_alloc(struct vmh_heap* heap, uint32_t alloc_size) {
-  CSystem* system = heap != nullptr && alloc_size != 0 ? modmem::current_system() : nullptr;
   // Slots are aligned to their size; nothing else is asked of them.
-  return system != nullptr
-             ? system->memory.allocate({owner_of(heap), alloc_size, 1, 0, MODMEM_CALLER})
+  return heap != nullptr
+             ? modmem::allocate({"vmh_alloc", MODMEM_CALLER, owner_of(heap), 0, alloc_size, 1})
              : nullptr;
 }
 
 int vmh_free(struct vmh_heap* heap, void* ptr) {
   CSystem* system = heap != nullptr ? modmem::booted() : nullptr;
   if (system == nullptr || ptr == nullptr) {
-    return misuse("vmh_free", MODMEM_FAULT_FOREIGN, ptr, owner_of(heap), MODMEM_CALLER, -EINVAL);
+    return misuse("vmh_free", MODMEM_FAULT_FOREIGN, ptr, nullptr, MODMEM_CALLER, -EINVAL);
+  }
+  if (living(*system, owner_of(heap), OwnerKind::slots, "vmh_free", MODMEM_CALLER, false) ==
+      nullptr) {
+    return -EINVAL;
   }
   const modmem::PointerStatus status = system->memory.free(ptr, owner_of(heap));
   return status == modmem::PointerStatus::live ? 0
@@ -119,20 +123,25 @@ int vmh_free_heap(struct vmh_heap* heap) {
   if (system == nullptr) {
     return misuse("vmh_free_heap", MODMEM_FAULT_FOREIGN, heap, nullptr, MODMEM_CALLER, -EINVAL);
   }
-  Owner& owner = *owner_of(heap);
-  if (system->memory.snapshot(owner).tree != 0) {
-    return misuse("vmh_free_heap", MODMEM_FAULT_IN_USE, heap, &owner, MODMEM_CALLER, -ENOTEMPTY);
+  Owner* owner =
+      living(*system, owner_of(heap), OwnerKind::slots, "vmh_free_heap", MODMEM_CALLER, false);
+  if (owner == nullptr) {
+    return -EINVAL;
   }
-  system->memory.destroy_owner(owner);
-  return 0;
+  return system->memory.destroy_empty_owner(*owner)
+             ? 0
+             : misuse("vmh_free_heap", MODMEM_FAULT_IN_USE, heap, owner, MODMEM_CALLER, -ENOTEMPTY);
 }
 
 void vmh_log_stats(struct vmh_heap* heap) {
-  CSystem* system = heap != nullptr ? modmem::current_system() : nullptr;
-  if (system == nullptr) {
+  CSystem* system = heap != nullptr ? modmem::booted() : nullptr;
+  const Owner* owner = system != nullptr ? living(*system, owner_of(heap), OwnerKind::slots,
+                                                  "vmh_log_stats", MODMEM_CALLER, true)
+                                         : nullptr;
+  if (owner == nullptr) {
     return;
   }
-  const modmem::HeapReport report = system->memory.heap_report(*owner_of(heap));
+  const modmem::HeapReport report = system->memory.heap_report(*owner);
   for (std::uint32_t index = 0; index < report.bundle_count; ++index) {
     const modmem::SlotBundleStats& bundle = report.bundles[index];
     Line line;

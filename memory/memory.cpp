@@ -144,7 +144,7 @@ std::size_t Memory::shutdown() {
   while (first_heap_ != SlotStore::kNone) {
     close_heap(heaps_[first_heap_]);
   }
-  owners_.destroy(system_->handle);
+  end_owner(*system_);
   system_ = nullptr;
   system_heap_ = nullptr;
   slots_heap_ = nullptr;

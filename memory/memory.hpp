@@ -94,6 +94,10 @@ class Memory {
   // (Region::open(), SlotHeap::open()); that is explained to the observer.
   Owner* create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap = {});
 
+  // Whether an owner lives at that address, which may be any: for those who are given owners by
+  // others, and may be given one that has ended. O(pages of owners).
+  bool is_owner(const Owner* owner) const;
+
   // Most bytes that the owner and its descendants may hold from now on. Returns false, with the
   // limit as before, exactly when they hold more.
   bool set_limit(Owner& owner, std::size_t limit);
@@ -105,6 +109,10 @@ class Memory {
   // Ends the owner and its descendants. Blocks that they still hold are reported as leaks and
   // released; an owner's heap is released in O(pages). Returns the number of leaks.
   std::size_t destroy_owner(Owner& owner);
+
+  // The same where the owner and its descendants hold nothing. Returns false, with nothing changed,
+  // where they do.
+  bool destroy_empty_owner(Owner& owner);
 
   // Ends all blocks of the owner itself, newest first, without calling that a leak. Returns how
   // many.
@@ -127,11 +135,12 @@ class Memory {
 
   // --- blocks ---
 
-  // A block for the request. nullptr exactly when bytes is 0, the alignment is no power of two,
-  // bytes + alignment overflows, a limit of the owner or of an ancestor would be passed, the flags
-  // ask for memory that the platform lacks, the observer refuses, or the heap can't serve it; all
-  // but the first two are explained to the observer, but for kSilent ones. Nothing is changed then
-  // but the failure counters. O(1) where a mapped page has room, else O(pages).
+  // A block for the request. nullptr exactly when bytes is 0, the alignment is no power of two, the
+  // owner is none (is_owner()), bytes + alignment overflows, a limit of the owner or of an ancestor
+  // would be passed, the flags ask for memory that the platform lacks, the observer refuses, or the
+  // heap can't serve it; all but the first three are explained to the observer, but for kSilent
+  // ones. Nothing is changed then but the failure counters. O(1) where a mapped page has room, else
+  // O(pages).
   void* allocate(const Request& request);
 
   // The same, zeroed. O(bytes) besides.
@@ -271,6 +280,7 @@ class Memory {
   std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment);
 
   Owner& owner_of(const Request& request) const;
+  bool lives(const Owner& owner) const;
   bool well_formed(const Request& request) const;
   void* allocate_locked(const Request& request);
   void* serve(const Request& request, const Route& route);
@@ -299,6 +309,7 @@ class Memory {
   std::size_t destroy_tree(Owner& owner, const HeapSlot* closing);
   std::size_t destroy_owner_locked(Owner& owner, bool leaks);
   void unlink(Owner& owner);
+  void end_owner(Owner& owner);
 
   void enter() const;
   void verify() const;

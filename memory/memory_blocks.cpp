@@ -8,7 +8,8 @@
 namespace modmem {
 
 bool Memory::well_formed(const Request& request) const {
-  return request.bytes != 0 && (request.alignment == 0 || is_power_of_two(request.alignment));
+  return request.bytes != 0 && (request.alignment == 0 || is_power_of_two(request.alignment)) &&
+         (request.owner == nullptr || lives(*request.owner));
 }
 
 void* Memory::allocate(const Request& request) {

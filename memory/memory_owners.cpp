@@ -43,7 +43,7 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
   if (heap.kind != HeapKind::none) {
     const HeapSlot* slot = open_heap(heap, owner, spec.name, space_);
     if (slot == nullptr) {
-      owners_.destroy(handle);
+      end_owner(owner);
       return nullptr;
     }
     owner.heap = slot->id();
@@ -99,6 +99,24 @@ void Memory::unlink(Owner& owner) {
   *link = owner.next_sibling;
 }
 
+// An owner that lives knows its handle; one that has ended knows none, nor does a place that never
+// was one, but by chance.
+bool Memory::lives(const Owner& owner) const {
+  const std::uint16_t handle = owners_.handle_of(&owner);
+  return handle != SlotStore::kNone && owner.handle == handle;
+}
+
+bool Memory::is_owner(const Owner* owner) const {
+  const LockGuard guard(*port_);
+  return owner != nullptr && lives(*owner);
+}
+
+void Memory::end_owner(Owner& owner) {
+  const std::uint16_t handle = owner.handle;
+  owner.handle = SlotStore::kNone;
+  owners_.destroy(handle);
+}
+
 bool Memory::set_limit(Owner& owner, std::size_t limit) {
   const LockGuard guard(*port_);
   if (owner.tree > limit) {
@@ -123,6 +141,17 @@ std::size_t Memory::destroy_owner(Owner& owner) {
   return leaks;
 }
 
+bool Memory::destroy_empty_owner(Owner& owner) {
+  const LockGuard guard(*port_);
+  enter();
+  if (owner.tree != 0) {
+    return false;
+  }
+  destroy_owner_locked(owner, true);
+  verify();
+  return true;
+}
+
 // `leaks`: whether what the owner itself holds is called that.
 std::size_t Memory::destroy_owner_locked(Owner& owner, bool leaks) {
   MODMEM_ASSERT(&owner != system_);
@@ -135,7 +164,7 @@ std::size_t Memory::destroy_owner_locked(Owner& owner, bool leaks) {
     close_heap(*slot);
   }
   unlink(owner);
-  owners_.destroy(owner.handle);
+  end_owner(owner);
   return count;
 }
 
@@ -151,7 +180,7 @@ std::size_t Memory::destroy_tree(Owner& owner, const HeapSlot* closing) {
       close_heap(*slot);
     }
     owner.first_child = child.next_sibling;
-    owners_.destroy(child.handle);
+    end_owner(child);
   }
   return leaks + drop_blocks(owner, true, closing);
 }

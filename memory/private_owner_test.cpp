@@ -216,6 +216,38 @@ TEST_P(PrivateOwner, WhatCanNotBeOpenedLeavesNothing) {
   EXPECT_EQ(seen_.failures.size(), 3U);
 }
 
+TEST_P(PrivateOwner, IsAnOwnerUntilItEnds) {
+  Owner& first = heap();
+  Owner& second = heap();
+  EXPECT_TRUE(memory_.is_owner(&first));
+  EXPECT_TRUE(memory_.is_owner(&memory_.system()));
+  memory_.destroy_owner(first);
+  EXPECT_FALSE(memory_.is_owner(&first));
+  EXPECT_TRUE(memory_.is_owner(&second));
+  memory_.destroy_owner(second);
+  EXPECT_FALSE(memory_.is_owner(&second));
+  const Owner never;
+  EXPECT_FALSE(memory_.is_owner(&never));
+  EXPECT_FALSE(memory_.is_owner(nullptr));
+  seen_.failures.clear();
+  EXPECT_EQ(memory_.allocate({&first, 100, 0, 0, MODMEM_HERE}), nullptr);
+  EXPECT_EQ(memory_.allocate_range({&first, 100, 0, 0, MODMEM_HERE}, 200).pointer, nullptr);
+  EXPECT_EQ(memory_.largest_request({&first, 1, 0, 0, MODMEM_HERE}), 0U);
+  EXPECT_TRUE(seen_.failures.empty());
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_P(PrivateOwner, EndsOnlyWhileEmptyWhereThatIsAsked) {
+  Owner& owner = heap();
+  void* block = allocate(owner, 100);
+  EXPECT_FALSE(memory_.destroy_empty_owner(owner));
+  EXPECT_TRUE(memory_.is_owner(&owner));
+  memory_.free(block);
+  EXPECT_TRUE(memory_.destroy_empty_owner(owner));
+  EXPECT_FALSE(memory_.is_owner(&owner));
+  EXPECT_TRUE(seen_.leaks.empty());
+}
+
 TEST_P(PrivateOwner, AnElasticHeapCanBeAskedForUnderEveryPolicy) {
   Owner& mine = make({OwnerKind::heap, 0, "pages"}, {.kind = HeapKind::elastic});
   std::vector<void*> pages;

@@ -51,6 +51,22 @@ void* SlotStore::at(Handle handle) const {
          std::size_t{handle % slots_per_page_} * slot_bytes_;
 }
 
+SlotStore::Handle SlotStore::handle_of(const void* address) const {
+  const std::optional<std::uint32_t> page = space_->page_of(address);
+  if (!page) {
+    return kNone;
+  }
+  const auto byte = reinterpret_cast<std::uintptr_t>(address) % config::kPageBytes;
+  const std::size_t slot = byte / slot_bytes_;
+  for (std::uint32_t index = 0; index < directory_size_; ++index) {
+    if (directory_[index] == *page && slot < slots_per_page_) {
+      const auto handle = static_cast<Handle>(index * slots_per_page_ + slot);
+      return at(handle) == address ? handle : kNone;
+    }
+  }
+  return kNone;
+}
+
 bool SlotStore::add_page() {
   std::uint32_t index = 0;
   while (index < directory_size_ && directory_[index] != FrameInfo::kNone) {

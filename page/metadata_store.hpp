@@ -48,6 +48,9 @@ class SlotStore {
   void give(Handle handle);
 
   void* at(Handle handle) const;
+  // The slot that starts at `address`, taken or not; kNone where none does. Any address is allowed.
+  // O(pages of the store).
+  Handle handle_of(const void* address) const;
   std::uint32_t free() const { return free_; }
   std::uint32_t live() const { return live_; }
   std::uint32_t pages() const { return pages_; }
@@ -101,6 +104,7 @@ class MetadataStore {
   T& operator[](Handle handle) const { return *static_cast<T*>(slots_.at(handle)); }
 
   // As in SlotStore.
+  Handle handle_of(const void* address) const { return slots_.handle_of(address); }
   bool reserve(std::uint32_t count) { return slots_.reserve(count); }
   void trim() { slots_.trim(); }
   void drop_spare() { slots_.drop_spare(); }

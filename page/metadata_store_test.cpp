@@ -92,6 +92,22 @@ TEST_P(MetadataStoreTest, ObjectsAreInitialisedAndReachedThroughTheUncachedAlias
   EXPECT_EQ(host.world.space().heap_of(*host.world.space().page_of(&host.store[handle])), kStore);
 }
 
+TEST_P(MetadataStoreTest, AnObjectIsKnownByItsAddress) {
+  const std::vector<Store::Handle> handles = create(kPerPage + 1);
+  for (const Store::Handle handle : handles) {
+    EXPECT_EQ(store().handle_of(&store()[handle]), handle);
+    EXPECT_EQ(store().handle_of(reinterpret_cast<std::byte*>(&store()[handle]) + 1), Store::kNone);
+  }
+  const int outside = 0;
+  EXPECT_EQ(store().handle_of(&outside), Store::kNone);
+  EXPECT_EQ(store().handle_of(nullptr), Store::kNone);
+  const auto* last = &store()[handles.back()];
+  for (const Store::Handle handle : handles) {
+    store().destroy(handle);
+  }
+  EXPECT_EQ(store().handle_of(last), Store::kNone);  // its page is gone
+}
+
 TEST_P(MetadataStoreTest, PagesComeAndGo) {
   const std::vector<Store::Handle> handles = create(3 * kPerPage);
   EXPECT_EQ(store().pages(), 3U);

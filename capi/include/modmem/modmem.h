@@ -159,7 +159,7 @@ int modmem_heap_destroy(struct k_heap* heap);
 
 /*
  * The most bytes that may live in `heap` from now on, 0 for no limit; heap NULL: in all the system.
- * 0; -EBUSY, with the limit as before, where more lives there. O(1).
+ * 0; -EBUSY, with the limit as before, where more lives there; -EINVAL where heap is none. O(1).
  */
 int modmem_set_limit(struct k_heap* heap, size_t limit);
 

@@ -12,6 +12,8 @@
  * module's id, each time, with nothing taken. Calling context: any thread (a lock), where the caller may
  * allocate: not the audio path, not an interrupt.
  *
+ * A module that is NULL is misuse (not fatal): NULL, 0 or -EINVAL.
+ *
  * Thread check: where the library is configured with CONFIG_MODULE_MEMORY_API_DEBUG, or a module
  * initialised by code that is compiled with CONFIG_MODULE_MEMORY_API_DEBUG=1, all functions but
  * mod_resource_init() first check that the caller is the thread that called mod_resource_init().
@@ -78,7 +80,7 @@ void mod_resource_init(struct processing_module* mod);
  * NULL: from where the policy puts a module's. Holds until mod_resource_init(). The module keeps a
  * reference to the region while it holds something; a heap that is destroyed under it takes the
  * module's blocks along, as leaks. 0; -EBUSY, with nothing changed, while the module holds
- * something; -EINVAL where the thread check fails.
+ * something; -EINVAL where the thread check fails, or the region or heap has ended (a fault).
  */
 int modmem_module_set_ctx(struct processing_module* mod, const struct mod_alloc_ctx* ctx);
 

@@ -6,6 +6,7 @@
  * until objpool_prune(). The objects of a chunk lie one behind the other at multiples of their
  * size, rounded up to that of an int.
  *
+ * A head that is NULL is a pool that has no objects and gets none.
  * Calling context: where the caller may allocate. One thread at a time for each head: the caller
  * holds the lock, if there is to be one.
  */

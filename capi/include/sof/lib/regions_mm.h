@@ -48,21 +48,21 @@ struct vmh_heap* vmh_init_heap(const struct vmh_heap_config* cfg, bool allocatin
 /*
  * A slot of the first bundle, in table order, whose slots are large enough and of which one is
  * free; in a continuous heap, consecutive slots of the first bundle that has enough of them. NULL
- * exactly when heap is NULL, alloc_size is 0, there are no such slots (a line), or a page cannot be
+ * exactly when heap is NULL or none (a fault), alloc_size is 0, there are no such slots (a line), or a page cannot be
  * mapped (a line); nothing has changed then. O(bundles + pages).
  */
 void* vmh_alloc(struct vmh_heap* heap, uint32_t alloc_size);
 
 /*
- * Ends the allocation at `ptr`, by either alias. 0; -EINVAL where heap or ptr is NULL, or ptr is
- * not the start of a live allocation of this heap: that is reported as a fault, and nothing
+ * Ends the allocation at `ptr`, by either alias. 0; -EINVAL where heap is NULL or none, or ptr
+ * is not the start of a live allocation of this heap: that is reported as a fault, and nothing
  * changes. O(pages of the allocation).
  */
 int vmh_free(struct vmh_heap* heap, void* ptr);
 
 /*
- * Ends the heap. 0; -ENOTEMPTY where allocations live: that is reported, and nothing changes;
- * -EINVAL where heap is NULL. O(pages).
+ * Ends the heap. 0; -ENOTEMPTY where allocations live, -EINVAL where heap is NULL or none (one that
+ * has ended): that is reported as a fault, and nothing changes. O(pages).
  */
 int vmh_free_heap(struct vmh_heap* heap);
 

@@ -7,7 +7,8 @@
  * cache lines. References are counted; the last vregion_put() frees everything.
  *
  * All functions: any thread and core; not an interrupt, not the audio path. A `vr` is one that
- * vregion_create() gave and that still has references.
+ * vregion_create() gave and that still has references; what is none is misuse, which is reported,
+ * and treated as NULL.
  */
 #ifndef MODMEM_SOF_LIB_VREGION_H_
 #define MODMEM_SOF_LIB_VREGION_H_
