@@ -5,9 +5,10 @@
 #   modmem_library(NAME [SOURCES file...] [DEPS target...])
 #   modmem_test(NAME SOURCES file... [DEPS target...] [LABELS label...] [TIMEOUT seconds]
 #               [RAPIDCHECK] [ARGS argument...])
+#   modmem_loadable_module(NAME SOURCES file... [DEPS target...] [DEFINITIONS definition...])
 #
-# All of them are C++20 with warnings as errors and include from the repository root and from the
-# folder of generated headers. A library without sources is header-only.
+# All but loadable modules are C++20 with warnings as errors and include from the repository root and
+# from the folder of generated headers. A library without sources is header-only.
 
 # What every target of the project is compiled with. MODMEM_CHECKS is 1 where invariants are
 # checked, else 0; modmem::config::kChecksLevel has the level.
@@ -125,4 +126,20 @@ function(modmem_test name)
     TIMEOUT ${arg_TIMEOUT}
     LABELS "${arg_LABELS}"
     ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
+
+# A module in C that the testbench loads (docs/modules.md): the shared object libNAME.so, in
+# ${CMAKE_CURRENT_BINARY_DIR}. It sees the public headers and links nothing of ours.
+function(modmem_loadable_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;DEFINITIONS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${name}: unexpected arguments: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  add_library(${name} MODULE ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/capi/include")
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+  target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS})
+  set_target_properties(${name} PROPERTIES
+    C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden)
 endfunction()

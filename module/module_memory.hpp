@@ -84,6 +84,8 @@ class ModuleMemory {
   std::uint64_t failures() const;
   // Blocks and resources that it holds.
   std::size_t held() const;
+  // The account; nullptr where not open.
+  Owner* owner() { return owner_; }
   const Owner* owner() const { return owner_; }
 
   // A T made from `arguments`, empty where memory ran out.

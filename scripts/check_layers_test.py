@@ -113,6 +113,13 @@ class CheckLayersTest(unittest.TestCase):
         self.assert_broken({**files, "capi/a.cpp": "#include <rtos/other.h>\n"}, "does not exist")
         self.assert_broken({**files, "heap/a.cpp": "#include <rtos/alloc.h>\n"}, "belongs to capi/")
 
+    def test_examples_stand_alone(self):
+        self.assert_clean({"examples/codec/codec.c": '#include "packet.h"\n',
+                           "examples/codec/packet.h": ""})
+        self.assert_broken({"examples/codec/codec.c": '#include "packet.h"\n'}, "does not exist")
+        self.assert_broken({"tools/main.cpp": '#include "main.hpp"\n', "tools/main.hpp": ""},
+                           "not a path from the repository root")
+
     def test_hosted_folders(self):
         self.assert_clean({"capi/host/boot.cpp": "#include <stdlib.h>\n",
                            "port/posix/port.cpp": "#include <pthread.h>\n"})

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "testbench/modules/c_module.hpp"
 #include "testbench/modules/factory.hpp"
 
 namespace modmem::testbench {
@@ -38,7 +39,8 @@ std::size_t due_out(const StreamBuffer& buffer, std::uint64_t period) {
 
 }  // namespace
 
-bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node) {
+bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
+                     const LoadedModules& loaded) {
   node_ = &node;
   const OwnerSpec spec{
       .kind = OwnerKind::module, .id = node.component_id, .name = node.widget->name.c_str()};
@@ -55,7 +57,11 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node) {
       return false;
     }
   }
-  module_ = make_module(*node.widget->uuid, memory_);
+  if (const LoadedModule* module = loaded.find(*node.widget->uuid)) {
+    module_ = memory_.make<CModule>(*module, memory_);
+  } else {
+    module_ = make_module(*node.widget->uuid, memory_);
+  }
   return module_ && module_->init(*node.widget, memory_);
 }
 
@@ -128,7 +134,7 @@ bool Component::process(std::uint64_t period) {
   plan_outputs(period);
   module_->process({input_views_.data(), input_views_.size()},
                    {output_views_.data(), output_views_.size()});
-  return complete;
+  return module_->kept_up() && complete;
 }
 
 // Makes the views of what came in. False where something is missing.

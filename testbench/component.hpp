@@ -18,6 +18,7 @@
 #include <span>
 #include <vector>
 
+#include "testbench/modules/loaded_modules.hpp"
 #include "testbench/modules/module.hpp"
 #include "testbench/stream_buffer.hpp"
 
@@ -34,10 +35,11 @@ struct FilePort {
 
 class Component {
  public:
-  // Opens the account, makes the module and lets it initialise. False exactly when memory ran out;
-  // what was taken stays until close(). Throws InputError where the widget makes no sense. Requires
-  // that it is closed.
-  bool open(Memory& memory, Owner& pipeline, const StreamNode& node);
+  // Opens the account, makes the module, a loaded one where `loaded` has its UUID, and lets it
+  // initialise. False exactly when memory ran out; what was taken stays until close(). Throws
+  // InputError where the widget makes no sense. Requires that it is closed. `loaded` must outlive
+  // it.
+  bool open(Memory& memory, Owner& pipeline, const StreamNode& node, const LoadedModules& loaded);
   // Destroys the module and ends the account; what is left then is a leak. Does nothing where
   // closed.
   void close();
@@ -58,7 +60,8 @@ class Component {
   // path.
   bool ready(std::uint64_t period) const;
   // One period, or one chunk of a task that is ready. The audio path. Returns false where a live
-  // input that keeps the common pace had not the frames that are due.
+  // input that keeps the common pace had not the frames that are due, or the module did not keep
+  // up.
   bool process(std::uint64_t period);
 
   // What the file of a source endpoint is to give before the next period, and at most ever. Valid
@@ -68,6 +71,8 @@ class Component {
 
   // The module, to be told things. Valid while it exists and open() returned true.
   Module& module() { return *module_; }
+  // nullptr where open() did not come so far.
+  const Module* made() const { return module_.get(); }
   ModuleMemory& memory() { return memory_; }
 
   const StreamNode& node() const { return *node_; }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "testbench/audio_path_guard.hpp"
+#include "testbench/c_functions.hpp"
 #include "testbench/file_ends.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
@@ -40,12 +41,15 @@ RunReport run(const RunOptions& options, const Progress& progress) {
                                : static_cast<double>(probe.frames()) * 1000 / probe.rate();
   const auto periods = static_cast<std::uint64_t>(std::ceil(length_ms - 1e-6));
 
+  LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, policy);
+  CFunctions c_functions(system);
+  loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
 
   if (options.cycles > 1) {
     // Whether the files can be written is to be known before all those cycles.
-    Session session(system, topology, graph);
+    Session session(system, topology, graph, loaded);
     FileEnds(topology, graph, session, options.input, options.output, length_ms);
   }
 
@@ -53,7 +57,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   const std::uint64_t total = options.cycles - 1 + periods;
   for (std::uint64_t cycle = 0; cycle < options.cycles; ++cycle) {
     const bool last = cycle + 1 == options.cycles;
-    Session session(system, topology, graph);
+    Session session(system, topology, graph, loaded);
     // Only the last cycle is to be heard; the others play one period, as that is part of a life.
     FileEnds files(topology, graph, session, options.input, last ? options.output : std::nullopt,
                    last ? length_ms : 1);
@@ -80,6 +84,8 @@ RunReport run(const RunOptions& options, const Progress& progress) {
       break;
     }
   }
+  c_functions.close();
+  report.leaks = system.leaks();
   return report;
 }
 

@@ -23,8 +23,9 @@ struct RunOptions {
   std::optional<std::string> platform;   // by the topology's name where not given
   std::optional<std::string> policy;     // the platform's where not given
   std::vector<std::uint32_t> pipelines;  // empty: all
-  std::optional<double> seconds;         // the input's length where not given
-  std::uint64_t cycles = 1;              // set-ups and tear-downs; the last one plays
+  std::vector<std::filesystem::path> modules;  // shared objects to load
+  std::optional<double> seconds;               // the input's length where not given
+  std::uint64_t cycles = 1;                    // set-ups and tear-downs; the last one plays
 };
 
 // Told about progress: periods done and to do, over all cycles.

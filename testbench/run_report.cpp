@@ -1,10 +1,14 @@
 #include "testbench/run_report.hpp"
 
+#include <algorithm>
+
 namespace modmem::testbench {
 
 bool RunReport::failed() const {
   return failure.has_value() || !failed_step.empty() || !leaks.empty() || !faults.empty() ||
-         audio_path_allocations != 0 || mapped_bytes != boot_mapped_bytes;
+         audio_path_allocations != 0 || mapped_bytes != boot_mapped_bytes ||
+         std::any_of(modules.begin(), modules.end(),
+                     [](const ModuleReport& module) { return module.errors.count != 0; });
 }
 
 RunReport begin_report(const System& system, const std::filesystem::path& topology) {

@@ -61,8 +61,8 @@ struct RunReport {
   std::vector<std::filesystem::path> files;  // that were written
   std::optional<ScriptFigures> script;       // of a run that followed one
 
-  // Memory ran out, something leaked, was freed wrongly or allocated on the audio path, or the pool
-  // is not what it was.
+  // Memory ran out, something leaked, was freed wrongly or allocated on the audio path, a loaded
+  // module failed to process, or the pool is not what it was.
   bool failed() const;
 };
 

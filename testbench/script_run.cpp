@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "testbench/audio_path_guard.hpp"
+#include "testbench/c_functions.hpp"
 #include "testbench/file_ends.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
@@ -150,14 +151,17 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
                                        ? find_platform(*options.platform)
                                        : platform_of_topology(options.topology.filename().string());
 
+  LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, find_policy_named(options.policy.value_or(platform.policy)));
+  CFunctions c_functions(system);
+  loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
   report.script = ScriptFigures{};
   report.script->script = script_path.string();
   const std::uint64_t host_allocations = host_allocations_on_audio_path();
   const auto begin = std::chrono::steady_clock::now();
   {
-    Session session(system, topology, graph);
+    Session session(system, topology, graph, loaded);
     Performance performance(system, session, script, options, progress, report);
     for (const ScriptStep& step : steps) {
       performance.give(step);
@@ -171,6 +175,8 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
   report.cycles = 1;
   report.audio_path_allocations =
       system.memory().audio_path_calls() + host_allocations_on_audio_path() - host_allocations;
+  c_functions.close();
+  report.leaks = system.leaks();
   return report;
 }
 

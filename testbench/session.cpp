@@ -26,10 +26,12 @@ std::size_t port_frames(const StreamGraph& graph, const StreamNode& node) {
 
 }  // namespace
 
-Session::Session(System& system, const Topology& topology, const StreamGraph& graph)
+Session::Session(System& system, const Topology& topology, const StreamGraph& graph,
+                 const LoadedModules& loaded)
     : system_(system),
       topology_(topology),
       graph_(graph),
+      loaded_(loaded),
       streams_(find_streams(topology, graph)),
       states_(streams_.size(), PlayState::absent),
       pipelines_(topology.pipelines.size()),
@@ -192,7 +194,7 @@ void Session::apply(const Setting& setting) {
   }
   bool set = false;
   try {
-    set = component.module().set_blob(setting.blob, component.memory());
+    set = component.module().set_control_blob(*setting.control, setting.blob, component.memory());
   } catch (const InputError& error) {
     throw InputError("control " + name + ": " + error.what());
   }

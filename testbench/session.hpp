@@ -64,13 +64,17 @@ struct ModuleReport {
   std::size_t peak_live_bytes = 0;
   std::uint64_t allocations = 0;
   std::uint64_t failures = 0;
+  std::string loaded_from;  // a shared object; empty where it was not loaded
+  ProcessErrors errors;
 };
 
 class Session {
  public:
-  // `topology` and `graph` must outlive it. Takes nothing yet. Throws InputError where a pipeline
-  // is on a core that the platform has not.
-  Session(System& system, const Topology& topology, const StreamGraph& graph);
+  // `topology`, `graph` and `loaded`, the modules that come before those that the testbench
+  // implements, must outlive it. Takes nothing yet. Throws InputError where a pipeline is on a core
+  // that the platform has not.
+  Session(System& system, const Topology& topology, const StreamGraph& graph,
+          const LoadedModules& loaded = no_loaded_modules());
   ~Session() { tear_down(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -188,6 +192,7 @@ class Session {
   System& system_;
   const Topology& topology_;
   const StreamGraph& graph_;
+  const LoadedModules& loaded_;
   std::vector<PcmStream> streams_;
   std::vector<PlayState> states_;            // of the streams
   PlayState all_ = PlayState::absent;        // of the graph as a whole

@@ -21,7 +21,21 @@ void add_past(PipelineReport& report, const PipelineReport& past) {
   report.peak_mapped_bytes = std::max(report.peak_mapped_bytes, past.peak_mapped_bytes);
 }
 
-void add_past(ModuleReport& report, const ModuleReport& past) { add_life(report, past); }
+void add_past(ModuleReport& report, const ModuleReport& past) {
+  add_life(report, past);
+  report.errors.first = past.errors.count != 0 ? past.errors.first : report.errors.first;
+  report.errors.count += past.errors.count;
+}
+
+// Adds what was asked for by `owner` and all below it.
+template <typename Report>
+void add_counts(Report& report, const Owner& owner) {
+  report.allocations += owner.allocations;
+  report.failures += owner.failures;
+  for (const Owner* child = owner.first_child; child != nullptr; child = child->next_sibling) {
+    add_counts(report, *child);
+  }
+}
 
 // Keeps the report of a life that ends now among those by `key`.
 template <typename Report>
@@ -47,11 +61,7 @@ PipelineReport Session::report_of(std::size_t pipeline) const {
   }
   report.live_bytes = owner->tree;
   report.peak_live_bytes = owner->tree_peak;
-  for (const Owner* at = owner; at != nullptr;
-       at = at == owner ? owner->first_child : at->next_sibling) {
-    report.allocations += at->allocations;
-    report.failures += at->failures;
-  }
+  add_counts(report, *owner);
   system_.memory().for_each_heap([&](const HeapReport& heap) {
     if (heap.owner == owner) {
       report.mapped_bytes = heap.mapped_bytes;
@@ -68,15 +78,20 @@ ModuleReport Session::report_of(const Component& component) const {
   report.uuid = to_string(*node.widget->uuid);
   report.name = node.widget->name;
   report.pipeline = topology_.pipelines[node.pipeline].id;
-  report.placeholder = find_module(*node.widget->uuid) == nullptr;
+  const LoadedModule* loaded = loaded_.find(*node.widget->uuid);
+  report.loaded_from = loaded != nullptr ? loaded->file : "";
+  report.placeholder = loaded == nullptr && find_module(*node.widget->uuid) == nullptr;
   if (node.task) {
     report.declared_heap_bytes = node.widget->heap_bytes;
   }
   if (const Owner* account = component.account()) {
-    report.live_bytes = account->own;
-    report.peak_live_bytes = account->own_peak;
-    report.allocations = account->allocations;
-    report.failures = account->failures;
+    // With that of a loaded module, which has an account of its own below it.
+    report.live_bytes = account->tree;
+    report.peak_live_bytes = account->tree_peak;
+    add_counts(report, *account);
+  }
+  if (const Module* module = component.made()) {
+    report.errors = module->errors();
   }
   return report;
 }

@@ -53,7 +53,8 @@ void Session::raise(const States& wanted) {
       if (wanted[node.pipeline] != PlayState::absent && !components_[i].exists()) {
         on_core(node.core, [&] {
           Owner& pipeline = *pipelines_[node.pipeline].owner();
-          require(components_[i].open(memory, pipeline, node), "creating ", node.widget->name);
+          require(components_[i].open(memory, pipeline, node, loaded_), "creating ",
+                  node.widget->name);
           for (const Setting& setting : settings_) {
             if (setting.node == i) {
               apply(setting);

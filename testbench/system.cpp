@@ -1,7 +1,10 @@
 #include "testbench/system.hpp"
 
+#include <dlfcn.h>
+
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "modmem/presets.hpp"
@@ -14,6 +17,13 @@ std::string to_text(const Site& site) {
     return std::string(static_cast<const char*>(site.where)) + ":" + std::to_string(site.line);
   }
   char text[32];
+  Dl_info info{};
+  if (dladdr(site.where, &info) != 0 && info.dli_fname != nullptr) {
+    const auto offset = reinterpret_cast<std::uintptr_t>(site.where) -
+                        reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+    std::snprintf(text, sizeof text, "+%#zx", static_cast<std::size_t>(offset));
+    return std::filesystem::path(info.dli_fname).filename().string() + text;
+  }
   std::snprintf(text, sizeof text, "%p", site.where);
   return text;
 }
@@ -90,7 +100,12 @@ System::System(const PlatformConfig& config, const Policy& policy) : port_(check
   fault_reporter_.emplace(port_, &System::describe, this);
 }
 
-System::~System() { memory_.shutdown(); }
+void System::shut_down() {
+  if (!shut_down_) {
+    shut_down_ = true;
+    memory_.shutdown();
+  }
+}
 
 std::size_t System::mapped_bytes() const {
   return std::size_t{memory_.pool().taken()} * config::kPageBytes;

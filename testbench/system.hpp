@@ -44,7 +44,8 @@ struct FaultNote {
   PointerStatus status = PointerStatus::live;
 };
 
-// "file:line" or "0x<address>".
+// "file:line"; of an address of code, "libx.so+0x<offset>" while its file is loaded, else
+// "0x<address>".
 std::string to_text(const Site& site);
 
 // The preset called `name`. Throws InputError, which lists the names there are, where there is
@@ -62,9 +63,13 @@ class System final : private MemoryObserver {
  public:
   // Boots. Throws InputError where the configuration does not hold or its heaps do not fit.
   System(const PlatformConfig& config, const Policy& policy);
-  ~System();
+  ~System() { shut_down(); }
   System(const System&) = delete;
   System& operator=(const System&) = delete;
+
+  // Reports as leaks what is still held, and gives every frame back. Nothing may be asked of the
+  // memory afterwards. Does nothing the second time.
+  void shut_down();
 
   Memory& memory() { return memory_; }
   const Memory& memory() const { return memory_; }
@@ -89,6 +94,7 @@ class System final : private MemoryObserver {
   Memory memory_;
   std::optional<FaultReporter> fault_reporter_;
   std::size_t boot_mapped_bytes_ = 0;
+  bool shut_down_ = false;
   std::optional<FailureNote> first_failure_;
   std::vector<LeakNote> leaks_;
   std::vector<FaultNote> faults_;

@@ -18,7 +18,7 @@ class ArgumentsTest(program.TestCase):
             self.assertEqual(result.err, "")
             self.assertIn("run", result.out)
         for option in ("--in", "--out", "--platform", "--policy", "--pipelines", "--seconds",
-                       "--cycles", "--json", "TOPOLOGY"):
+                       "--cycles", "--json", "--module", "TOPOLOGY"):
             self.assertIn(option, result.out)
         self.assertLessEqual(max(map(len, result.out.splitlines())), 100)
 

@@ -71,15 +71,18 @@ Json pipelines_json(const testbench::RunReport& report) {
 Json modules_json(const testbench::RunReport& report) {
   Json modules = Json::array();
   for (const testbench::ModuleReport& module : report.modules) {
-    modules.push_back({{"id", hex_id(module.id)},
-                       {"uuid", module.uuid},
-                       {"name", module.name},
-                       {"pipeline", hex_id(module.pipeline)},
-                       {"placeholder", module.placeholder},
-                       {"live_bytes", module.live_bytes},
-                       {"peak_live_bytes", module.peak_live_bytes},
-                       {"allocations", module.allocations},
-                       {"failures", module.failures}});
+    modules.push_back(
+        {{"id", hex_id(module.id)},
+         {"uuid", module.uuid},
+         {"name", module.name},
+         {"pipeline", hex_id(module.pipeline)},
+         {"placeholder", module.placeholder},
+         {"loaded_from", module.loaded_from.empty() ? Json() : Json(module.loaded_from)},
+         {"process_errors", module.errors.count},
+         {"live_bytes", module.live_bytes},
+         {"peak_live_bytes", module.peak_live_bytes},
+         {"allocations", module.allocations},
+         {"failures", module.failures}});
   }
   return modules;
 }

@@ -18,6 +18,7 @@ SLOTS_HEAP = HEAP | {"bundles": list}
 BUNDLE = dict.fromkeys("slot_bytes slots used most_used run_out".split(), int)
 PIPELINE = {"id": "id", "name": str, "core": int, "peak_live_bytes": int, "peak_mapped_bytes": int}
 MODULE = {"id": "id", "uuid": str, "name": str, "pipeline": "id", "placeholder": bool,
+          "loaded_from": (str, type(None)), "process_errors": int,
           "live_bytes": int, "peak_live_bytes": int, "allocations": int, "failures": int}
 LEAK = {"owner": str, "id": "id", "bytes": int, "alignment": int, "site": str}
 AUDIO = {"frames_in": int, "frames_out": int, "xruns": int}

@@ -131,6 +131,12 @@ void add_modules(std::string& text, const RunReport& report) {
           bytes(*module.declared_heap_bytes).c_str());
     }
   }
+  for (const testbench::ModuleReport& module : report.modules) {
+    if (!module.loaded_from.empty()) {
+      add(text, "  %s is loaded from %s\n", fit(module.name, 42).c_str(),
+          fit(printable(module.loaded_from), 42).c_str());
+    }
+  }
   if (placeholders) {
     text +=
         "  * placeholder: passes audio through and holds the memory that the topology declares\n";
@@ -188,6 +194,13 @@ void add_verdict(std::string& text, const RunReport& report) {
   for (const testbench::FaultNote& fault : report.faults) {
     add(text, "Wrong free: %s\n  heap %s, %s (%s)\n", to_string(fault.status),
         fit(fault.heap, 35).c_str(), fit(fault.owner, 35).c_str(), hex_id(fault.owner_id).c_str());
+  }
+  for (const testbench::ModuleReport& module : report.modules) {
+    if (module.errors.count != 0) {
+      add(text, "Failed to process: %s (%s)\n  %s times, first with error %d\n",
+          fit(module.name, 60).c_str(), hex_id(module.id).c_str(),
+          count(module.errors.count).c_str(), module.errors.first);
+    }
   }
   if (report.audio_path_allocations != 0) {
     add(text, "The audio path allocated: %s calls\n", count(report.audio_path_allocations).c_str());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "testbench/input_error.hpp"
 #include "testbench/script_run.hpp"
@@ -36,6 +37,7 @@ struct Arguments {
   std::string seconds;
   std::string cycles = "1";
   std::string json;
+  std::vector<std::string> modules;
 };
 
 // The examples lie beside the program.
@@ -63,6 +65,9 @@ testbench::RunOptions to_options(const Arguments& arguments,
   }
   if (given("--policy")) {
     options.policy = arguments.policy;
+  }
+  for (const std::string& module : arguments.modules) {
+    options.modules.emplace_back(parse_path("--module", module));
   }
   options.pipelines = parse_pipelines("--pipelines", arguments.pipelines);
   if (given("--seconds")) {
@@ -111,7 +116,9 @@ int run_command(const CLI::App& command, const Arguments& arguments) {
     write_text(stdout, "standard output", to_text(report));
   }
   if (json) {
-    json->write(to_json(report).dump(2) + "\n");
+    // The names of files need not be UTF-8.
+    json->write(to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                "\n");
   }
   return report.failed() ? kMemoryTrouble : kSuccess;
 }
@@ -134,6 +141,12 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
       "Where the first playback PCM's audio goes, or a folder for all sinks");
   add("--script", arguments->script, "FILE",
       "Streams that come and go as these commands say; --out is a folder");
+  // One file each, as the topology may follow.
+  command
+      ->add_option("--module", arguments->modules,
+                   "Shared object with modules, as docs/modules.md says; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   add("--platform", arguments->platform, "NAME",
       "Platform preset; by the topology's file name where not given");
   add("--policy", arguments->policy, "NAME",

@@ -41,7 +41,7 @@ ConfigurationBlob::ConfigurationBlob(const Widget& widget, const Control* contro
   if (magic != kMagic) {
     fail("its blob begins with " + hex(magic) + ", not with " + hex(kMagic) + " (SOF4)");
   }
-  skip(sizeof(std::uint32_t), "the header's type");
+  type_ = take<std::uint32_t>("the header's type");
   const auto size = take<std::uint32_t>("the header's size");
   skip(sizeof(std::uint32_t), "the header's ABI");
   skip(kReservedBytes, "the header's reserved bytes");
@@ -54,6 +54,14 @@ ConfigurationBlob::ConfigurationBlob(const Widget& widget, const Control* contro
 
 ConfigurationBlob::ConfigurationBlob(std::span<const std::byte> payload)
     : name_("the new configuration"), reader_(payload, name_), size_(payload.size()) {}
+
+std::uint32_t ConfigurationBlob::type_of(const Control& control) {
+  std::uint32_t type = 0;
+  if (control.private_data.size() >= 2 * sizeof(type)) {
+    std::memcpy(&type, control.private_data.data() + sizeof(type), sizeof(type));
+  }
+  return type;
+}
 
 void ConfigurationBlob::set_context(const std::string& context) {
   context_ = context;

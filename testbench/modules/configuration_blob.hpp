@@ -27,10 +27,18 @@ class ConfigurationBlob {
   // header says that nothing follows it. Throws InputError where the header is not SOF's or its
   // size is not that of what follows. The widget must outlive it. O(controls).
   explicit ConfigurationBlob(const Widget& widget);
+  // The blob of this bytes control of the widget, with the same requirements.
+  ConfigurationBlob(const Widget& widget, const Control& control)
+      : ConfigurationBlob(widget, &control) {}
   // A blob that a driver sends, which has no header. It must outlive this.
   explicit ConfigurationBlob(std::span<const std::byte> payload);
   ConfigurationBlob(const ConfigurationBlob&) = delete;
   ConfigurationBlob& operator=(const ConfigurationBlob&) = delete;
+
+  // The type that the header of the control's blob says, 0 where it has none.
+  static std::uint32_t type_of(const Control& control);
+  // The type that this blob's header said.
+  std::uint32_t type() const { return type_; }
 
   // Whether there is nothing to configure with. Stays as it is however much is read.
   bool empty() const { return size_ == 0; }
@@ -52,6 +60,9 @@ class ConfigurationBlob {
   // Leaves out the next `bytes` bytes.
   void skip(std::size_t bytes, std::string_view what) { reader_.take(bytes, what); }
 
+  // What is not yet read.
+  std::span<const std::byte> take_rest() { return reader_.take(remaining(), "the rest"); }
+
   // Reads the size that most layouts begin with; fails unless it is size().
   void take_size();
 
@@ -69,6 +80,7 @@ class ConfigurationBlob {
   std::string context_;
   ByteReader reader_;
   std::size_t size_ = 0;
+  std::uint32_t type_ = 0;
 };
 
 }  // namespace modmem::testbench

@@ -13,6 +13,11 @@ bool Module::set_blob(std::span<const std::byte> /*blob*/, ModuleMemory& /*memor
   throw InputError("the module takes no configuration");
 }
 
+bool Module::set_control_blob(const Control& /*control*/, std::span<const std::byte> blob,
+                              ModuleMemory& memory) {
+  return set_blob(blob, memory);
+}
+
 bool Module::trigger() { return false; }
 
 std::size_t Module::output_frames(std::size_t /*output*/, std::size_t due,

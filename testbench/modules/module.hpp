@@ -31,6 +31,12 @@ struct OutputView {
   std::size_t frames = 0;
 };
 
+// Calls of process() that failed, of a module that can say so.
+struct ProcessErrors {
+  std::uint64_t count = 0;
+  int first = 0;  // a negative errno value
+};
+
 class Module {
  public:
   virtual ~Module() = default;
@@ -62,8 +68,18 @@ class Module {
   // exactly when memory ran out, with the old one still in force. Throws InputError where the blob
   // makes no sense or it takes none.
   virtual bool set_blob(std::span<const std::byte> blob, ModuleMemory& memory);
+  // The same, for who can tell the widget's controls apart.
+  virtual bool set_control_blob(const Control& control, std::span<const std::byte> blob,
+                                ModuleMemory& memory);
   // Starts what waits for a trigger: a key-phrase buffer drains. False where nothing does.
   virtual bool trigger();
+
+  // --- what became of the last process() ---
+
+  // Whether it took what came in and filled what was to go out, where anything came in.
+  virtual bool kept_up() const { return true; }
+  // Of all calls.
+  virtual ProcessErrors errors() const { return {}; }
 
   // --- the pace of a stream that is not a period's worth every period; valid once prepared ---
 

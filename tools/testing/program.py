@@ -38,6 +38,16 @@ def test_topology(name):
     return str(_paths["test topologies"] / (name + ".tplg"))
 
 
+def module(name):
+    """A loadable module of examples/modules."""
+    return str(_paths["examples"].parent / "modules" / f"lib{name}.so")
+
+
+def test_module(name):
+    """One of testbench/testing/modules."""
+    return str(_paths["test topologies"].parent / "modules" / f"lib{name}.so")
+
+
 def our_topologies():
     """All that the build compiled."""
     return sorted(str(file) for folder in ("examples", "test topologies")
@@ -62,6 +72,11 @@ def run(*arguments, **options):
 def platforms_of(topology):
     """A large platform and the smallest that has the cores for `topology`."""
     return ("mtl", "lnl") if pathlib.Path(topology).name.startswith("desk") else ("mtl", "mcu")
+
+
+def load_json(file):
+    with open(file, encoding="utf-8") as data:
+        return json.load(data)
 
 
 def write_wav(file, frames, channels=2, rate=48000):
