@@ -220,6 +220,12 @@ class InstallTest(unittest.TestCase):
         self.assertIn("leak: 100 bytes", run("./a.out", cwd=self.work,
                                              env={"LD_LIBRARY_PATH": str(self.lib)}))
 
+    def test_loadable_module(self):
+        module = self.work / "libecho.so"
+        run("cc", *WARNINGS, "-shared", "-fPIC", "-I", self.prefix / "include",
+            ROOT / "examples" / "modules" / "echo.c", "-o", module)
+        self.assertNotIn("libmodmem.so.0", needed(module))
+
     def test_relative_prefix(self):
         result = install("stage", cwd=self.work)
         self.assertEqual(result.returncode, 0, result.stderr)
