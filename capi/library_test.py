@@ -62,6 +62,24 @@ int main(void) {
 }
 """
 
+# A program whose C library allocates here.
+ALLOCATOR = r"""
+#include <rtos/alloc.h>
+#include <stdio.h>
+void *malloc(size_t bytes) { return rmalloc(0, bytes); }
+void *calloc(size_t count, size_t bytes) { return rzalloc(0, count * bytes); }
+void *realloc(void *block, size_t bytes) { return rbrealloc(block, 0, bytes, bytes); }
+void free(void *block) { rfree(block); }
+int main(void) {
+  struct modmem_info info;
+  char *text = malloc(100);
+  snprintf(text, 100, "%d", 42);
+  puts(text);
+  free(text);
+  return modmem_info(&info) || info.live_bytes == 0 || info.faults;
+}
+"""
+
 
 class LibraryTest(unittest.TestCase):
     def setUp(self):
@@ -104,6 +122,16 @@ class LibraryTest(unittest.TestCase):
                 result = self.run_program(self.build(OWN_STRUCT, libraries))
                 self.assertEqual(result.returncode, 0)
                 self.assertIn("module 0xabc7", result.stderr)
+
+    def test_a_program_may_replace_malloc(self):
+        if any(option.startswith(("-fsanitize", "--coverage")) for option in COMPILE):
+            self.skipTest("sanitizers and coverage have an allocator in mind")
+        out = self.build(ALLOCATOR, [STATIC], "-fno-builtin")
+        for host in ("sim", "plain"):
+            with self.subTest(host=host):
+                result = self.run_program(out, MODMEM_HOST=host)
+                self.assertEqual((result.returncode, result.stdout, result.stderr),
+                                 (0, "42\n", ""))
 
     def test_a_misuse_ends_the_program_or_is_reported(self):
         out = self.build(MISUSE, [STATIC])

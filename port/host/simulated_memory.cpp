@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 
 #include "base/bits.hpp"
 #include "base/check.hpp"
@@ -25,8 +24,7 @@ const char* SimulatedMemory::open_memory(const PlatformConfig& config, Kind kind
   if (failure != nullptr) {
     return failure;
   }
-  broken_banks_ = static_cast<bool*>(std::calloc(banks_, sizeof(bool)));
-  if (broken_banks_ == nullptr) {
+  if (!broken_banks_.open(banks_)) {
     const int error = errno;
     close_memory();
     errno = error;
@@ -37,8 +35,7 @@ const char* SimulatedMemory::open_memory(const PlatformConfig& config, Kind kind
 }
 
 void SimulatedMemory::close_memory() {
-  std::free(broken_banks_);
-  broken_banks_ = nullptr;
+  broken_banks_.close();
   memory_.close();
 }
 

@@ -14,6 +14,7 @@
 
 #include "port/posix/aliased_memory.hpp"
 #include "port/posix/asan_blocks.hpp"
+#include "port/posix/kernel_array.hpp"
 #include "port/posix/posix_port.hpp"
 
 namespace modmem {
@@ -72,7 +73,7 @@ class SimulatedMemory : public PosixPort {
   std::size_t bank_bytes_ = 0;
   std::size_t first_bank_offset_ = 0;
   std::size_t banks_ = 0;
-  bool* broken_banks_ = nullptr;
+  KernelArray<bool> broken_banks_;
   std::uint64_t maps_until_failure_ = kNever;
   std::atomic<std::uint64_t> invalidated_bytes_{0};  // the lock need not be held for that
 };

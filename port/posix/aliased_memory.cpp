@@ -50,9 +50,7 @@ const char* AliasedMemory::open(std::size_t file_bytes, std::size_t window_bytes
   window_ = static_cast<std::byte*>(space) + kGuard;
   file_ = create_file(file_bytes);
   file_bytes_ = file_bytes;
-  file_pages_ = static_cast<std::uint32_t*>(
-      std::malloc(window_bytes / config::kPageBytes * sizeof(std::uint32_t)));
-  if (file_ < 0 || file_pages_ == nullptr) {
+  if (file_ < 0 || !file_pages_.open(window_bytes / config::kPageBytes)) {
     const int error = errno;
     close();
     errno = error;
@@ -63,8 +61,7 @@ const char* AliasedMemory::open(std::size_t file_bytes, std::size_t window_bytes
 }
 
 void AliasedMemory::close() {
-  std::free(file_pages_);
-  file_pages_ = nullptr;
+  file_pages_.close();
   if (file_ >= 0) {
     ::close(file_);
     file_ = -1;

@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "port/posix/kernel_array.hpp"
+
 namespace modmem {
 
 class AliasedMemory {
@@ -68,7 +70,7 @@ class AliasedMemory {
   int file_ = -1;
   int copy_ = -1;  // for the child, between before_fork() and after_fork()
   std::size_t file_bytes_ = 0;
-  std::uint32_t* file_pages_ = nullptr;  // what page of the file lies at each page of the window
+  KernelArray<std::uint32_t> file_pages_;  // what page of the file lies at each page of the window
   std::byte* window_ = nullptr;
   std::size_t window_bytes_ = 0;
   std::ptrdiff_t alias_offset_ = 0;

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <initializer_list>
 
 #include "base/check.hpp"
@@ -18,23 +17,20 @@ const char* PlainMemory::open_memory(std::size_t window_bytes, bool has_alias, B
     return failure;
   }
   const std::size_t pages = window_bytes / config::kPageBytes;
-  words_ = static_cast<BitmapView::Word*>(
-      std::calloc(BitmapView::words_for(pages), sizeof(BitmapView::Word)));
-  if (words_ == nullptr || !memory_.map(0, 0, window_bytes)) {
+  if (!words_.open(BitmapView::words_for(pages)) || !memory_.map(0, 0, window_bytes)) {
     const int error = errno;
     close_memory();
     errno = error;
     return "opening the window";
   }
-  mapped_ = BitmapView(words_, static_cast<std::uint32_t>(pages));
+  mapped_ = BitmapView(words_.data(), static_cast<std::uint32_t>(pages));
   blocks_ = blocks;
   return nullptr;
 }
 
 void PlainMemory::close_memory() {
   mapped_ = BitmapView();
-  std::free(words_);
-  words_ = nullptr;
+  words_.close();
   memory_.close();
 }
 

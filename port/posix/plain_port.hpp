@@ -18,6 +18,7 @@
 #include "base/bitmap.hpp"
 #include "port/posix/aliased_memory.hpp"
 #include "port/posix/asan_blocks.hpp"
+#include "port/posix/kernel_array.hpp"
 #include "port/posix/libc_blocks.hpp"
 #include "port/posix/posix_port.hpp"
 
@@ -59,7 +60,7 @@ class PlainMemory : public PosixPort {
  private:
   AliasedMemory memory_;
   BitmapView mapped_;
-  BitmapView::Word* words_ = nullptr;  // of mapped_
+  KernelArray<BitmapView::Word> words_;  // of mapped_
   BlockView* blocks_ = nullptr;
 };
 
