@@ -16,6 +16,7 @@
  *     from sof_ctx_free_finds_where_memory_came_from struct k_heap is modmem's private heap object:
  *     modmem_heap_create(name, limit)                        modmem_heap_create_limits_and_names
  *     modmem_heap_destroy(heap)                              modmem_heap_destroy_reports_leaks
+ *                                                            what_is_no_heap_is_refused
  *                                                            a_private_heap_shares_no_page
  *   Misuse of a void free: sof_heap_free                     sof_heap_free_of_garbage_is_misuse
  */
@@ -270,6 +271,28 @@ static void modmem_heap_destroy_reports_leaks(void** state) {
   /* What they held is free: test_end() finds the pool as it was. */
 }
 
+static void what_is_no_heap_is_refused(void** state) {
+  (void)state;
+  static char nobodys[512];
+  struct modmem_heap_info info;
+  struct k_heap* garbage = (struct k_heap*)(void*)nobodys;
+  assert_int_equal(modmem_heap_destroy(garbage), -EINVAL);
+  expect_fault(MODMEM_FAULT_FOREIGN, "modmem_heap_destroy", garbage);
+  assert_int_equal(modmem_heap_destroy(NULL), -EINVAL);
+  expect_fault(MODMEM_FAULT_FOREIGN, "modmem_heap_destroy", NULL);
+  assert_int_equal(modmem_heap_info(garbage, &info), -EINVAL);
+  assert_int_equal(modmem_heap_info(NULL, NULL), -EINVAL);
+  assert_int_equal(modmem_named_heap_info("no such heap", &info), -ENOENT);
+  /* One that is gone is none. */
+  struct k_heap* heap = modmem_heap_create("gone", 0);
+  assert_int_equal(modmem_heap_info(heap, &info), 0);
+  assert_int_equal(modmem_heap_destroy(heap), 0);
+  assert_int_equal(modmem_heap_info(heap, &info), -EINVAL);
+  assert_int_equal(modmem_heap_destroy(heap), -EINVAL);
+  expect_fault(MODMEM_FAULT_FOREIGN, "modmem_heap_destroy", heap);
+  expect_quiet();
+}
+
 /* Page counts: elastic and module-heaps, where a private heap has pages of its own. */
 static void a_private_heap_shares_no_page(void** state) {
   (void)state;
@@ -336,6 +359,7 @@ int main(void) {
       TEST(sof_ctx_free_finds_where_memory_came_from),
       TEST(modmem_heap_create_limits_and_names),
       TEST(modmem_heap_destroy_reports_leaks),
+      TEST(what_is_no_heap_is_refused),
       TEST(a_private_heap_shares_no_page),
       TEST(sof_heap_free_of_garbage_is_misuse),
   };
