@@ -52,8 +52,10 @@ void* vpage_alloc(unsigned int pages) {
   if (owner == nullptr) {
     return nullptr;
   }
-  return modmem::allocate(
-      {"vpage_alloc", MODMEM_CALLER, owner, 0, std::size_t{pages} * kPage, kPage});
+  // As many as a size can't say are more than there are: Memory refuses them, and explains.
+  const std::size_t count = pages;
+  const std::size_t bytes = count <= SIZE_MAX / kPage ? count * kPage : SIZE_MAX;
+  return modmem::allocate({"vpage_alloc", MODMEM_CALLER, owner, 0, bytes, kPage});
 }
 
 void vpage_free(void* ptr) {
