@@ -60,7 +60,7 @@ SlotStore::Handle SlotStore::handle_of(const void* address) const {
   const std::size_t slot = byte / slot_bytes_;
   for (std::uint32_t index = 0; index < directory_size_; ++index) {
     if (directory_[index] == *page && slot < slots_per_page_) {
-      const auto handle = static_cast<Handle>(index * slots_per_page_ + slot);
+      const auto handle = static_cast<Handle>(std::size_t{index} * slots_per_page_ + slot);
       return at(handle) == address ? handle : kNone;
     }
   }
