@@ -81,6 +81,10 @@ Memory::Route Memory::route(const Request& request) const {
   }
   route.alignment =
       request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
+  // The system's heaps serve every core: what one writes back must not take another's bytes with
+  // it.
+  lines = lines || (config_.cores > 1 && route.slot != nullptr && route.slot != l3_.slot &&
+                    route.slot->owner == system_);
   // What is reached past the cache shares no line with what is reached through it, in any policy.
   if (lines || route.uncached) {
     route.unit = config_.cache_line_bytes;

@@ -66,7 +66,8 @@ struct Policy {
 };
 
 // A heap for every pipeline and one for the system; blocks are rounded up to cache lines only where
-// their use asks for it, as two heaps never share a page.
+// their use asks for it, as two heaps never share a page, and in the system's heaps where there are
+// several cores.
 inline constexpr Policy kElasticPolicy{
     .name = "elastic",
     .system = HeapKind::elastic,

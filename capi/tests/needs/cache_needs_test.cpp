@@ -177,6 +177,23 @@ TEST_P(CacheNeeds, s28_dirty_lines_never_reach_metadata) {
   EXPECT_TRUE(system.seen().faults.empty());
 }
 
+// Small blocks of two cores in one line: whichever is written back last takes the other's bytes.
+TEST_P(CacheNeeds, s30_blocks_of_two_cores_share_no_line) {
+  CachedSystem system(*GetParam());
+  std::vector<std::byte*> blocks;
+  for (unsigned i = 0; i < 60; ++i) {
+    const Flags flags = i % 4 < 2 ? flag::kUser : flag::kKernel;
+    blocks.push_back(system.allocate(i % CachePort::kCores, 8 + i, flags));
+    ASSERT_NE(blocks.back(), nullptr);
+    system.port().write(i % CachePort::kCores, blocks.back(), 8 + i, i);
+  }
+  system.port().evict_all();
+  for (unsigned i = 0; i < 60; ++i) {
+    EXPECT_TRUE(system.port().reads_past(blocks[i], 8 + i, i)) << i;
+    EXPECT_EQ(system.free(i % CachePort::kCores, blocks[i]), PointerStatus::live);
+  }
+}
+
 // A buffer was freed by the core of whichever end went last, with lines of the other end still
 // dirty. What a core wrote is its own to clean (the writer's duty); the core that frees cleans its
 // own, and whoever comes next has the memory to himself.
