@@ -40,6 +40,39 @@ class HandlesTest : public QuietTest, public testing::WithParamInterface<const c
 
 MODMEM_ON_ALL_HOSTS(HandlesTest);
 
+TEST_P(HandlesTest, ACopyIsNotFreedAsABlock) {
+  static const int kSource[16] = {1};
+  const void* copy = fast_get(nullptr, kSource, sizeof kSource);
+  ASSERT_NE(copy, nullptr);
+  rfree(const_cast<void*>(copy));
+  EXPECT_EQ(fault().kind, MODMEM_FAULT_FOREIGN);
+  EXPECT_EQ(said("rfree: 0x"), 1U);
+  EXPECT_EQ(rbrealloc(const_cast<void*>(copy), 0, 200, 64), nullptr);
+  EXPECT_EQ(fault().kind, MODMEM_FAULT_FOREIGN);
+  EXPECT_EQ(said("rbrealloc_align: 0x"), 1U);
+  EXPECT_EQ(fast_get(nullptr, kSource, sizeof kSource), copy);
+  EXPECT_EQ(*static_cast<const int*>(copy), 1);
+  fast_put(nullptr, nullptr, copy);
+  fast_put(nullptr, nullptr, copy);
+}
+
+TEST_P(HandlesTest, ARegionThatAModuleWorksInOutlivesOnePutTooMany) {
+  vregion* region = vregion_create(8192);
+  mod_alloc_ctx ctx{nullptr, region};
+  processing_module module{};
+  ASSERT_EQ(modmem_module_set_ctx(&module, &ctx), 0);
+  void* block = mod_alloc(&module, 100);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(vregion_put(region), region);
+  EXPECT_EQ(vregion_put(region), region);
+  EXPECT_EQ(fault().kind, MODMEM_FAULT_IN_USE);
+  EXPECT_EQ(said("vregion_put: 0x"), 1U);
+  EXPECT_EQ(mod_free(&module, block), 0);
+  mod_free_all(&module);
+  EXPECT_EQ(vregion_put(region), nullptr);
+  expect_ended("vregion_put", region, true);
+}
+
 TEST_P(HandlesTest, AHeapThatHasEnded) {
   EXPECT_EQ(sof_heap_alloc(heap_, 0, 100, 0), nullptr);
   expect_ended("sof_heap_alloc", heap_);

@@ -9,7 +9,7 @@ namespace modmem {
 
 namespace {
 
-constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kSilent;
+constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kSilent | flag::kKept;
 
 }  // namespace
 
@@ -128,11 +128,11 @@ ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, co
   account->module = &module;
   account->region = region;
   if (!account->memory.open(memory_, *parent, spec)) {
-    memory_.free(place);
+    memory_.free(place, &memory_.system());
     return nullptr;
   }
   if (account->region != nullptr) {
-    memory_.get_region(*account->region);
+    memory_.get_region(*account->region, true);
   }
   return account;
 }
@@ -154,9 +154,9 @@ std::size_t ModuleAccounts::unuse(Account* account) {
   const std::size_t leaks = account->memory.close();
   Owner* region = account->region;
   account->~Account();
-  memory_.free(account);
+  memory_.free(account, &memory_.system());
   if (region != nullptr) {
-    memory_.put_region(*region);
+    memory_.put_region(*region, true);
   }
   return leaks;
 }

@@ -51,7 +51,24 @@ struct vregion* vregion_get(struct vregion* vr) {
 
 struct vregion* vregion_put(struct vregion* vr) {
   CSystem* system = system_of(vr, "vregion_put", MODMEM_CALLER);
-  return system == nullptr || system->memory.put_region(*owner_of(vr)) ? nullptr : vr;
+  if (system == nullptr) {
+    return nullptr;
+  }
+  switch (system->memory.put_region(*owner_of(vr))) {
+    case modmem::RegionPut::last:
+      return nullptr;
+    case modmem::RegionPut::refused:
+      modmem::report_misuse({.kind = MODMEM_FAULT_IN_USE,
+                             .function = "vregion_put",
+                             .pointer = vr,
+                             .site = MODMEM_CALLER,
+                             .fatal = false,
+                             .owner = owner_of(vr)});
+      break;
+    case modmem::RegionPut::dropped:
+      break;
+  }
+  return vr;
 }
 
 void* vregion_alloc(struct vregion* vr, size_t size) {

@@ -98,7 +98,7 @@ TEST_P(BlockViews, RegionsAndOwnersEndWithTheirStandIns) {
     std::memset(block, i, 200);
     EXPECT_TRUE(is_aligned(block, config_.cache_line_bytes));
   }
-  EXPECT_TRUE(memory_.put_region(*region));
+  EXPECT_EQ(memory_.put_region(*region), RegionPut::last);
   EXPECT_EQ(port_.stand_ins(), 0U);
   void* block = allocate(200);
   EXPECT_EQ(memory_.release_all(memory_.system()), 1U);

@@ -22,6 +22,7 @@ struct HeapSlot {
   ElasticHeap elastic;        // the engine, but where the kind is slots or region
   SlotHeap* slots = nullptr;  // then it is one of these, which are larger and rare
   Region* region = nullptr;
+  std::uint32_t held_references = 0;  // of the region's, those that the library holds for others
   std::uint16_t engine_handle = SlotStore::kNone;  // in Memory's store of such
   Heap* heap = nullptr;                            // the engine, while it is open
   HeapKind kind = HeapKind::none;

@@ -25,6 +25,9 @@ inline constexpr Flags kAll = 0x7fcU;  // every flag that a policy has a row for
 
 // The caller probes: where the request fails, that is counted but not explained to the observer.
 inline constexpr Flags kSilent = 1U << 31;
+// Only a free() that names the block's owner ends it, and nothing resizes it: for what the library
+// holds on behalf of others, who know its address.
+inline constexpr Flags kKept = 1U << 30;
 }  // namespace flag
 
 }  // namespace modmem

@@ -59,6 +59,13 @@ struct HeapReport {
   std::array<SlotBundleStats, SlotHeap::kMaxBundles> bundles{};
 };
 
+// What became of a reference to a region.
+enum class RegionPut : std::uint8_t {
+  dropped,  // others are left
+  last,     // the region has ended
+  refused,  // nothing changed: all references that are left are held ones
+};
+
 class Memory {
  public:
   Memory() = default;
@@ -120,10 +127,12 @@ class Memory {
 
   // --- regions: owners with a heap of kind `region`, which begin with one reference ---
 
-  void get_region(Owner& region);
+  // `held`: a reference of the library's own, for somebody who works in the region.
+  void get_region(Owner& region, bool held = false);
   // One reference less. The last one ends the region and all that lives in it, which is no leak,
-  // and the owner; returns whether that was so.
-  bool put_region(Owner& region);
+  // and the owner. Refused exactly where all references that are left are held ones, and this is
+  // none.
+  RegionPut put_region(Owner& region, bool held = false);
   // Ends lifetime mode: see Region::set_interim().
   void set_interim(Owner& region);
   RegionInfo region_info(const Owner& region) const;
@@ -154,11 +163,12 @@ class Memory {
   // content up to the shorter of both sizes unless kNoCopy. The block keeps its owner; size, site
   // and alias are the request's.
   // pointer nullptr: allocates. Returns nullptr, with the block as it was, exactly when bytes is 0,
-  // the pointer is no live block (a fault), or memory runs out.
+  // the pointer is no live block or a kept one (a fault), or memory runs out.
   void* reallocate(void* pointer, const Request& request);
 
   // Ends the block at `pointer`, of any heap, through either alias. nullptr: does nothing and
-  // returns `live`. Where `owner` is given the block must be its. What is not the start of a live
+  // returns `live`. Where `owner` is given the block must be its; a
+  // kept block's must be. What is not the start of a live
   // block changes nothing, is reported to the observer as a fault, and its status is returned.
   // What the calling core's cache has of the block is dropped; other cores clean their own before.
   // O(lines of the block), plus unmapping.
@@ -299,6 +309,7 @@ class Memory {
   void charge(Owner& owner, HeapSlot& slot, std::size_t bytes);
   void uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes);
   PointerStatus status_of(const void* pointer) const;
+  PointerStatus status_for(const void* pointer, const Owner* owner) const;
   std::uint16_t find_record(const void* pointer) const;
   std::byte* block_of(const Record& record) const;
   void* handed_out(const Record& record) const;

@@ -93,6 +93,7 @@ void* Memory::commit(const Request& request, const Route& where, void* block, st
   record.heap = where.slot->id();
   record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
   record.uncached = where.uncached;
+  record.kept = (request.flags & flag::kKept) != 0;
   record.page_next = page.records;
   page.records = handle;
   record.older = owner.newest;
@@ -183,7 +184,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   const LockGuard guard(*port_);
   enter();
   const void* block = in_window(pointer);
-  const PointerStatus status = status_of(block);
+  const PointerStatus status = status_for(block, nullptr);
   if (status != PointerStatus::live) {
     fault(pointer, status, request.owner);
     return nullptr;

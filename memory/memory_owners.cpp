@@ -217,23 +217,29 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
 
 // --- regions ---
 
-void Memory::get_region(Owner& region) {
+void Memory::get_region(Owner& region, bool held) {
   const LockGuard guard(*port_);
-  own_heap(region).region->get();
+  HeapSlot& slot = own_heap(region);
+  slot.region->get();
+  slot.held_references += held ? 1 : 0;
 }
 
-bool Memory::put_region(Owner& region) {
+RegionPut Memory::put_region(Owner& region, bool held) {
   const LockGuard guard(*port_);
   enter();
   HeapSlot& slot = own_heap(region);
-  const bool last = slot.region->references() == 1;
-  if (last) {
+  const std::uint32_t references = slot.region->references();
+  if (!held && references == slot.held_references) {
+    return RegionPut::refused;
+  }
+  slot.held_references -= held ? 1 : 0;
+  if (references == 1) {
     destroy_owner_locked(region, false);
   } else {
     slot.region->put();
   }
   verify();
-  return last;
+  return references == 1 ? RegionPut::last : RegionPut::dropped;
 }
 
 void Memory::set_interim(Owner& region) {

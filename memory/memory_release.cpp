@@ -124,20 +124,25 @@ void Memory::drop_lines(const HeapSlot& slot, std::byte* start, std::size_t byte
   }
 }
 
+// What `pointer` is to somebody who names `owner`, or nobody.
+PointerStatus Memory::status_for(const void* pointer, const Owner* owner) const {
+  const PointerStatus status = status_of(pointer);
+  if (status != PointerStatus::live) {
+    return status;
+  }
+  const Record& record = records_[find_record(pointer)];
+  const bool others = owner != nullptr ? record.owner != owner->handle : record.kept;
+  return others ? PointerStatus::foreign : PointerStatus::live;
+}
+
 PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
   const void* given = in_window(pointer);
-  PointerStatus status = status_of(given);
-  std::uint16_t handle = SlotStore::kNone;
-  if (status == PointerStatus::live) {
-    handle = find_record(given);
-    if (owner != nullptr && records_[handle].owner != owner->handle) {
-      status = PointerStatus::foreign;
-    }
-  }
+  const PointerStatus status = status_for(given, owner);
   if (status != PointerStatus::live) {
     fault(pointer, status, owner);
     return status;
   }
+  const std::uint16_t handle = find_record(given);
   HeapSlot& slot = heaps_[number(records_[handle].heap)];
   std::byte* block = slot.space->to_cached(given);
   drop_lines(slot, block, slot.heap->usable_size(block));
@@ -150,7 +155,7 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
 
 PointerStatus Memory::status(const void* pointer) const {
   const LockGuard guard(*port_);
-  return status_of(in_window(pointer));
+  return status_for(in_window(pointer), nullptr);
 }
 
 bool Memory::is_mapped(const void* address) const {

@@ -46,12 +46,17 @@ const Owner* Memory::keeper_of(const Owner& owner) {
 }
 
 Memory::Route Memory::route(const Request& request) const {
-  const Owner* keeper = keeper_of(owner_of(request));
+  const Owner& owner = owner_of(request);
+  const Owner* keeper = keeper_of(owner);
   if (keeper != nullptr && keeper->spec.kind == OwnerKind::slots) {
     // Its slots have their own sizes and alignments: no policy rounds for it.
     return {.slot = &own_heap(*keeper),
             .bytes = request.bytes,
             .alignment = request.alignment != 0 ? request.alignment : 1};
+  }
+  if (keeper != &owner && (request.flags & flag::kKernel) != 0) {
+    // What a module takes for the kernel is never where that module can write.
+    keeper = nullptr;
   }
   const PolicyRow& base = policy_->unflagged;
   Place where = keeper != nullptr ? Place::owner : Place::any;
@@ -72,7 +77,7 @@ Memory::Route Memory::route(const Request& request) const {
     dma = dma || row.dma_aligned;
     route.uncached = route.uncached || row.uncached;
   }
-  route.slot = place(where == Place::any ? base.place : where, owner_of(request));
+  route.slot = place(where == Place::any ? base.place : where, owner);
   // L3 is reached through the cache of the primary core, and not otherwise.
   if (route.slot != nullptr && route.slot == l3_.slot &&
       (route.uncached || port_->core_id() != kPrimaryCore)) {

@@ -94,6 +94,35 @@ TEST_P(PrivateOwner, ModulesBelowARegionOrAModuleHaveNoHeapOfTheirOwn) {
                system_.heap_of(allocate(whole, 100, 0, flag::kUser)).name);
 }
 
+TEST_P(PrivateOwner, WhatAModuleTakesForTheKernelIsNotInItsOwnHeap) {
+  Owner& mine = region(kPage);
+  Owner& module = system_.module(mine);
+  EXPECT_STREQ(system_.heap_of(allocate(module, 100, 0, flag::kUser)).name, "region");
+  void* block = allocate(module, 100, 0, flag::kKernel);
+  EXPECT_STREQ(system_.heap_of(block).name, "system");
+  EXPECT_EQ(module.own, 200U);
+  EXPECT_EQ(memory_.destroy_owner(module), 2U);
+}
+
+TEST_P(PrivateOwner, AKeptBlockIsFreedByNameOnly) {
+  void* block = allocate(memory_.system(), 100, 0, flag::kKept);
+  EXPECT_EQ(memory_.free(block), PointerStatus::foreign);
+  EXPECT_EQ(memory_.status(block), PointerStatus::foreign);
+  EXPECT_EQ(memory_.reallocate(block, {nullptr, 200, 0, 0, MODMEM_HERE}), nullptr);
+  EXPECT_EQ(seen_.faults.size(), 2U);
+  EXPECT_EQ(memory_.free(block, &memory_.system()), PointerStatus::live);
+}
+
+TEST_P(PrivateOwner, AHeldReferenceIsNotPutByOthers) {
+  Owner& mine = region(kPage);
+  memory_.get_region(mine, true);
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::dropped);
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::refused);
+  EXPECT_EQ(memory_.region_info(mine).references, 1U);
+  EXPECT_EQ(memory_.put_region(mine, true), RegionPut::last);
+  EXPECT_EQ(system_.pool_state(), boot_);
+}
+
 TEST_P(PrivateOwner, ALimitHoldsForAPrivateHeapAndCanBeMoved) {
   Owner& mine = heap(1000);
   void* block = allocate(mine, 600);
@@ -114,9 +143,9 @@ TEST_P(PrivateOwner, ARegionIsMappedWholeAndGoesWithItsLastReference) {
   void* block = allocate(mine, 5000, 0, flag::kUser);
   EXPECT_STREQ(system_.heap_of(block).name, "region");
   EXPECT_TRUE(is_aligned(block, system_.config().cache_line_bytes));
-  EXPECT_FALSE(memory_.put_region(mine));
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::dropped);
   std::memset(block, 0x5a, 5000);
-  EXPECT_TRUE(memory_.put_region(mine));
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::last);
   EXPECT_EQ(system_.pool_state(), boot_);
   EXPECT_TRUE(seen_.leaks.empty());
   EXPECT_EQ(memory_.free(block), PointerStatus::not_live);
@@ -140,7 +169,7 @@ TEST_P(PrivateOwner, ARegionBumpsThenServesWhatIsLeft) {
   EXPECT_EQ(memory_.free(first), PointerStatus::not_live);
   EXPECT_EQ(memory_.region_info(mine).freed_blocks, 1U);
   EXPECT_EQ(mine.own, 5000U + 20 + 1000);
-  EXPECT_TRUE(memory_.put_region(mine));
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::last);
   EXPECT_EQ(system_.pool_state(), boot_);
 }
 
@@ -151,14 +180,14 @@ TEST_P(PrivateOwner, ACoherentBlockOfARegionIsNamedByTheUncachedAlias) {
   ASSERT_TRUE(memory_.space().is_uncached(block));
   EXPECT_TRUE(system_.port().invalidated(memory_.space().to_cached(block), 128));
   EXPECT_EQ(memory_.free(memory_.space().to_cached(block)), PointerStatus::live);
-  EXPECT_TRUE(memory_.put_region(mine));
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::last);
 }
 
 TEST_P(PrivateOwner, WhatModulesHoldInARegionThatEndsIsALeak) {
   Owner& mine = region(kPage);
   Owner& module = system_.module(mine, 0x10002);
   ASSERT_NE(allocate(module, 40, 0, flag::kUser), nullptr);
-  EXPECT_TRUE(memory_.put_region(mine));
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::last);
   ASSERT_EQ(seen_.leaks.size(), 1U);
   EXPECT_EQ(seen_.leaks[0].owner_id, 0x10002U);
   EXPECT_EQ(system_.pool_state(), boot_);

@@ -45,6 +45,7 @@ struct Record {
   HeapId heap = kNoHeap;
   std::uint8_t alignment_log2 = 0;
   bool uncached = false;  // handed out through the uncached alias
+  bool kept = false;      // kKept
 };
 
 }  // namespace modmem

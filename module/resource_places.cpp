@@ -9,7 +9,7 @@ namespace modmem {
 
 namespace {
 
-constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kSilent;
+constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kSilent | flag::kKept;
 
 }  // namespace
 
@@ -60,7 +60,7 @@ void* ResourcePlaces::take(Site site) {
       chunk = std::exchange(spare_, nullptr);
     }
     if (chunk != nullptr) {
-      memory_->free(chunk);
+      memory_->free(chunk, &memory_->system());
     }
     if (place != nullptr) {
       return place;
@@ -88,7 +88,7 @@ void ResourcePlaces::free_chunks(void* chunks) {
   while (chunks != nullptr) {
     void* chunk = chunks;
     std::memcpy(&chunks, chunk, sizeof(void*));
-    memory_->free(chunk);
+    memory_->free(chunk, &memory_->system());
   }
 }
 

@@ -11,7 +11,7 @@ namespace modmem {
 namespace {
 
 // What only the library writes, and any core reads.
-constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent;
+constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kKept;
 
 }  // namespace
 
@@ -102,9 +102,10 @@ SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, F
   if (place == nullptr) {
     return nullptr;
   }
-  void* copy = memory_.allocate({owner_, whole_lines(bytes), line, flag::kUser | silence, site});
+  void* copy = memory_.allocate(
+      {owner_, whole_lines(bytes), line, flag::kUser | flag::kKept | silence, site});
   if (copy == nullptr) {
-    memory_.free(place);
+    memory_.free(place, &owner());
     return nullptr;
   }
   std::memcpy(copy, source, bytes);
@@ -118,8 +119,8 @@ SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, F
 
 // Frees an entry that is not listed, and its copy.
 void SharedCopies::end(Entry& entry) {
-  memory_.free(entry.copy);
-  memory_.free(&entry);
+  memory_.free(entry.copy, &owner());
+  memory_.free(&entry, &owner());
 }
 
 PointerStatus SharedCopies::put(const void* copy) {
@@ -182,8 +183,8 @@ std::size_t SharedCopies::close() {
   for (; first_ != nullptr; ++count) {
     Entry* entry = first_;
     first_ = entry->next;
-    const OwnerSpec& owner = (owner_ != nullptr ? *owner_ : memory_.system()).spec;
-    memory_.report_leak({owner.kind, owner.id, owner.name, entry->bytes,
+    const OwnerSpec& spec = owner().spec;
+    memory_.report_leak({spec.kind, spec.id, spec.name, entry->bytes,
                          memory_.config().cache_line_bytes, entry->site});
     end(*entry);
   }

@@ -89,6 +89,7 @@ class SharedCopies {
   class Reference;
 
   Port& port() const { return memory_.space().port(); }
+  const Owner& owner() const { return owner_ != nullptr ? *owner_ : memory_.system(); }
   std::size_t whole_lines(std::size_t bytes) const;
   Entry* find(const void* source) const;
   CopyResult refer(Entry& entry, std::size_t bytes);

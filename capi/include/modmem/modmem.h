@@ -69,7 +69,7 @@ enum modmem_fault_kind {
   MODMEM_FAULT_INTERIOR, /* the pointer is inside of a live block, not its start */
   MODMEM_FAULT_NOT_LIVE, /* nothing lives there: freed already, or never allocated */
   MODMEM_FAULT_THREAD,   /* module memory was touched by a thread that is not its manager */
-  MODMEM_FAULT_IN_USE    /* a heap was to end that has live allocations */
+  MODMEM_FAULT_IN_USE    /* a heap was to end that has live allocations, or a region with modules */
 };
 
 /* A misuse. Strings are valid during the call. */

@@ -35,7 +35,9 @@ struct vregion* vregion_get(struct vregion* vr);
 
 /*
  * One reference less. Returns `vr`; NULL where that was the last: all blocks of the region and its
- * pages are gone then. NULL for NULL. O(1), the last one O(pages + blocks).
+ * pages are gone then. NULL for NULL. Only modules that work in it are left
+ * (modmem_module_set_ctx()): misuse, reported, and nothing happens. O(1), the last one O(pages +
+ * blocks).
  */
 struct vregion* vregion_put(struct vregion* vr);
 
