@@ -9,8 +9,8 @@
  * charged to the byte as asked for; what modmem itself needs to keep books is not charged to it.
  *
  * Errors: a request of 0 bytes and one that can't be served give NULL and an error line with the
- * module's id, each time, with nothing taken. Calling context: any thread (a lock), where the caller may
- * allocate: not the audio path, not an interrupt.
+ * module's id, each time, with nothing taken. Calling context: any thread (a lock), where the
+ * caller may allocate: not the audio path, not an interrupt.
  *
  * A module that is NULL is misuse (not fatal): NULL, 0 or -EINVAL.
  *

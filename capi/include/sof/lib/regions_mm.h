@@ -48,8 +48,8 @@ struct vmh_heap* vmh_init_heap(const struct vmh_heap_config* cfg, bool allocatin
 /*
  * A slot of the first bundle, in table order, whose slots are large enough and of which one is
  * free; in a continuous heap, consecutive slots of the first bundle that has enough of them. NULL
- * exactly when heap is NULL or none (a fault), alloc_size is 0, there are no such slots (a line), or a page cannot be
- * mapped (a line); nothing has changed then. O(bundles + pages).
+ * exactly when heap is NULL or none (a fault), alloc_size is 0, there are no such slots (a line),
+ * or a page cannot be mapped (a line); nothing has changed then. O(bundles + pages).
  */
 void* vmh_alloc(struct vmh_heap* heap, uint32_t alloc_size);
 
