@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/text.hpp"
 #include "capi/request.hpp"
 
 using modmem::CSystem;
@@ -12,14 +13,6 @@ using modmem::HeapReport;
 using modmem::Owner;
 
 namespace {
-
-bool same(const char* a, const char* b) {
-  while (*a != '\0' && *a == *b) {
-    ++a;
-    ++b;
-  }
-  return *a == *b;
-}
 
 void fill(struct modmem_heap_info& info, const HeapReport& report) {
   info.name = report.name;
@@ -89,7 +82,7 @@ int modmem_named_heap_info(const char* name, struct modmem_heap_info* info) {
   }
   bool found = false;
   system->memory.for_each_heap([&](const HeapReport& report) {
-    if (!found && same(report.name, name)) {
+    if (!found && modmem::same_text(report.name, name)) {
       found = true;
       fill(*info, report);
     }

@@ -37,7 +37,7 @@ enum class FailureReason : std::uint8_t {
   alignment,      // it would fit with a smaller alignment
   slots,          // no slot of a fitting size is free
   fragmentation,  // enough is free, but not in one piece
-  unsupported,    // memory of that kind is not for such requests, or not for this core
+  unsupported,    // there is no memory of that kind, or not for such requests or this core
   injected,       // the observer refused it: a test
 };
 

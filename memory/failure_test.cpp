@@ -211,7 +211,7 @@ TEST_P(MemoryFailure, Fragmentation) {
 
 TEST_P(MemoryFailure, MemoryThatThePlatformLacks) {
   const Failure failure =
-      expect_failure({&module_, 100, 0, flag::kL3, MODMEM_HERE}, FailureReason::pool);
+      expect_failure({&module_, 100, 0, flag::kL3, MODMEM_HERE}, FailureReason::unsupported);
   EXPECT_EQ(failure.free_bytes, 0U);
   EXPECT_EQ(failure.largest_request, 0U);
 }

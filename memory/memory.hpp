@@ -245,7 +245,6 @@ class Memory {
     std::size_t alignment = 0;
     std::size_t unit = 1;  // sizes are multiples of this
     bool uncached = false;
-    bool unsupported = false;  // there is such memory, but not for this request
   };
 
   bool set_up(MetadataArena& arena);

@@ -82,7 +82,6 @@ Memory::Route Memory::route(const Request& request) const {
   if (route.slot != nullptr && route.slot == l3_.slot &&
       (route.uncached || port_->core_id() != kPrimaryCore)) {
     route.slot = nullptr;
-    route.unsupported = true;
   }
   route.alignment =
       request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
@@ -165,7 +164,7 @@ void Memory::fail(const Request& request, const Route& where, FailureReason reas
   failure.bytes = request.bytes;
   failure.alignment = where.alignment;
   failure.site = request.site;
-  failure.reason = where.unsupported ? FailureReason::unsupported : FailureReason::pool;
+  failure.reason = FailureReason::unsupported;  // where there is no heap for it
   if (reason != FailureReason::none) {
     failure.reason = reason;
   } else if (request.bytes > room_below_limits(owner)) {

@@ -1,16 +1,8 @@
 #include "memory/policy.hpp"
 
-namespace modmem {
+#include "base/text.hpp"
 
-namespace {
-bool same(const char* a, const char* b) {
-  while (*a != '\0' && *a == *b) {
-    ++a;
-    ++b;
-  }
-  return *a == *b;
-}
-}  // namespace
+namespace modmem {
 
 const char* to_string(HeapKind kind) {
   switch (kind) {
@@ -30,7 +22,7 @@ const char* to_string(HeapKind kind) {
 
 const Policy* find_policy(const char* name) {
   for (const Policy* policy : kPolicies) {
-    if (same(policy->name, name)) {
+    if (same_text(policy->name, name)) {
       return policy;
     }
   }
