@@ -72,6 +72,18 @@ class HeadersTest(unittest.TestCase):
                           "  tr_err(taken);", "  memset(taken, 0, PLATFORM_DCACHE_ALIGN);",
                           "  return taken;", "}"], "-I", folder)
 
+    def test_a_framework_has_a_module_of_its_own(self):
+        own = ["#include <modmem/module.h>",
+               "struct processing_module { struct module_resources resources; int own; };",
+               "int own(struct processing_module *mod);",
+               "int own(struct processing_module *mod) { return mod_alloc(mod, 1) ? mod->own : 0; }"]
+        self.compile(own, "-DMODMEM_OWN_PROCESSING_MODULE")
+        with tempfile.TemporaryDirectory() as folder:
+            header = os.path.join(folder, "sof/audio/module_adapter/module/generic.h")
+            os.makedirs(os.path.dirname(header))
+            with open(header, "w", encoding="utf-8"):
+                self.compile(own, "-I", folder)
+
 
 if __name__ == "__main__":
     unittest.main()
