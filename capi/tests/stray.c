@@ -1,5 +1,6 @@
 /*
- * stray MODE: reads one byte that is nobody's, for stray_test.py to see whether a tool notices.
+ * stray MODE: reads one byte that is nobody's, or loses a block, for stray_test.py to see whether a
+ * tool notices.
  * Exits with 0 where nothing stops it, with 2 for a mode that there is not.
  */
 #include <modmem/module.h>
@@ -121,6 +122,14 @@ static void l3_after_free(void) {
   rfree(keeper);
 }
 
+/* A block that nobody has the address of any more: for tools that look for leaks. */
+static void lost(void) {
+  char* volatile block = rmalloc(0, 4242);
+  block[0] = 1;
+  block = NULL;
+  nothing(); /* whatever registers and the stack still hold */
+}
+
 static const struct {
   const char* name;
   void (*run)(void);
@@ -140,6 +149,7 @@ static const struct {
     MODE(after_vpage_free),
     MODE(beyond_what_was_left_by_a_resize),
     MODE(l3_after_free),
+    MODE(lost),
 };
 
 /* Without a mode: prints what there is. */

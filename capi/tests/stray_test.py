@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Tools see every byte: a program that reads a byte that is nobody's (stray.c) does not get away with
-it under AddressSanitizer, on any host, nor under valgrind on the host libc.
+it under AddressSanitizer, on any host, nor under valgrind on the host libc, nor one that loses a
+block on the host libc.
 
     stray_test.py asan|valgrind PROGRAM
 """
@@ -12,7 +13,8 @@ import unittest
 
 TOOL, PROGRAM = sys.argv.pop(1), sys.argv.pop(1)
 HOSTS = ("sim", "plain", "libc") if TOOL == "asan" else ("libc",)
-COMMAND = (() if TOOL == "asan" else ("valgrind", "--quiet", "--error-exitcode=99")) + (PROGRAM,)
+VALGRIND = ("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full")
+COMMAND = (() if TOOL == "asan" else VALGRIND) + (PROGRAM,)
 
 
 def run(host, *arguments):
@@ -25,7 +27,7 @@ def run(host, *arguments):
 
 class StrayTest(unittest.TestCase):
     def test_modes(self):
-        modes = run("plain").stdout.split()
+        modes = [mode for mode in run("plain").stdout.split() if mode != "lost"]
         self.assertGreater(len(modes), 10)
         for host in HOSTS:
             for mode in modes:
@@ -37,6 +39,12 @@ class StrayTest(unittest.TestCase):
                     self.assertNotIn(result.returncode, (0, 2), result.stdout)
                     expected = "AddressSanitizer" if TOOL == "asan" else "Invalid read of size 1"
                     self.assertIn(expected, result.stdout)
+
+    def test_a_lost_block(self):
+        result = run("libc", "lost")
+        self.assertNotIn(result.returncode, (0, 2), result.stdout)
+        self.assertIn("4242 byte" if TOOL == "asan" else "4,242 bytes", result.stdout)
+        self.assertIn("lost", result.stdout)
 
 
 if __name__ == "__main__":

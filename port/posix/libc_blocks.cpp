@@ -15,8 +15,8 @@ namespace modmem {
 int LibcBlocks::compare_users(const void* left, const void* right) {
   const auto& a = *static_cast<const StandIn*>(left);
   const auto& b = *static_cast<const StandIn*>(right);
-  const auto a_start = reinterpret_cast<std::uintptr_t>(a.user);
-  const auto b_start = reinterpret_cast<std::uintptr_t>(b.user);
+  const auto a_start = ~a.hidden_user;
+  const auto b_start = ~b.hidden_user;
   if (a_start < b_start) {
     return b_start - a_start < a.bytes ? 0 : -1;
   }
@@ -40,12 +40,12 @@ LibcBlocks::StandIn* LibcBlocks::create(std::byte* block, std::size_t bytes,
     std::free(user);
     return nullptr;
   }
-  *one = {block, static_cast<std::byte*>(user), bytes, nullptr, nullptr};
+  *one = {block, hidden(user), bytes, nullptr, nullptr};
   return one;
 }
 
 void LibcBlocks::destroy(StandIn* one) {
-  std::free(one->user);
+  std::free(one->user());
   std::free(one);
 }
 
@@ -78,7 +78,7 @@ void LibcBlocks::remove(StandIn* one) {
 }
 
 LibcBlocks::StandIn* LibcBlocks::find_block(const std::byte* block) const {
-  const StandIn key{const_cast<std::byte*>(block), nullptr, 0, nullptr, nullptr};
+  const StandIn key{const_cast<std::byte*>(block), 0, 0, nullptr, nullptr};
   auto* node = static_cast<StandIn**>(tfind(&key, &by_block_, compare_blocks));
   return node != nullptr ? *node : nullptr;
 }
@@ -110,8 +110,8 @@ void LibcBlocks::cover(std::byte* /*address*/, std::size_t /*bytes*/) {}
 std::byte* LibcBlocks::hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) {
   StandIn* kept = find_block(block);
   if (kept != nullptr) {
-    if (kept->bytes == bytes && reinterpret_cast<std::uintptr_t>(kept->user) % alignment == 0) {
-      return kept->user;
+    if (kept->bytes == bytes && ~kept->hidden_user % alignment == 0) {
+      return kept->user();
     }
     remove(kept);
   }
@@ -123,7 +123,7 @@ std::byte* LibcBlocks::hand_out(std::byte* block, std::size_t bytes, std::size_t
     destroy(one);
     return nullptr;
   }
-  return one->user;
+  return one->user();
 }
 
 bool LibcBlocks::resize(std::byte* /*block*/, std::size_t old_bytes, std::size_t bytes) {
@@ -140,13 +140,13 @@ void LibcBlocks::take_back(std::byte* block, std::size_t bytes) {
 std::byte* LibcBlocks::user_of(std::byte* block) const {
   const StandIn* one = find_block(block);
   MODMEM_ASSERT(one != nullptr);
-  return one->user;
+  return one->user();
 }
 
 const void* LibcBlocks::block_of(const void* user) const {
-  const StandIn key{nullptr, static_cast<std::byte*>(const_cast<void*>(user)), 1, nullptr, nullptr};
+  const StandIn key{nullptr, hidden(user), 1, nullptr, nullptr};
   auto* node = static_cast<StandIn**>(tfind(&key, &by_user_, compare_users));
-  return node != nullptr ? (*node)->block + (key.user - (*node)->user) : user;
+  return node != nullptr ? (*node)->block + (key.user() - (*node)->user()) : user;
 }
 
 }  // namespace modmem
