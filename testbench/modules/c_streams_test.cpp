@@ -99,8 +99,8 @@ TEST_F(CStreamsTest, WithABlockTheOutputIsTheInputABlockLater) {
               << rate << " Hz, block " << block << ", period " << period;
           at += frames;
         }
-        const std::size_t delay = block * format.frame_bytes();
-        const std::size_t bytes = at * format.frame_bytes();
+        const auto delay = static_cast<std::ptrdiff_t>(block * format.frame_bytes());
+        const auto bytes = static_cast<std::ptrdiff_t>(at * format.frame_bytes());
         EXPECT_TRUE(std::all_of(out.data.begin(), out.data.begin() + delay,
                                 [](std::byte byte) { return byte == std::byte{0}; }));
         EXPECT_TRUE(
@@ -147,7 +147,7 @@ TEST_F(CStreamsTest, ABurstMayBeMoreThanTheQueuesHold) {
     copy_frames(sources[0], sinks[0], 960);
     return 0;
   }));
-  const std::size_t delay = 960 * stereo.frame_bytes();
+  const auto delay = static_cast<std::ptrdiff_t>(960 * stereo.frame_bytes());
   EXPECT_TRUE(std::equal(out.data.begin() + delay, out.data.end(), in.data.begin()));
 }
 
