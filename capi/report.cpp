@@ -92,7 +92,7 @@ const char* description(modmem_fault_kind kind) {
     case MODMEM_FAULT_THREAD:
       return "is used by a thread that is not its manager";
     case MODMEM_FAULT_IN_USE:
-      return "still has live allocations";
+      return "is still in use";
   }
   return "";
 }

@@ -1,22 +1,24 @@
 /*
  * Blob handlers: the sentences on them in the contract's section on module memory.
  *
- *   mod_data_blob_handler_new(mod), ..._free(mod, handler)   a_module_has_handlers
- *   comp_data_blob_handler_new_ext(dev, single_blob, alloc,
- *     free) a_handler_takes_memory_where_it_is_told single_blob a_single_blob_handler_has_one
- *   comp_data_blob_handler_free(h)                           a_handler_goes_with_its_blobs
- *   comp_get_data_blob(h, size, crc)                         get_gives_size_and_crc
- *   comp_is_new_data_blob_available(h)                       a_blob_becomes_current_at_the_next_get
- *   comp_is_current_data_blob_valid(h)                       a_blob_becomes_current_at_the_next_get
- *   comp_init_data_blob(h, size, init_data)                  init_makes_a_blob_current
- *   ipc4_comp_data_blob_set(h, first, last,
- *     data_offset_or_size, data)                             a_blob_arrives_in_fragments
- *                                                            fragments_out_of_place_are_refused
- *   comp_data_blob_set_validator(h, validator)               a_validator_decides
- *   a configuration that arrives in fragments                a_blob_arrives_in_fragments
- *     becomes current at the next get                        a_blob_becomes_current_at_the_next_get
- *     whose old copy is freed then                           the_old_copy_is_freed_then
- *   (out of memory)                                          out_of_memory_keeps_the_current_blob
+ *   mod_data_blob_handler_new(mod), ..._free(mod, handler)
+ *         a_module_has_handlers
+ *   comp_data_blob_handler_new_ext(dev, single_blob, alloc, free)
+ *         a_handler_takes_memory_where_it_is_told
+ *   single_blob                                            a_single_blob_handler_has_one
+ *   comp_data_blob_handler_free(h)                         a_handler_goes_with_its_blobs
+ *   comp_get_data_blob(h, size, crc)                       get_gives_size_and_crc
+ *   comp_is_new_data_blob_available(h)                     a_blob_becomes_current_at_the_next_get
+ *   comp_is_current_data_blob_valid(h)                     a_blob_becomes_current_at_the_next_get
+ *   comp_init_data_blob(h, size, init_data)                init_makes_a_blob_current
+ *   ipc4_comp_data_blob_set(h, first, last, data_offset_or_size, data)
+ *         a_blob_arrives_in_fragments
+ *         fragments_out_of_place_are_refused
+ *   comp_data_blob_set_validator(h, validator)             a_validator_decides
+ *   a configuration that arrives in fragments              a_blob_arrives_in_fragments
+ *   becomes current at the next get                        a_blob_becomes_current_at_the_next_get
+ *   whose old copy is freed then                           the_old_copy_is_freed_then
+ *   (out of memory)                                        out_of_memory_keeps_the_current_blob
  */
 #include <modmem/module.h>
 #include <rtos/alloc.h>

@@ -2,28 +2,29 @@
  * Errors: the contract's section of that name. (That each misuse is found is shown where the
  * functions are tested.)
  *
- *   Out of memory is an everyday event: NULL, and one line  out_of_memory_is_null_and_one_line
- *     (size, alignment, flags, owner, free, largest request
- *     that would succeed) the_line_says_what_was_asked_and_what_is_there
- *                                                            the_largest_request_would_succeed
- *     rate-limited                                           lines_are_rate_limited
- *     a silent flag for callers that probe                   the_silent_flag_is_silent
- *   Misuse of a function that has an error result (mod_free,
- *     vmh_free, vmh_free_heap, objpool_free): its documented
- *     error code, one error line, and a call to the fault
- *     observer; the process goes on                          misuse_with_an_error_result_goes_on
- *                                                            misuse_with_an_error_result_never_aborts
- *   Misuse of a void free (rfree, sof_heap_free,
- *     vregion_free, vpage_free, fast_put): the fault handler
- * misuse_of_a_void_free_calls_the_handler hosted default print and abort
- * the_default_prints_and_aborts target default panic                                   (targets
- * only) a "report and carry on" mode changes nothing else      report_mode_changes_nothing_else
- *   (issue: one replaceable fault handler that gets heap,
- *     pointer, owner and kind)                               the_handler_can_be_replaced
- *                                                            the_handler_gets_heap_pointer_owner_and_kind
- *   Every id in every message is hexadecimal                 ids_are_hexadecimal (and support.h,
- * for every size has its unit                                  sizes_have_their_unit     all
- * programs)
+ *   Out of memory is an everyday event: NULL, and one line
+ *         out_of_memory_is_null_and_one_line
+ *   (size, alignment, flags, owner, free, largest request that would succeed)
+ *         the_line_says_what_was_asked_and_what_is_there
+ *         the_largest_request_would_succeed
+ *   rate-limited                                           lines_are_rate_limited
+ *   a silent flag for callers that probe                   the_silent_flag_is_silent
+ *   Misuse of a function that has an error result (mod_free, vmh_free, vmh_free_heap,
+ *     objpool_free): its documented error code, one error line, and a call to the fault
+ *     observer; the process goes on                        misuse_with_an_error_result_goes_on
+ *         misuse_with_an_error_result_never_aborts
+ *   Misuse of a void free (rfree, sof_heap_free, vregion_free, vpage_free, fast_put): the
+ *     fault handler
+ *         misuse_of_a_void_free_calls_the_handler
+ *   hosted default print and abort                         the_default_prints_and_aborts
+ *   target default panic: on targets only; a "report and carry on" mode changes nothing
+ *     else                                                 report_mode_changes_nothing_else
+ *   (one replaceable fault handler that gets heap, pointer, owner and kind)
+ *         the_handler_can_be_replaced
+ *         the_handler_gets_heap_pointer_owner_and_kind
+ *   Every id in every message is hexadecimal               ids_are_hexadecimal
+ *   every size has its unit (both in all programs besides: support.h)
+ *         sizes_have_their_unit
  */
 #include <modmem/module.h>
 #include <rtos/alloc.h>

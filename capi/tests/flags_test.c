@@ -1,29 +1,35 @@
 /*
  * Flags: the contract's section of that name.
  *
- *   bits 0 and 1 are reserved for SOF_BUF_ flags             bits_0_and_1_mean_nothing
- *   the bits of the flags                                    flags_have_their_bits
- *   DMA: DMA-able: pinned, starts at the platform's DMA
- *     alignment                                              dma_starts_at_the_dma_alignment
- *   NO_COPY: realloc need not copy the old content           no_copy_may_lose_the_content
- *   COHERENT: return the uncached alias                      coherent_gives_the_uncached_alias
- *     starts and ends on a cache line                        coherent_has_cache_lines_of_its_own
- *   L3: from L3 memory (IMR)                                 l3_takes_nothing_of_the_pool
- *     NULL and an error together with COHERENT               l3_is_not_coherent
- *     primary core only                                      l3_is_for_the_primary_core
- *     (a platform without: NULL)                             l3_is_refused_where_there_is_none
- *   LOW_POWER: low-power SRAM where the platform has it      low_power_takes_nothing_of_the_pool
- *     else ignored low_power_is_ignored_where_there_is_none KERNEL: never in a domain that a module
- * can write        kernel_memory_shares_no_page_with_modules USER: module (user) memory
- * user_memory_is_module_memory USER_SHARED_BUFFER: the heap shared between kernel and user space
- * shared_buffers_have_a_heap LARGE_BUFFER: at least cache-line aligned, whatever the argument
- * large_buffers_are_line_aligned what rballoc() implies large_buffers_are_what_rballoc_gives The
- * policy table has a row for each                      every_flag_is_served_under_every_policy
- *   Unknown bits: ignored                                    unknown_bits_are_ignored
- *     with a warning in debug builds                         unknown_bits_warn_in_debug_builds
- *   Real calls pass 0, 0x10, 0x100, 0x110, 0x400, 0x500      flags_of_real_calls_are_served
- *
- * "pinned" shows in nothing that a C program can do: no call moves a block but rbrealloc().
+ *   bits 0 and 1 are reserved for SOF_BUF_ flags           bits_0_and_1_mean_nothing
+ *   the bits of the flags                                  flags_have_their_bits
+ *   DMA: DMA-able: pinned, starts at the platform's DMA alignment
+ *         dma_starts_at_the_dma_alignment
+ *   NO_COPY: realloc need not copy the old content         no_copy_may_lose_the_content
+ *   COHERENT: return the uncached alias                    coherent_gives_the_uncached_alias
+ *   starts and ends on a cache line                        coherent_has_cache_lines_of_its_own
+ *   L3: from L3 memory (IMR)                               l3_takes_nothing_of_the_pool
+ *   NULL and an error together with COHERENT               l3_is_not_coherent
+ *   primary core only                                      l3_is_for_the_primary_core
+ *   (a platform without: NULL)                             l3_is_refused_where_there_is_none
+ *   LOW_POWER: low-power SRAM where the platform has it    low_power_takes_nothing_of_the_pool
+ *   else ignored
+ *         low_power_is_ignored_where_there_is_none
+ *   KERNEL: never in a domain that a module can write
+ *         kernel_memory_shares_no_page_with_modules
+ *   USER: module (user) memory                             user_memory_is_module_memory
+ *   USER_SHARED_BUFFER: the heap shared between kernel and user space
+ *         shared_buffers_have_a_heap
+ *   LARGE_BUFFER: at least cache-line aligned, whatever the argument
+ *         large_buffers_are_line_aligned
+ *   what rballoc() implies                                 large_buffers_are_what_rballoc_gives
+ *   The policy table has a row for each
+ *         every_flag_is_served_under_every_policy
+ *   Unknown bits: ignored                                  unknown_bits_are_ignored
+ *   with a warning in debug builds                         unknown_bits_warn_in_debug_builds
+ *   Real calls pass 0, 0x10, 0x100, 0x110, 0x400, 0x500    flags_of_real_calls_are_served
+ *   "pinned" shows in nothing that a C program can do: no call moves a block but
+ *     rbrealloc().
  */
 #include <modmem/module.h>
 #include <rtos/alloc.h>

@@ -1,24 +1,27 @@
 /*
  * Private heaps and contexts: the sentences of the section on the rmalloc family about them.
  *
- *   sof_heap_alloc(), sof_heap_free()                        sof_heap_alloc_takes_from_the_heap
+ *   sof_heap_alloc(), sof_heap_free()                      sof_heap_alloc_takes_from_the_heap
  *   sof_sys_heap_get(), sof_sys_user_heap_get(): may be NULL
- * the_system_heaps_serve_if_they_are_there struct mod_alloc_ctx { heap, vreg }
- * a_context_names_a_heap_or_a_region sof_ctx_alloc() sof_ctx_alloc_takes_from_the_context
- *   sof_ctx_zalloc()                                         sof_ctx_zalloc_zeroes
- *   sof_ctx_free()                                           sof_ctx_alloc_takes_from_the_context
- *   sof_heap_alloc: heap NULL means that the policy decides heap_null_means_that_the_policy_decides
- *   sof_heap_free with the wrong heap still frees from the
- *     right one                                              sof_heap_free_finds_the_right_heap
- *   A context with a vregion allocates from and frees to
- *     that region                                            a_context_with_a_region_uses_it
- *   memory taken elsewhere is still freed to where it came
- *     from sof_ctx_free_finds_where_memory_came_from struct k_heap is modmem's private heap object:
- *     modmem_heap_create(name, limit)                        modmem_heap_create_limits_and_names
- *     modmem_heap_destroy(heap)                              modmem_heap_destroy_reports_leaks
- *                                                            what_is_no_heap_is_refused
- *                                                            a_private_heap_shares_no_page
- *   Misuse of a void free: sof_heap_free                     sof_heap_free_of_garbage_is_misuse
+ *         the_system_heaps_serve_if_they_are_there
+ *   struct mod_alloc_ctx { heap, vreg }                    a_context_names_a_heap_or_a_region
+ *   sof_ctx_alloc()                                        sof_ctx_alloc_takes_from_the_context
+ *   sof_ctx_zalloc()                                       sof_ctx_zalloc_zeroes
+ *   sof_ctx_free()                                         sof_ctx_alloc_takes_from_the_context
+ *   sof_heap_alloc: heap NULL means that the policy decides
+ *         heap_null_means_that_the_policy_decides
+ *   sof_heap_free with the wrong heap still frees from the right one
+ *         sof_heap_free_finds_the_right_heap
+ *   A context with a vregion allocates from and frees to that region
+ *         a_context_with_a_region_uses_it
+ *   memory taken elsewhere is still freed to where it came from
+ *         sof_ctx_free_finds_where_memory_came_from
+ *   struct k_heap is modmem's private heap object: modmem_heap_create(name, limit)
+ *         modmem_heap_create_limits_and_names
+ *   modmem_heap_destroy(heap)                              modmem_heap_destroy_reports_leaks
+ *         what_is_no_heap_is_refused
+ *         a_private_heap_shares_no_page
+ *   Misuse of a void free: sof_heap_free                   sof_heap_free_of_garbage_is_misuse
  */
 #include <rtos/alloc.h>
 #include <sof/lib/vregion.h>

@@ -2,30 +2,37 @@
  * Module memory: the contract's section of that name, but blob handlers (blobs_test.c), the shape
  * of the object pool (objpool_test.c), and threads (threads_test.c).
  *
- *   struct processing_module in a small form (device id,
- *     private data, resources)                               the_small_form_has_its_members
- *   A framework with its own layout embeds ... and supplies  own_module_test.c
- *   mod_resource_init()                                      a_module_starts_with_nothing
- *   mod_alloc(): general intent                              mod_alloc_has_general_intent
- *   mod_alloc_align()                                        alignment_is_honoured
- *   mod_zalloc()                                             mod_zalloc_zeroes
- *   mod_alloc_ext(flags)                                     mod_alloc_ext_takes_flags
- *   mod_balloc(), mod_balloc_align(): large-buffer intent    mod_balloc_has_large_buffer_intent
- *   mod_free(): 0; ptr NULL: 0; not this module's: -EINVAL   mod_free_takes_the_modules_own
- *   mod_free_all()                                           mod_free_all_releases_everything
- *   mod_data_blob_handler_new(), _free()                     blobs_test.c
- *   mod_fast_get(), mod_fast_put()                           mod_fast_get_shares_copies
- *   module_adapter_heap_usage(mod, high_water_mark):
- *     requested bytes                                        usage_is_requested_bytes
- *   mod_alloc, mod_zalloc and mod_balloc are inline over the
- *     aligned ones inline_functions_are_over_the_aligned_ones mod_free_all releases ... in reverse
- * order of allocation mod_free_all_goes_in_reverse_order it also runs when a module's init fails
- * mod_free_all_after_a_failed_init size 0: NULL and an error line ("requested allocation of 0
- * bytes"), nothing taken                               size_0_is_an_error A failed allocation
- * reports size, alignment and component id in hexadecimal, nothing taken
- * a_failed_allocation_reports_and_takes_nothing The bookkeeping records come from an object pool
- * ...     records_take_nothing_of_the_account (issue: 1,000 cycles of a module that leaks, fails
- * init and frees twice: reported each time, pool flat)        a_bad_module_a_thousand_times
+ *   struct processing_module in a small form (device id, private data, resources)
+ *         the_small_form_has_its_members
+ *   A framework with its own layout embeds ... and supplies
+ *         own_module_test.c
+ *   mod_resource_init()                                    a_module_starts_with_nothing
+ *   mod_alloc(): general intent                            mod_alloc_has_general_intent
+ *   mod_alloc_align()                                      alignment_is_honoured
+ *   mod_zalloc()                                           mod_zalloc_zeroes
+ *   mod_alloc_ext(flags)                                   mod_alloc_ext_takes_flags
+ *   mod_balloc(), mod_balloc_align(): large-buffer intent
+ *         mod_balloc_has_large_buffer_intent
+ *   mod_free(): 0; ptr NULL: 0; not this module's: -EINVAL
+ *         mod_free_takes_the_modules_own
+ *   mod_free_all()                                         mod_free_all_releases_everything
+ *   mod_data_blob_handler_new(), _free()                   blobs_test.c
+ *   mod_fast_get(), mod_fast_put()                         mod_fast_get_shares_copies
+ *   module_adapter_heap_usage(mod, high_water_mark): requested bytes
+ *         usage_is_requested_bytes
+ *   mod_alloc, mod_zalloc and mod_balloc are inline over the aligned ones
+ *         inline_functions_are_over_the_aligned_ones
+ *   mod_free_all releases ... in reverse order of allocation
+ *         module_order_test.c
+ *   it also runs when a module's init fails                mod_free_all_after_a_failed_init
+ *   size 0: NULL and an error line ("requested allocation of 0 bytes"), nothing taken
+ *         size_0_is_an_error
+ *   A failed allocation reports size, alignment and component id in hexadecimal, nothing
+ *     taken
+ *         a_failed_allocation_reports_and_takes_nothing
+ *   The bookkeeping records come from an object pool ...   records_take_nothing_of_the_account
+ *   (1,000 cycles of a module that leaks, fails init and frees twice: reported each time,
+ *     pool flat)                                           a_bad_module_a_thousand_times
  */
 #include <modmem/module.h>
 #include <rtos/alloc.h>

@@ -1,27 +1,31 @@
 /*
  * Regions: the contract's section on pages and regions, but its first sentence (pages_test.c).
  *
- *   vregion_create(size_t memsize): rounded up to pages      memsize_is_rounded_up_to_pages
- *     0 gives NULL                                           memsize_0_gives_null
- *   vregion_get(vr), vregion_put(vr): reference count        regions_count_references
- *     the last put frees all and returns NULL                the_last_put_frees_all
- *   vregion_alloc(vr, size)                                  blocks_hold_what_is_written
- *   vregion_alloc_align(vr, size, alignment)                 alignment_is_honoured
- *   vregion_alloc_coherent(vr, size)                         coherent_blocks_are_uncached
- *   vregion_alloc_coherent_align(vr, size, alignment)        coherent_blocks_are_uncached
- *   void vregion_free(vr, ptr)                               vregion_free_frees
- *   void vregion_set_interim(vr)                             sealing_makes_a_heap_of_what_is_left
- *   void vregion_info(vr)                                    vregion_info_logs_a_line
- *   void vregion_mem_info(vr, size_t *size, uintptr_t
- *     *start)                                                vregion_mem_info_says_where
- *   Blocks are aligned to the cache line at least            blocks_start_on_cache_lines
- *   Allocation starts in lifetime mode (bump; lifetime_blocks_lie_one_behind_the_other frees only
- * counted)                                    lifetime_frees_are_only_counted vregion_set_interim()
- * seals it, and what is left becomes a heap sealing_makes_a_heap_of_what_is_left A 3-page region
- * that served 6000 and 5000 bytes of lifetime cannot serve 6000 more, but after sealing serves 20
- * and 1000, not 2000 besides, and 1000 again once freed three_pages Misuse of a void free:
- * vregion_free                      vregion_free_of_garbage_is_misuse (a region's pages: NEEDS c
- * 12, remainders below 1024)    a_remainder_of_a_line_is_a_heap
+ *   vregion_create(size_t memsize): rounded up to pages    memsize_is_rounded_up_to_pages
+ *   0 gives NULL                                           memsize_0_gives_null
+ *   vregion_get(vr), vregion_put(vr): reference count      regions_count_references
+ *   the last put frees all and returns NULL                the_last_put_frees_all
+ *   vregion_alloc(vr, size)                                blocks_hold_what_is_written
+ *   vregion_alloc_align(vr, size, alignment)               alignment_is_honoured
+ *   vregion_alloc_coherent(vr, size)                       coherent_blocks_are_uncached
+ *   vregion_alloc_coherent_align(vr, size, alignment)      coherent_blocks_are_uncached
+ *   void vregion_free(vr, ptr)                             vregion_free_frees
+ *   void vregion_set_interim(vr)                           sealing_makes_a_heap_of_what_is_left
+ *   void vregion_info(vr)                                  vregion_info_logs_a_line
+ *   void vregion_mem_info(vr, size_t *size, uintptr_t start)
+ *         vregion_mem_info_says_where
+ *   Blocks are aligned to the cache line at least          blocks_start_on_cache_lines
+ *   Allocation starts in lifetime mode (bump;
+ *         lifetime_blocks_lie_one_behind_the_other
+ *   frees only counted)                                    lifetime_frees_are_only_counted
+ *   vregion_set_interim() seals it, and what is left becomes a heap
+ *         sealing_makes_a_heap_of_what_is_left
+ *   A 3-page region that served 6000 and 5000 bytes of lifetime cannot serve 6000 more,
+ *     but after sealing serves 20 and 1000, not 2000 besides, and 1000 again once freed
+ *         three_pages
+ *   Misuse of a void free: vregion_free                    vregion_free_of_garbage_is_misuse
+ *   (a region's pages: NEEDS c 12, remainders below 1024)
+ *         a_remainder_of_a_line_is_a_heap
  */
 #include <rtos/alloc.h>
 #include <rtos/cache.h>

@@ -1,25 +1,22 @@
 /*
  * The rmalloc family: sentences of the contract's section of that name, in its order, but those on
- * heaps and contexts (heaps_test.c).
+ * heaps and contexts (heaps_test.c) and on reallocating (reallocate_test.c).
  *
  *   void *rmalloc(uint32_t flags, size_t bytes)              rmalloc_gives_memory
  *   rmalloc_align()                                          rmalloc_align_gives_aligned_memory
  *   rzalloc(): zeroed                                        rzalloc_zeroes_used_memory
  *   rballoc_align(): large-buffer intent                     rballoc_align_has_large_buffer_intent
  *   rballoc(): inline, cache-line aligned                    rballoc_is_line_aligned
- *   rbrealloc_align()                                        rbrealloc_align_keeps_content
- *   rbrealloc(): inline, cache-line aligned                  rbrealloc_is_line_aligned
  *   rfree()                                                  rfree_gives_memory_back
  *   l3_heap_save()                                           l3_survives_a_power_cycle
  *   heap_trace_all(force)                                    heap_trace_all_logs_every_heap
  *   alignment 0 means natural, at least 8; max_align_t
  *     on hosted builds                                       alignment_0_is_max_align
  *   Alignment is honoured, always, on every back end         alignment_is_honoured_always
- *   Not a power of two: NULL and an error alignment_that_is_no_power_of_two_fails bytes 0: NULL
- * bytes_0_gives_null bytes + alignment overflow: NULL                         overflow_gives_null
- *   rbrealloc with ptr NULL allocates                        rbrealloc_of_null_allocates
- *   with bytes 0 returns NULL and leaves ptr alone           rbrealloc_to_0_leaves_the_block
- *   on failure leaves ptr alone                              rbrealloc_that_fails_leaves_the_block
+ *   Not a power of two: NULL and an error
+ *                                                            alignment_that_is_no_power_of_two_fails
+ *   bytes 0: NULL                                            bytes_0_gives_null
+ *   bytes + alignment overflow: NULL                         overflow_gives_null
  *   rfree(NULL) does nothing                                 rfree_of_null_does_nothing
  *   rfree takes a pointer of any heap of this family         rfree_takes_blocks_of_all_heaps
  *   through the cached or the uncached alias                 rfree_takes_either_alias
@@ -32,7 +29,7 @@
  *     its allocations after                                  l3_survives_a_power_cycle
  *                                                            l3_blocks_after_the_save_are_gone
  * and of no sentence of its own:
- *   pages follow the blocks (issue: a wrapper around malloc must not pass)
+ *   pages follow the blocks (a wrapper around malloc() must not pass)
  *                                                            pages_come_and_go_with_the_blocks
  */
 #include <rtos/alloc.h>
@@ -124,46 +121,6 @@ static void rballoc_is_line_aligned(void** state) {
     rfree(blocks[i]);
   }
   rfree(small);
-}
-
-static void rbrealloc_align_keeps_content(void** state) {
-  (void)state;
-  char* block = rballoc_align(0, 1000, 256);
-  assert_non_null(block);
-  fill(block, 1000, 3);
-  char* larger = rbrealloc_align(block, 0, 5000, 1000, 512);
-  assert_non_null(larger);
-  assert_true(is_aligned(larger, 512));
-  assert_filled(larger, 1000, 3);
-  fill(larger, 5000, 4);
-  char* smaller = rbrealloc_align(larger, 0, 300, 5000, 512);
-  assert_non_null(smaller);
-  assert_true(is_aligned(smaller, 512));
-  assert_filled(smaller, 300, 4);
-  /* A stricter alignment than the block has. */
-  char* moved = rbrealloc_align(smaller, 0, 300, 300, 4096);
-  assert_non_null(moved);
-  assert_true(is_aligned(moved, 4096));
-  assert_filled(moved, 300, 4);
-  rfree(moved);
-}
-
-static void rbrealloc_is_line_aligned(void** state) {
-  (void)state;
-  char* block = rballoc(0, 100);
-  assert_non_null(block);
-  fill(block, 100, 5);
-  size_t old_bytes = 100;
-  for (size_t bytes = 150; bytes < 20000; bytes = bytes * 3 / 2) {
-    char* larger = rbrealloc(block, 0, bytes, old_bytes);
-    assert_non_null(larger);
-    assert_true(is_aligned(larger, line_bytes()));
-    assert_filled(larger, old_bytes, 5);
-    fill(larger, bytes, 5);
-    block = larger;
-    old_bytes = bytes;
-  }
-  rfree(block);
 }
 
 static void rfree_gives_memory_back(void** state) {
@@ -313,43 +270,6 @@ static void overflow_gives_null(void** state) {
   assert_filled(block, 64, 6);
   rfree(block);
   close_lines();
-}
-
-static void rbrealloc_of_null_allocates(void** state) {
-  (void)state;
-  char* block = rbrealloc(NULL, 0, 500, 0);
-  assert_non_null(block);
-  assert_true(is_aligned(block, line_bytes()));
-  fill(block, 500, 1);
-  assert_filled(block, 500, 1);
-  char* aligned = rbrealloc_align(NULL, 0, 500, 0, 2048);
-  assert_non_null(aligned);
-  assert_true(is_aligned(aligned, 2048));
-  rfree(aligned);
-  rfree(block);
-}
-
-static void rbrealloc_to_0_leaves_the_block(void** state) {
-  (void)state;
-  char* block = rballoc(0, 500);
-  fill(block, 500, 1);
-  assert_null(rbrealloc(block, 0, 0, 500));
-  assert_null(rbrealloc_align(block, 0, 0, 500, 64));
-  close_lines();
-  assert_filled(block, 500, 1);
-  rfree(block); /* a second free would be a fault */
-}
-
-static void rbrealloc_that_fails_leaves_the_block(void** state) {
-  (void)state;
-  char* block = rballoc(0, 500);
-  fill(block, 500, 1);
-  const size_t live = heap_live(NULL);
-  assert_null(rbrealloc(block, 0, KIB(64 * 1024), 500));
-  expect_line("no memory");
-  assert_filled(block, 500, 1);
-  assert_int_equal(heap_live(NULL), live);
-  rfree(block);
 }
 
 static void rfree_of_null_does_nothing(void** state) {
@@ -532,8 +452,6 @@ int main(void) {
       TEST(rzalloc_zeroes_used_memory),
       TEST(rballoc_align_has_large_buffer_intent),
       TEST(rballoc_is_line_aligned),
-      TEST(rbrealloc_align_keeps_content),
-      TEST(rbrealloc_is_line_aligned),
       TEST(rfree_gives_memory_back),
       TEST(pages_come_and_go_with_the_blocks),
       TEST(alignment_0_is_max_align),
@@ -541,9 +459,6 @@ int main(void) {
       TEST(alignment_that_is_no_power_of_two_fails),
       TEST(bytes_0_gives_null),
       TEST(overflow_gives_null),
-      TEST(rbrealloc_of_null_allocates),
-      TEST(rbrealloc_to_0_leaves_the_block),
-      TEST(rbrealloc_that_fails_leaves_the_block),
       TEST(rfree_of_null_does_nothing),
       TEST(rfree_takes_blocks_of_all_heaps),
       TEST(rfree_takes_either_alias),

@@ -1,30 +1,33 @@
 /*
  * Virtual memory heaps: the contract's section of that name.
  *
- *   struct vmh_block_bundle_descriptor, vmh_heap_config      a_table_of_ten_bundles_is_taken
- *   vmh_init_heap(), vmh_alloc(), vmh_free(),
- *     vmh_free_heap()                                        blocks_come_and_go
- *   Block sizes are powers of two, else NULL                 block_sizes_are_powers_of_two
- *   the running total of bundle sizes stays a multiple of
- *     the page size, else NULL                               bundles_are_whole_pages
- *     and within the region, else NULL                       bundles_stay_within_the_region
- *   cfg NULL: five equal bundles of 64 << i bytes, i = 0..4,
- *     each a fifth of the region rounded down to pages       no_table_gives_five_equal_bundles
- *   vmh_alloc 0 gives NULL                                   size_0_gives_null
- *   Not continuous: one slot of the first bundle (in table
- *     order) whose slots are large enough and has one free   one_slot_of_the_first_bundle_that_fits
- *                                                            larger_than_any_slot_fails
- *   Continuous: consecutive slots of the first bundle that
- *     has them                                               continuous_takes_consecutive_slots
- *   vmh_free: 0, -EINVAL where ptr is not an allocation's
- *     start                                                  vmh_free_takes_starts_alone
- *   vmh_free_heap: 0, -ENOTEMPTY where allocations live      vmh_free_heap_wants_an_empty_heap
- *   Pages are mapped only under used slots                   pages_are_mapped_under_used_slots
- *     (slots of a page or more: only the pages that the
- *     request covers) large_slots_map_what_the_request_covers and unmapped with the last one
- * pages_are_mapped_under_used_slots A map failure half-way undoes itself, records included
- * a_map_failure_undoes_itself vmh_log_stats: slots, most used and times-run-out per bundle
- * vmh_log_stats_says_it_per_bundle The production table the_production_table
+ *   struct vmh_block_bundle_descriptor, vmh_heap_config    a_table_of_ten_bundles_is_taken
+ *   vmh_init_heap(), vmh_alloc(), vmh_free(), vmh_free_heap()
+ *         blocks_come_and_go
+ *   Block sizes are powers of two, else NULL               block_sizes_are_powers_of_two
+ *   the running total of bundle sizes stays a multiple of the page size, else NULL
+ *         bundles_are_whole_pages
+ *   and within the region, else NULL                       bundles_stay_within_the_region
+ *   cfg NULL: five equal bundles of 64 << i bytes, i = 0..4, each a fifth of the region
+ *     rounded down to pages                                no_table_gives_five_equal_bundles
+ *   vmh_alloc 0 gives NULL                                 size_0_gives_null
+ *   Not continuous: one slot of the first bundle (in table order) whose slots are large
+ *     enough and has one free                              one_slot_of_the_first_bundle_that_fits
+ *         larger_than_any_slot_fails
+ *   Continuous: consecutive slots of the first bundle that has them
+ *         continuous_takes_consecutive_slots
+ *   vmh_free: 0, -EINVAL where ptr is not an allocation's start
+ *         vmh_free_takes_starts_alone
+ *   vmh_free_heap: 0, -ENOTEMPTY where allocations live    vmh_free_heap_wants_an_empty_heap
+ *   Pages are mapped only under used slots                 pages_are_mapped_under_used_slots
+ *   (slots of a page or more: only the pages that the request covers)
+ *         large_slots_map_what_the_request_covers
+ *   and unmapped with the last one                         pages_are_mapped_under_used_slots
+ *   A map failure half-way undoes itself, records included
+ *         a_map_failure_undoes_itself
+ *   vmh_log_stats: slots, most used and times-run-out per bundle
+ *         vmh_log_stats_says_it_per_bundle
+ *   The production table                                   the_production_table
  */
 #include <rtos/alloc.h>
 #include <sof/lib/regions_mm.h>
