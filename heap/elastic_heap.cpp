@@ -42,6 +42,7 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
   options_ = options;
   retained_limit_ = fixed ? pages : options.retained_pages;
   retained_ = fixed ? pages : 0;
+  strays_ = 0;
   spans_[0] = *span;
   span_count_ = 1;
   bins_ = PageBins();
@@ -71,9 +72,13 @@ void ElasticHeap::close() {
 }
 
 bool ElasticHeap::owns_page(std::uint32_t page) const {
-  if (!space_->has_mmu()) {
-    return space_->heap_of(page) == id_;
+  if (space_->is_mapped(page)) {
+    return info(page).heap == id_;
   }
+  return space_->has_mmu() && in_spans(page);
+}
+
+bool ElasticHeap::in_spans(std::uint32_t page) const {
   for (std::uint32_t i = 0; i < span_count_; ++i) {
     if (spans_[i].contains(page)) {
       return true;
@@ -312,19 +317,30 @@ void ElasticHeap::release_page(std::uint32_t page) {
   }
   notes.reach = 0;
   // A span that was added for a large request keeps none: it goes with its last page.
-  if (retained_ < retained_limit_ && (!space_->has_mmu() || spans_[0].contains(page))) {
+  if (retained_ < retained_limit_ && spans_[0].contains(page)) {
     space_->keep_empty(page);
     ++retained_;
     return;
   }
   space_->unmap(page, 1, *account_);
-  for (std::uint32_t i = 1; i < span_count_; ++i) {
+  release_addresses(page);
+}
+
+// Gives back the addresses that are of no use without the page, which is not mapped any more: those
+// of a span that was added, or of a stray.
+void ElasticHeap::release_addresses(std::uint32_t page) {
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
     const Span span = spans_[i];
-    if (span.contains(page) && space_->next_mapped(span.first, span.end()) == span.end()) {
-      space_->release_span(span);
-      spans_[i] = spans_[--span_count_];
+    if (span.contains(page)) {
+      if (i != 0 && space_->next_mapped(span.first, span.end()) == span.end()) {
+        space_->release_span(span);
+        spans_[i] = spans_[--span_count_];
+      }
+      return;
     }
   }
+  space_->release_span({page, 1});
+  --strays_;
 }
 
 void ElasticHeap::do_release_all() {
@@ -332,23 +348,29 @@ void ElasticHeap::do_release_all() {
   retained_limit_ = fixed_ ? retained_limit : 0;
   // Backwards, as release_page() may replace the span at hand by the last one.
   for (std::uint32_t i = span_count_; i-- > 0;) {
-    const Span span = spans_[i];
-    for (std::uint32_t page = space_->next_mapped(span.first, span.end()); page < span.end();
-         page = space_->next_mapped(page + 1, span.end())) {
-      if (info(page).heap != id_) {
-        continue;  // without an MMU, the window is shared
-      }
-      if (!info(page).empty) {
-        release_page(page);
-      } else if (!fixed_) {
-        --retained_;
-        space_->unmap(page, 1, *account_);
-      }
-    }
+    release_pages_of(spans_[i]);
+  }
+  if (strays_ > 0) {
+    release_pages_of({0, space_->window_pages()});
   }
   retained_limit_ = retained_limit;
   occupied_ = 0;
   live_blocks_ = 0;
+}
+
+void ElasticHeap::release_pages_of(const Span& span) {
+  for (std::uint32_t page = space_->next_mapped(span.first, span.end()); page < span.end();
+       page = space_->next_mapped(page + 1, span.end())) {
+    if (info(page).heap != id_) {
+      continue;  // others' strays; without an MMU, the window is shared
+    }
+    if (!info(page).empty) {
+      release_page(page);
+    } else if (!fixed_) {
+      --retained_;
+      space_->unmap(page, 1, *account_);
+    }
+  }
 }
 
 // --- resize ---
@@ -394,7 +416,7 @@ bool ElasticHeap::shrink(const Block& block, std::uint32_t new_end) {
   return true;
 }
 
-// End of the free granules that start at `granule`, at most `last`.
+// End of the free granules that start at `granule`, at most `last`. A stray's end is an end.
 std::uint32_t ElasticHeap::free_end(std::uint32_t granule, std::uint32_t last) const {
   while (granule < last) {
     const std::uint32_t page = granule / kPageGranules;
@@ -403,6 +425,7 @@ std::uint32_t ElasticHeap::free_end(std::uint32_t granule, std::uint32_t last) c
     if (page >= space_->window_pages() || (space_->has_mmu() && !owns_page(page))) {
       break;
     }
+    const bool stray = is_stray(page);
     if (!space_->is_free_for(page, id_)) {
       if (!has_descriptor(page)) {
         break;
@@ -415,7 +438,7 @@ std::uint32_t ElasticHeap::free_end(std::uint32_t granule, std::uint32_t last) c
       break;
     }
     granule = end;
-    if (granule % kPageGranules != 0) {
+    if (granule % kPageGranules != 0 || stray) {
       break;
     }
   }

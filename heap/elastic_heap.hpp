@@ -12,12 +12,16 @@
 // wholly inside one block has no descriptor. A free block is just clear bits, so freeing coalesces
 // by itself, and no stray write can break the heap.
 //
+// A *stray* is a page outside of the heap's spans, taken over from a heap that ended while somebody
+// else's block lived there. Its holes serve requests; its addresses go with its last block.
+//
 // A *fixed arena* is this engine with all of its pages mapped from the start, and kept.
 //
 // Invariants (check()):
 //   mapped pages = pages with a live block + kept empty ones; kept empty <= retained_pages
 //   occupied granules = sum over pages; live blocks = start bits
 //   a page is in the bin of its largest hole
+//   pages outside of the spans = strays (without an MMU only a fixed arena has such)
 // Cost: a request that fits a hole of a page, and its free: O(1), with at most kPageGranules / 2
 // holes of one page looked at. Others: O(pages of the heap's spans) plus mapping. No loop depends
 // on the number of blocks. Not thread-safe: Memory's lock is held.
@@ -67,12 +71,28 @@ class ElasticHeap final : public Heap {
   // and end before the end of the page that the block starts in. O(1).
   void split(std::byte* pointer, std::size_t bytes);
 
+  // Borrowing (elastic_heap_holes.cpp): where frames run out, a block of one heap may live in a
+  // hole of another one's page.
+
+  // As allocate(), but in a hole of a page that holds live blocks already: takes no frame and no
+  // metadata. nullptr exactly when `bytes` exceed largest_in_holes(alignment). O(pages with holes).
+  void* allocate_in_holes(std::size_t bytes, std::size_t alignment);
+
+  // The largest request that allocate_in_holes() would serve now; 0 for none. O(pages with holes).
+  std::size_t largest_in_holes(std::size_t alignment) const;
+
+  // As close(), but blocks that still live, and the pages under them, become `heir`'s, whatever the
+  // limit of its account. They stay where they are, and valid: pointers to them are `heir`'s from
+  // now on. The guarantee of this heap's account ends. Requires that both heaps are open, in the
+  // same address space and with the same store of descriptors. O(pages).
+  void close_into(ElasticHeap& heir);
+
   bool is_open() const { return space_ != nullptr; }
   bool is_fixed() const { return fixed_; }
   const PageAccount& account() const { return *account_; }
   // The pages of a fixed arena.
   const Span& arena() const { return spans_[0]; }
-  // True where `page` lies in one of the heap's spans (and, without an MMU, is mapped for it).
+  // True where `page` is mapped for the heap or, not mapped, lies in one of its spans.
   bool owns_page(std::uint32_t page) const;
 
  private:
@@ -105,6 +125,8 @@ class ElasticHeap final : public Heap {
   // Holes (elastic_heap.cpp)
   void* allocate_in_hole(std::uint32_t granules, std::uint32_t alignment, std::uint32_t tries);
   void* place_in_hole(std::uint16_t frame, std::uint32_t granules, std::uint32_t alignment);
+  std::uint32_t largest_hole(std::uint32_t alignment) const;
+  void hand_over(std::uint32_t page, ElasticHeap& heir);
 
   // Stretches (elastic_heap_stretch.cpp)
   void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment);
@@ -138,6 +160,8 @@ class ElasticHeap final : public Heap {
   bool claim(std::uint32_t start, std::uint32_t end, bool new_block);
   void vacate(std::uint32_t start, std::uint32_t end);
   void release_page(std::uint32_t page);
+  void release_addresses(std::uint32_t page);
+  void release_pages_of(const Span& span);
   bool shrink(const Block& block, std::uint32_t new_end);
   bool grow(const Block& block, std::uint32_t new_end);
   bool extend(const Block& block, std::uint32_t new_end);
@@ -148,6 +172,7 @@ class ElasticHeap final : public Heap {
     std::uint32_t retained = 0;
     std::uint32_t occupied = 0;
     std::uint32_t blocks = 0;
+    std::uint32_t strays = 0;
     std::uint32_t reached = 0;  // end of the pages that an earlier page's block extends into
   };
   bool check_page(std::uint32_t page, Totals& totals) const;
@@ -158,6 +183,8 @@ class ElasticHeap final : public Heap {
   PageDescriptor& descriptor(const FrameInfo& info) const {
     return (*descriptors_)[info.descriptor];
   }
+  bool in_spans(std::uint32_t page) const;
+  bool is_stray(std::uint32_t page) const { return !in_spans(page); }
   bool has_descriptor(std::uint32_t page) const;
   std::uint32_t tail_hole(std::uint32_t page) const;  // granules free at the end of the page
   std::uint32_t head_hole(std::uint32_t page) const;  // and at its start
@@ -175,6 +202,7 @@ class ElasticHeap final : public Heap {
   ElasticHeapOptions options_;
   std::uint32_t retained_limit_ = 0;
   std::uint32_t retained_ = 0;  // pages kept empty
+  std::uint32_t strays_ = 0;    // pages outside of the spans
   std::uint32_t span_count_ = 0;
   Span spans_[kMaxSpans];
   PageBins bins_;

@@ -34,6 +34,7 @@ bool ElasticHeap::check_bins() const {
 bool ElasticHeap::check_page(std::uint32_t page, Totals& totals) const {
   const FrameInfo& notes = info(page);
   ++totals.pages;
+  totals.strays += is_stray(page) ? 1 : 0;
   if (notes.empty) {
     ++totals.retained;
     return notes.descriptor == FrameInfo::kNone && notes.largest_hole == 0;
@@ -76,12 +77,13 @@ bool ElasticHeap::do_check(CheckDepth depth) const {
   const std::uint32_t last = space_->window_pages();
   for (std::uint32_t page = space_->next_mapped(0, last); page < last;
        page = space_->next_mapped(page + 1, last)) {
-    if (info(page).heap == id_ && (!owns_page(page) || !check_page(page, totals))) {
+    if (info(page).heap == id_ && !check_page(page, totals)) {
       return false;
     }
   }
   return totals.pages == account_->held && totals.retained == retained_ &&
-         totals.occupied == occupied_ && totals.blocks == live_blocks_ && check_bins();
+         totals.strays == strays_ && totals.occupied == occupied_ &&
+         totals.blocks == live_blocks_ && check_bins();
 }
 
 }  // namespace modmem

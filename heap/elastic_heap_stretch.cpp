@@ -317,16 +317,8 @@ std::size_t ElasticHeap::do_largest_request(std::size_t alignment, std::uint32_t
     const std::uint32_t without = largest_in_stretches(step, budget(keep));
     largest = without > largest ? without : largest;
   }
-  for (std::uint32_t classes = bins_.map(); classes != 0; classes &= classes - 1) {
-    const auto size_class = static_cast<std::uint32_t>(std::countr_zero(classes));
-    for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone;
-         frame = space_->frame_info(frame).bin_next) {
-      const FrameInfo& page = space_->frame_info(frame);
-      const std::uint32_t fit =
-          may_align(page, step) ? descriptor(page).largest_fit(within_page(step)) : 0;
-      largest = fit > largest ? fit : largest;
-    }
-  }
+  const std::uint32_t hole = largest_hole(step);
+  largest = hole > largest ? hole : largest;
   return std::size_t{largest} * config::kGranuleBytes;
 }
 

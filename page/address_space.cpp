@@ -177,6 +177,12 @@ void AddressSpace::keep_empty(std::uint32_t page) {
   busy_.clear(page);
 }
 
+void AddressSpace::hand_over(std::uint32_t page, HeapId heir, PageAccount& from, PageAccount& to) {
+  MODMEM_ASSERT(is_busy(page));
+  info(page).heap = heir;
+  pool_->hand_over(from, to, 1);
+}
+
 bool AddressSpace::is_free_for(std::uint32_t page, HeapId heap) const {
   return !busy_.test(page) && (!mapped_.test(page) || info(page).heap == heap);
 }

@@ -73,6 +73,9 @@ class AddressSpace {
   // Turns a busy page into a mapped one without live blocks.
   void keep_empty(std::uint32_t page);
 
+  // Makes the busy page `heir`'s, charged to `to` in place of `from`, which has no guarantee.
+  void hand_over(std::uint32_t page, HeapId heir, PageAccount& from, PageAccount& to);
+
   bool is_mapped(std::uint32_t page) const { return mapped_.test(page); }
   bool is_busy(std::uint32_t page) const { return busy_.test(page); }
   // True where a block of `heap` may be put on the page: unmapped, or kept empty by that heap.

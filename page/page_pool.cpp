@@ -227,6 +227,12 @@ void PagePool::give(PageAccount& account, Frame first, std::uint32_t count) {
   }
 }
 
+void PagePool::hand_over(PageAccount& from, PageAccount& to, std::uint32_t count) {
+  MODMEM_ASSERT(from.guarantee == 0 && from.held >= count);
+  from.held -= count;
+  charge(to, count);
+}
+
 bool PagePool::check() const {
   std::uint32_t taken = 0;
   std::uint32_t on = 0;

@@ -55,6 +55,10 @@ class PagePool {
   // Returns the frames [first, first + count), all held by `account`; powers down emptied banks.
   void give(PageAccount& account, Frame first, std::uint32_t count);
 
+  // Charges `count` frames that `from` holds to `to`, whatever its limit: they stay where they are.
+  // Requires that `from` has no guarantee.
+  void hand_over(PageAccount& from, PageAccount& to, std::uint32_t count);
+
   // Banks that would have to be powered to use the frames [first, first + count).
   std::uint32_t banks_to_power(std::uint32_t first, std::uint32_t count) const;
 
