@@ -25,9 +25,9 @@ import re
 import subprocess
 import sys
 
-LAYERS = ("base", "port", "page", "heap", "memory", "module", "capi", "hosted", "testbench", "tools",
+LAYERS = ("base", "port", "page", "heap", "memory", "module", "capi", "hosted", "trace", "testbench", "tools",
           "examples")
-HOSTED_LAYERS = ("hosted", "testbench", "tools", "examples")
+HOSTED_LAYERS = ("hosted", "trace", "testbench", "tools", "examples")
 HOST_PORTS = ("port/posix/", "port/host/")
 # Folders of freestanding layers that are hosted all the same.
 HOSTED_FOLDERS = (*HOST_PORTS, "capi/host/", "capi/testing/", "capi/tests/")

@@ -1,0 +1,55 @@
+// FileSource: the events of a trace file.
+//
+// A stream's *start* is complete with the last allocation of its first run of rows (rows of one
+// owner, one behind the other, up to kLookAhead), its *stop* with its release. A trace without a
+// column `owner` is one stream, which is released at its end. Memory: kLookAhead events and
+// Sequence's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trace/event.hpp"
+#include "trace/reader.hpp"
+#include "trace/sequence.hpp"
+
+namespace modmem::trace {
+
+class FileSource final : public EventSource {
+ public:
+  static constexpr std::size_t kLookAhead = 65536;
+
+  // Opens the file ("-": standard input). Throws TraceError where that can't be.
+  explicit FileSource(const std::string& path) : reader_(path), sequence_(reader_) {}
+  // Reads `file`, which it closes and calls `name` in errors.
+  FileSource(std::FILE* file, const std::string& name) : reader_(file, name), sequence_(reader_) {}
+
+  std::size_t read(std::span<Event> events) override;
+  void rewind() override;
+  std::uint64_t done() const override { return reader_.bytes_read(); }
+  std::uint64_t total() const override { return reader_.size(); }
+
+ private:
+  static constexpr std::size_t kNothing = SIZE_MAX;
+
+  void fill();
+  void append(const Event& event);
+  void end_run();
+
+  Reader reader_;
+  Sequence sequence_;
+  Record record_;
+  std::vector<Event> events_;  // read, and not yet given on
+  std::size_t given_ = 0;      // of events_
+  bool at_end_ = false;
+
+  // The run of rows of one owner that events_ ends with.
+  std::uint32_t run_owner_ = Event::kSystem;
+  std::size_t run_begin_ = 0;
+  std::size_t last_allocation_ = kNothing;  // of the run
+  std::vector<bool> started_;               // by place of owner
+};
+
+}  // namespace modmem::trace

@@ -1,0 +1,59 @@
+// Reader: an allocation trace in CSV, row by row.
+//
+// The first row names the columns, in any order: op, id and bytes must be there; time_us,
+// alignment, flags, caller and owner may be, and others are passed over. Numbers are decimal, or
+// hexadecimal with 0x. What a row means is op_of()'s; whether its ids hold together is
+// Sequence's. Cost: O(bytes of the row), no allocation once its strings have grown.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "trace/csv_rows.hpp"
+#include "trace/record.hpp"
+
+namespace modmem::trace {
+
+class Reader {
+ public:
+  // Opens a file ("-": standard input) and reads its header. Throws TraceError where it can't be
+  // read or lacks a column.
+  explicit Reader(const std::string& path) : rows_(path) { read_header(); }
+  // The same of `file`, which it closes and calls `name` in errors.
+  Reader(std::FILE* file, const std::string& name) : rows_(file, name) { read_header(); }
+
+  // The next row. Returns false at the end. Throws TraceError, which names file, line and reason,
+  // where a row does not hold.
+  bool next(Record& record);
+
+  // Starts again. Throws TraceError where the file can't be read twice.
+  void rewind();
+
+  bool has_owners() const { return column_[kOwner] != kAbsent; }
+  const std::string& name() const { return rows_.name(); }
+  std::uint64_t bytes_read() const { return rows_.bytes_read(); }
+  std::uint64_t size() const { return rows_.size(); }  // 0 where it is not known
+  [[noreturn]] void fail(const std::string& reason) const { rows_.fail(reason); }
+
+ private:
+  enum Column : std::uint8_t { kTime, kOp, kId, kBytes, kAlignment, kFlags, kCaller, kOwner };
+  static constexpr std::size_t kColumns = 8;
+  static constexpr std::size_t kAbsent = SIZE_MAX;
+
+  void read_header();
+  std::string_view field(Column column) const;
+  std::uint64_t number(Column column, std::uint64_t least, std::uint64_t most) const;
+  std::uint64_t number_or(Column column, std::uint64_t absent, std::uint64_t most) const;
+
+  CsvRows rows_;
+  std::array<std::size_t, kColumns> column_{};  // where each stands in a row
+  std::size_t width_ = 0;                       // fields in the header
+  std::vector<std::string_view> fields_;
+};
+
+}  // namespace modmem::trace

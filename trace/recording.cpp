@@ -1,0 +1,71 @@
+#include "trace/recording.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "trace/sequence.hpp"
+#include "trace/trace_error.hpp"
+
+namespace modmem::trace {
+
+Recording::Recording(const std::string& path) {
+  Reader reader(path);
+  read(reader);
+}
+
+Recording::Recording(Reader& reader) { read(reader); }
+
+void Recording::read(Reader& reader) {
+  Sequence sequence(reader);
+  std::vector<std::uint32_t> object_at;  // by place of the sequence
+  std::vector<bool> lives;               // by object
+  std::size_t set_up_steps = 0;
+  std::uint64_t begin = 0;
+  Record record;
+  while (reader.next(record)) {
+    Step step{sequence.resolve(record), record};
+    if (step.event.kind == OpKind::release) {
+      continue;  // what it ends is ended with the recording
+    }
+    begin = set_up_.empty() ? record.time_us : begin;
+    step.record.time_us = record.time_us - std::min(begin, record.time_us);
+    object_at.resize(std::max<std::size_t>(object_at.size(), step.event.block + 1));
+    std::uint32_t& object = object_at[step.event.block];
+    if (step.event.kind == OpKind::allocate) {
+      object = static_cast<std::uint32_t>(lives.size());
+      lives.push_back(true);
+    } else if (step.event.kind == OpKind::free) {
+      lives[object] = false;
+    }
+    step.event.block = object;
+    if (step.event.site != nullptr) {
+      step.event.site = sites_.emplace(step.event.site).first->c_str();
+    }
+    set_up_.push_back(std::move(step));
+    if (set_up_.back().event.kind != OpKind::free) {
+      set_up_steps = set_up_.size();
+    }
+  }
+  if (lives.empty()) {
+    throw TraceError(reader.name() + ": nothing is allocated in this trace");
+  }
+  tear_down_.assign(
+      std::make_move_iterator(set_up_.begin() + static_cast<std::ptrdiff_t>(set_up_steps)),
+      std::make_move_iterator(set_up_.end()));
+  set_up_.resize(set_up_steps);
+  set_up_.back().event.boundary = true;
+
+  Step last;
+  last.event.kind = OpKind::free;
+  last.record.op = "free";
+  last.record.time_us = (tear_down_.empty() ? set_up_ : tear_down_).back().record.time_us;
+  objects_ = static_cast<std::uint32_t>(lives.size());
+  for (std::uint32_t object = objects_; object-- > 0;) {
+    if (lives[object]) {
+      last.event.block = object;
+      tear_down_.push_back(last);
+    }
+  }
+}
+
+}  // namespace modmem::trace

@@ -1,0 +1,50 @@
+// Recording: one recorded stream, as its set-up and its tear-down.
+//
+// The *set-up* is everything up to the last allocation, the *tear-down* what follows. Blocks that
+// the recording never frees end the tear-down, newest first, so that it leaves nothing. Owners in
+// the trace are not looked at: all of it is one stream.
+//
+// Invariant: each object is allocated once and freed once, in this order. Memory: O(rows).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "trace/event.hpp"
+#include "trace/reader.hpp"
+
+namespace modmem::trace {
+
+class Recording {
+ public:
+  // One row; its event's block is an object of the recording, numbered in order of allocation.
+  struct Step {
+    Event event;    // without an owner
+    Record record;  // without an owner and an id; time since the recording began
+  };
+
+  // Reads the file to its end. Throws TraceError where it can't be used, or allocates nothing.
+  explicit Recording(const std::string& path);
+  explicit Recording(Reader& reader);
+  // Events refer to names that it holds; a move takes them along.
+  Recording(Recording&&) = default;
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+  const std::vector<Step>& set_up() const { return set_up_; }
+  const std::vector<Step>& tear_down() const { return tear_down_; }
+  std::uint32_t objects() const { return objects_; }  // that it allocates
+
+ private:
+  void read(Reader& reader);
+
+  std::vector<Step> set_up_;
+  std::vector<Step> tear_down_;
+  std::uint32_t objects_ = 0;
+  std::unordered_set<std::string> sites_;
+};
+
+}  // namespace modmem::trace

@@ -1,0 +1,306 @@
+#include "trace/replay.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include "port/host/host_port.hpp"
+#include "port/posix/plain_port.hpp"
+#include "trace/trace_error.hpp"
+
+namespace modmem::trace {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::uint64_t ns_between(Clock::time_point begin, Clock::time_point end) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin).count());
+}
+
+// What two readings of the clock, one behind the other, mostly differ by.
+std::uint64_t clock_cost() {
+  std::array<std::uint64_t, 1001> costs{};
+  for (std::uint64_t& cost : costs) {
+    const Clock::time_point begin = Clock::now();
+    cost = ns_between(begin, Clock::now());
+  }
+  std::nth_element(costs.begin(), costs.begin() + costs.size() / 2, costs.end());
+  return costs[costs.size() / 2];
+}
+
+// What the word at `index` of a block holds.
+std::uint64_t pattern_word(std::uint64_t pattern, std::size_t index) {
+  return pattern + index * 0x9e3779b97f4a7c15ULL;
+}
+
+}  // namespace
+
+struct Replay::Platform {
+  Platform(const PlatformConfig& config, ReplayPort kind) : is_plain(kind == ReplayPort::plain) {
+    if (!(is_plain ? plain.open(config) : simulated.open(config))) {
+      throw TraceError(std::string("platform ") + config.name + ": " +
+                       (is_plain ? plain.failure() : simulated.failure()) + ": " +
+                       std::generic_category().message(errno));
+    }
+  }
+
+  Port& port() { return is_plain ? static_cast<Port&>(plain) : simulated; }
+
+  bool is_plain;
+  PlainPort plain;
+  HostPort simulated;
+};
+
+Replay::Replay(const PlatformConfig& config, const Policy& policy, const ReplayOptions& options)
+    : options_(options), memory_(std::make_unique<Memory>()) {
+  const std::string platform = std::string("platform ") + config.name + ": ";
+  if (const char* error = Memory::config_error(config)) {
+    throw TraceError(platform + error);
+  }
+  platform_ = std::make_unique<Platform>(config, options.port);
+  // Room to align within: what a vector gives is aligned for any fundamental type only.
+  const std::size_t needed = Memory::arena_bytes(config, platform_->port());
+  arena_.resize(needed + MetadataArena::kAlignment);
+  void* start = arena_.data();
+  std::size_t space = arena_.size();
+  std::align(MetadataArena::kAlignment, needed, start, space);
+  const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
+  if (!memory_->boot(config, policy, platform_->port(), nullptr, arena)) {
+    throw TraceError(platform + "the heaps of policy " + policy.name + " do not fit its memory");
+  }
+  clock_ns_ = options.time_calls ? clock_cost() : 0;
+  note_peaks();
+}
+
+Replay::~Replay() { memory_->shutdown(); }
+
+// Calls `operation` and notes how long that took.
+template <typename Operation>
+auto Replay::timed(Operation operation) {
+  if (!options_.time_calls) {
+    return operation();
+  }
+  const Clock::time_point begin = Clock::now();
+  const auto result = operation();
+  const std::uint64_t ns = ns_between(begin, Clock::now());
+  figures_.ns_per_operation.add(ns - std::min(ns, clock_ns_));
+  return result;
+}
+
+bool Replay::play(std::span<const Event> events) {
+  for (const Event& event : events) {
+    switch (event.kind) {
+      case OpKind::allocate:
+        allocate(event);
+        break;
+      case OpKind::resize:
+        resize(event);
+        break;
+      case OpKind::free:
+        free(event);
+        break;
+      case OpKind::release:
+        release(event);
+        break;
+    }
+    if (gave_up_) {
+      return false;
+    }
+    if (event.boundary) {
+      note_boundary();
+    }
+  }
+  return true;
+}
+
+void Replay::count_failure() {
+  ++figures_.failures;
+  gave_up_ = options_.stop_at_failure;
+}
+
+Replay::Block& Replay::block_at(std::uint32_t place) {
+  if (place >= blocks_.size()) {
+    blocks_.resize(std::size_t{place} + 1);
+  }
+  return blocks_[place];
+}
+
+bool Replay::begin_stream(std::uint32_t place) {
+  if (place >= streams_.size()) {
+    streams_.resize(std::size_t{place} + 1);
+  }
+  Stream& stream = streams_[place];
+  if (!stream.lives) {
+    stream.lives = true;
+    stream.first = kNone;
+    stream.owner = memory_->create_owner(
+        memory_->system(), {.kind = OwnerKind::pipeline, .id = ++owners_, .name = "stream"});
+  }
+  return stream.owner != nullptr;
+}
+
+void Replay::allocate(const Event& event) {
+  ++figures_.allocations;
+  Block& block = block_at(event.block);
+  block = {};
+  block.owner = event.owner;
+  Owner* owner = &memory_->system();
+  if (event.owner != Event::kSystem) {
+    if (!begin_stream(event.owner)) {
+      count_failure();
+      return;
+    }
+    owner = streams_[event.owner].owner;
+  }
+  const Request request{owner, event.bytes, event.alignment, event.flags, {event.site, 0}};
+  block.address = static_cast<std::byte*>(timed([&] {
+    return event.zeroed ? memory_->allocate_zeroed(request) : memory_->allocate(request);
+  }));
+  if (block.address == nullptr) {
+    count_failure();
+    return;
+  }
+  block.bytes = event.bytes;
+  block.pattern = ++requests_ << 8;
+  link(block, event.block);
+  live_bytes_ += block.bytes;
+  note_peaks();
+  if (options_.check_payload) {
+    if (event.zeroed && (block.address[0] != std::byte{} ||
+                         std::memcmp(block.address, block.address + 1, block.bytes - 1) != 0)) {
+      throw TraceError("a block that was asked for zeroed is not");
+    }
+    fill(block);
+  }
+}
+
+void Replay::resize(const Event& event) {
+  ++figures_.allocations;
+  Block& block = block_at(event.block);
+  if (block.address == nullptr) {
+    count_failure();
+    return;
+  }
+  Owner* owner = block.owner == Event::kSystem ? &memory_->system() : streams_[block.owner].owner;
+  const Request request{owner, event.bytes, event.alignment, event.flags, {event.site, 0}};
+  void* const moved = timed([&] { return memory_->reallocate(block.address, request); });
+  if (moved == nullptr) {
+    count_failure();
+    return;
+  }
+  block.address = static_cast<std::byte*>(moved);
+  live_bytes_ = live_bytes_ - block.bytes + event.bytes;
+  note_peaks();
+  const std::size_t kept = std::min(block.bytes, event.bytes);
+  block.bytes = event.bytes;
+  if (options_.check_payload) {
+    if ((event.flags & flag::kNoCopy) == 0) {
+      check(block, kept);
+    }
+    fill(block);
+  }
+}
+
+void Replay::free(const Event& event) {
+  Block& block = block_at(event.block);
+  if (block.address == nullptr) {
+    return;  // it was refused
+  }
+  check(block, block.bytes);
+  ++figures_.frees;
+  timed([&] { return memory_->free(block.address); });
+  live_bytes_ -= block.bytes;
+  unlink(block);
+  block.address = nullptr;
+}
+
+void Replay::release(const Event& event) {
+  if (event.owner >= streams_.size() || !streams_[event.owner].lives) {
+    return;
+  }
+  Stream& stream = streams_[event.owner];
+  for (std::uint32_t place = stream.first; place != kNone; place = blocks_[place].next) {
+    check(blocks_[place], blocks_[place].bytes);
+    live_bytes_ -= blocks_[place].bytes;
+    blocks_[place].address = nullptr;
+  }
+  if (stream.owner != nullptr) {
+    memory_->destroy_owner(*stream.owner);
+  }
+  stream = {};
+}
+
+void Replay::link(Block& block, std::uint32_t place) {
+  if (block.owner == Event::kSystem) {
+    return;
+  }
+  std::uint32_t& first = streams_[block.owner].first;
+  block.next = first;
+  if (first != kNone) {
+    blocks_[first].previous = place;
+  }
+  first = place;
+}
+
+void Replay::unlink(const Block& block) {
+  if (block.owner == Event::kSystem) {
+    return;
+  }
+  if (block.next != kNone) {
+    blocks_[block.next].previous = block.previous;
+  }
+  (block.previous != kNone ? blocks_[block.previous].next : streams_[block.owner].first) =
+      block.next;
+}
+
+void Replay::note_peaks() {
+  const PagePool& pool = memory_->pool();
+  figures_.peak_live_bytes = std::max(figures_.peak_live_bytes, live_bytes_);
+  figures_.peak_mapped_bytes = std::size_t{pool.peak_taken()} * config::kPageBytes;
+  figures_.peak_banks_on = std::max<std::size_t>(figures_.peak_banks_on, pool.banks_on());
+  figures_.metadata_bytes = std::max(figures_.metadata_bytes, memory_->metadata_bytes());
+}
+
+void Replay::note_boundary() {
+  const PagePool& pool = memory_->pool();
+  const std::size_t bank = memory_->config().bank_bytes;
+  ++figures_.boundaries;
+  figures_.live_bytes_sum += live_bytes_;
+  figures_.mapped_bytes_sum += std::uint64_t{pool.taken()} * config::kPageBytes;
+  figures_.banks_on_sum += pool.banks_on();
+  figures_.banks_lower_bound_sum += (live_bytes_ + bank - 1) / bank;
+}
+
+void Replay::fill(const Block& block) {
+  std::size_t at = 0;
+  for (; at + sizeof(std::uint64_t) <= block.bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = pattern_word(block.pattern, at / sizeof(std::uint64_t));
+    std::memcpy(block.address + at, &word, sizeof word);
+  }
+  if (at < block.bytes) {
+    const std::uint64_t word = pattern_word(block.pattern, at / sizeof(std::uint64_t));
+    std::memcpy(block.address + at, &word, block.bytes - at);
+  }
+}
+
+// The first `bytes` bytes of the block are as fill() left them.
+void Replay::check(const Block& block, std::size_t bytes) const {
+  if (!options_.check_payload) {
+    return;
+  }
+  for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = pattern_word(block.pattern, at / sizeof(std::uint64_t));
+    if (std::memcmp(block.address + at, &word, std::min(bytes - at, sizeof word)) != 0) {
+      throw TraceError("a block of " + std::to_string(block.bytes) +
+                       " bytes does not hold what was written to it at byte " + std::to_string(at));
+    }
+  }
+}
+
+}  // namespace modmem::trace

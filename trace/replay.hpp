@@ -1,0 +1,123 @@
+// Replay: plays the events of a trace on a Memory and measures it.
+//
+// Every stream is an owner of kind pipeline below the system, with the heap that the policy gives
+// it; blocks of no stream are the system's. A request that fails is counted, and what the trace
+// does with that block later does nothing. Memory::compact() runs after every start and stop, as
+// firmware would that has the time then.
+//
+// Unless told otherwise every block is filled with a pattern of its own, which is looked at when it
+// is resized and when it goes.
+//
+// Memory: O(most blocks that live at a time), besides the Memory's own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "memory/memory.hpp"
+#include "trace/event.hpp"
+#include "trace/latencies.hpp"
+
+namespace modmem::trace {
+
+enum class ReplayPort : std::uint8_t {
+  plain,      // ordinary memory: mapping keeps book only
+  simulated,  // the simulator, with a system call for every mapping
+};
+
+struct ReplayOptions {
+  ReplayPort port = ReplayPort::plain;
+  bool check_payload = true;
+  bool time_calls = true;
+  bool stop_at_failure = false;  // play() gives up with the first request that fails
+};
+
+// What a replay measured. Bytes are as asked for, or of frames that were held from the pool.
+struct ReplayFigures {
+  std::uint64_t allocations = 0;  // requests for a block, those that failed among them
+  std::uint64_t frees = 0;        // of blocks that were there, one by one
+  std::uint64_t failures = 0;     // of allocations, resizes and owners' heaps
+  std::size_t peak_live_bytes = 0;
+  std::size_t peak_mapped_bytes = 0;
+  std::size_t peak_banks_on = 0;
+  std::size_t metadata_bytes = 0;  // at its most
+  // Sums over `boundaries` starts and stops.
+  std::uint64_t boundaries = 0;
+  std::uint64_t live_bytes_sum = 0;
+  std::uint64_t mapped_bytes_sum = 0;
+  std::uint64_t banks_on_sum = 0;
+  std::uint64_t banks_lower_bound_sum = 0;  // ceil(live bytes / bank)
+  // Of every single call that allocates, resizes or frees, less what reading the clock takes.
+  Latencies ns_per_operation;
+};
+
+class Replay {
+ public:
+  // Boots a Memory. Throws TraceError where the platform's configuration does not hold or the
+  // policy's heaps do not fit it.
+  Replay(const PlatformConfig& config, const Policy& policy, const ReplayOptions& options = {});
+  ~Replay();
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+
+  // Plays `events`, which follow those of the call before. Returns false where it gave up, as
+  // ReplayOptions::stop_at_failure says. Throws TraceError where a block does not hold what was
+  // written to it.
+  bool play(std::span<const Event> events);
+
+  const ReplayFigures& figures() const { return figures_; }
+  Memory& memory() { return *memory_; }
+  std::size_t live_bytes() const { return live_bytes_; }
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  struct Block {
+    std::byte* address = nullptr;  // nullptr: there is none
+    std::uint32_t bytes = 0;
+    std::uint32_t owner = Event::kSystem;
+    std::uint32_t next = kNone;  // in the list of its owner's
+    std::uint32_t previous = kNone;
+    std::uint64_t pattern = 0;
+  };
+  struct Stream {
+    Owner* owner = nullptr;
+    std::uint32_t first = kNone;  // newest block
+    bool lives = false;           // owner is nullptr then where it was refused
+  };
+  struct Platform;
+
+  void allocate(const Event& event);
+  void resize(const Event& event);
+  void free(const Event& event);
+  void release(const Event& event);
+  void note_boundary();
+  void note_peaks();
+  bool begin_stream(std::uint32_t place);
+  Block& block_at(std::uint32_t place);
+  void link(Block& block, std::uint32_t place);
+  void unlink(const Block& block);
+  static void fill(const Block& block);
+  void check(const Block& block, std::size_t bytes) const;
+  void count_failure();
+  template <typename Operation>
+  auto timed(Operation operation);
+
+  ReplayOptions options_;
+  std::unique_ptr<Platform> platform_;
+  std::unique_ptr<Memory> memory_;
+  std::vector<std::byte> arena_;
+  std::vector<Block> blocks_;    // by place
+  std::vector<Stream> streams_;  // by place
+  std::uint64_t clock_ns_ = 0;   // that reading the clock takes
+  std::uint64_t requests_ = 0;
+  std::uint32_t owners_ = 0;
+  std::size_t live_bytes_ = 0;
+  bool gave_up_ = false;
+  ReplayFigures figures_;
+};
+
+}  // namespace modmem::trace
