@@ -1,5 +1,6 @@
-// sof/lib/vregion.h on Memory's regions.
+// sof/lib/vregion.h, and the regions of modmem/modmem.h, on Memory's regions.
 
+#include <modmem/modmem.h>
 #include <sof/lib/vregion.h>
 
 #include "capi/request.hpp"
@@ -27,17 +28,25 @@ CSystem* system_of(vregion* region, const char* function, const modmem::Site& si
              : nullptr;
 }
 
-}  // namespace
-
-struct vregion* vregion_create(size_t memsize) {
-  CSystem* system = memsize != 0 ? modmem::booted() : nullptr;
+vregion* create(std::size_t bytes, bool grows) {
+  CSystem* system = bytes != 0 ? modmem::booted() : nullptr;
   if (system == nullptr) {
     return nullptr;
   }
-  Owner* owner = system->memory.create_owner(system->memory.system(),
-                                             {.kind = modmem::OwnerKind::region, .name = "region"},
-                                             {.kind = modmem::HeapKind::region, .bytes = memsize});
+  Owner* owner = system->memory.create_owner(
+      system->memory.system(), {.kind = modmem::OwnerKind::region, .name = "region"},
+      {.kind = modmem::HeapKind::region, .bytes = bytes, .grows = grows});
   return reinterpret_cast<vregion*>(owner);
+}
+
+}  // namespace
+
+struct vregion* vregion_create(size_t memsize) {
+  return create(memsize, false);
+}
+
+struct vregion* modmem_vregion_create_growing(size_t most) {
+  return create(most, true);
 }
 
 struct vregion* vregion_get(struct vregion* vr) {
@@ -108,7 +117,8 @@ void vregion_info(struct vregion* vr) {
   modmem::Line line;
   line << "region ";
   line.address(system->memory.region_base(*owner_of(vr)))
-      << ": " << std::uint64_t{info.bytes} << " bytes, lifetime "
+      << ": " << std::uint64_t{info.bytes} << (info.grows ? " bytes at most, " : " bytes, ")
+      << std::uint64_t{info.mapped_bytes} << " mapped, lifetime "
       << std::uint64_t{info.lifetime_bytes} << " bytes in " << info.lifetime_blocks
       << " blocks, freed " << std::uint64_t{info.freed_bytes} << " bytes in " << info.freed_blocks
       << " blocks, interim " << std::uint64_t{info.interim_bytes} << " bytes in "

@@ -19,8 +19,9 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
       span = Span{number(*run), pages};
     }
   } else {
-    const std::uint32_t wanted = fixed || !space.has_mmu() ? pages : span_share(space, options, 0);
-    span = space.reserve_span(wanted, fixed ? pages : 1);
+    const bool exact = fixed || options.one_span;
+    const std::uint32_t wanted = exact || !space.has_mmu() ? pages : span_share(space, options, 0);
+    span = space.reserve_span(wanted, exact ? pages : 1);
   }
   if (!span) {
     return false;

@@ -46,6 +46,7 @@ struct ElasticHeapOptions {
   std::uint32_t retained_pages =
       0;  // empty pages kept mapped, for owners that allocate while audio runs
   std::uint32_t fixed_pages = 0;  // not 0: a fixed arena of that many pages
+  bool one_span = false;          // span_pages in one piece, no more and no fewer (MMU only)
 };
 
 class ElasticHeap final : public Heap {
@@ -90,7 +91,7 @@ class ElasticHeap final : public Heap {
   bool is_open() const { return space_ != nullptr; }
   bool is_fixed() const { return fixed_; }
   const PageAccount& account() const { return *account_; }
-  // The pages of a fixed arena.
+  // All pages that a fixed arena, or a heap of one span, can have.
   const Span& arena() const { return spans_[0]; }
   // True where `page` is mapped for the heap or, not mapped, lies in one of its spans.
   bool owns_page(std::uint32_t page) const;

@@ -166,7 +166,7 @@ std::optional<ElasticHeap::Stretch> ElasticHeap::find_stretch(std::uint32_t gran
 }
 
 bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
-  if (fixed_ || !space_->has_mmu() || span_count_ == kMaxSpans) {
+  if (fixed_ || options_.one_span || !space_->has_mmu() || span_count_ == kMaxSpans) {
     return false;
   }
   const auto pages = static_cast<std::uint32_t>(divide_up(granules, kPageGranules));
@@ -237,12 +237,18 @@ bool ElasticHeap::allocate_at(std::byte* pointer, std::size_t bytes) {
   }
   const std::uint32_t start = granule_of(pointer);
   const std::uint32_t end = start + static_cast<std::uint32_t>(granules);
+  // As in allocate_in_stretch().
+  const std::uint32_t pages = descriptors_->pages();
   descriptors_->reserve(2);
-  const bool claimed = free_end(start, end) == end && claim(start, end, true);
+  const bool reserved = descriptors_->pages() != pages;
+  bool claimed = free_end(start, end) == end && claim(start, end, true);
+  descriptors_->trim();
+  if (!claimed && reserved) {
+    claimed = free_end(start, end) == end && claim(start, end, true);
+  }
   if (claimed) {
     begin_block(start, end);
   }
-  descriptors_->trim();
   return claimed;
 }
 
@@ -291,7 +297,7 @@ std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment,
     consider(align(furthest_start(stretch, most), alignment));
   });
   // A span that is not there yet.
-  if (!fixed_ && span_count_ < kMaxSpans && most.descriptors > 0) {
+  if (!fixed_ && !options_.one_span && span_count_ < kMaxSpans && most.descriptors > 0) {
     const std::uint32_t slack = alignment > kPageGranules ? alignment / kPageGranules - 1 : 0;
     const std::uint32_t gap = space_->largest_gap();
     std::uint32_t pages = gap > slack ? gap - slack : 0;

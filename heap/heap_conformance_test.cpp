@@ -80,9 +80,9 @@ class SlotFixture final : public HeapFixture {
 // Sealed, so that it is a heap.
 class RegionFixture final : public HeapFixture {
  public:
-  RegionFixture(bool has_mmu, PortKind kind) : world_(small_platform(has_mmu, kFrames), kind) {
-    if (!region_.open(world_.space(), world_.descriptors(), HeapId{1}, account_,
-                      {.bytes = kArenaPages * kPage})) {
+  RegionFixture(bool has_mmu, PortKind kind, const RegionOptions& options)
+      : world_(small_platform(has_mmu, kFrames), kind) {
+    if (!region_.open(world_.space(), world_.descriptors(), HeapId{1}, account_, options)) {
       std::abort();
     }
     region_.set_interim();
@@ -100,7 +100,13 @@ class RegionFixture final : public HeapFixture {
 
 template <bool kMmu>
 std::unique_ptr<HeapFixture> make_region(PortKind kind) {
-  return std::make_unique<RegionFixture>(kMmu, kind);
+  return std::make_unique<RegionFixture>(kMmu, kind, RegionOptions{.bytes = kArenaPages * kPage});
+}
+
+// One that may get more than the pool has.
+std::unique_ptr<HeapFixture> make_growing_region(PortKind kind) {
+  return std::make_unique<RegionFixture>(
+      true, kind, RegionOptions{.bytes = 2 * kFrames * kPage, .grows = true});
 }
 
 // Regions larger than the pool, where addresses cost nothing, and as large as the pool elsewhere.
@@ -128,6 +134,7 @@ const std::vector<HeapCase>& heap_cases() {
   static constexpr HeapTraits kRetaining{.kept_pages = kRetainedPages};
   static constexpr HeapTraits kFixed{.elastic = false};
   static constexpr HeapTraits kWholeLines{.exact = false, .elastic = false};
+  static constexpr HeapTraits kGrowingLines{.exact = false};
   static constexpr HeapTraits kSingle{.exact = false, .joins = false, .one_piece = false};
   static constexpr HeapTraits kContiguous{.exact = false};
   static constexpr HeapTraits kContiguousFew{.exact = false, .one_piece = false};
@@ -140,6 +147,7 @@ const std::vector<HeapCase>& heap_cases() {
       {"FixedNoMmu", kFixed, make_elastic<false, 0, kArenaPages>},
       {"RegionMmu", kWholeLines, make_region<true>},
       {"RegionNoMmu", kWholeLines, make_region<false>},
+      {"RegionGrowing", kGrowingLines, make_growing_region},
       {"SingleSlotMmu", kSingle, make_slots<true, false>},
       {"SingleSlotNoMmu", kSingle, make_slots<false, false>},
       {"ContiguousSlotsMmu", kContiguous, make_slots<true, true>},

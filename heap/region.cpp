@@ -2,6 +2,7 @@
 
 #include "base/bits.hpp"
 #include "base/check.hpp"
+#include "heap/heap_budget.hpp"
 
 namespace modmem {
 
@@ -11,12 +12,13 @@ bool Region::open(AddressSpace& space, MetadataStore<PageDescriptor>& descriptor
   const std::size_t pages = divide_up(options.bytes, config::kPageBytes);
   if (pages == 0 || pages > space.window_pages() || !is_power_of_two(options.block_alignment) ||
       options.block_alignment < kMinBlockAlignment ||
-      options.block_alignment > config::kPageBytes) {
+      options.block_alignment > config::kPageBytes || (options.grows && !space.has_mmu())) {
     return false;
   }
-  ElasticHeapOptions arena;
-  arena.fixed_pages = static_cast<std::uint32_t>(pages);
-  if (!heap_.open(space, descriptors, id, account, arena)) {
+  ElasticHeapOptions engine;
+  engine.one_span = options.grows;
+  (options.grows ? engine.span_pages : engine.fixed_pages) = static_cast<std::uint32_t>(pages);
+  if (!heap_.open(space, descriptors, id, account, engine)) {
     return false;
   }
   space_ = &space;
@@ -57,6 +59,7 @@ RegionInfo Region::info() const {
   const auto lifetime = static_cast<std::size_t>(top_ - base_);
   RegionInfo info;
   info.bytes = bytes();
+  info.mapped_bytes = live.mapped_bytes;
   info.lifetime_bytes = lifetime;
   info.interim_bytes = live.occupied_bytes - (lifetime - buried_bytes_);
   info.freed_bytes = freed_bytes_;
@@ -64,6 +67,7 @@ RegionInfo Region::info() const {
   info.interim_blocks = live.live_blocks - lifetime_blocks_;
   info.freed_blocks = freed_blocks_;
   info.references = references_;
+  info.grows = grows();
   info.interim = interim_;
   return info;
 }
@@ -110,14 +114,18 @@ void* Region::allocate_lifetime(std::size_t bytes, std::size_t alignment) {
 }
 
 // Puts a block of `bytes` behind a gap; both become part of the lifetime part. Returns false, with
-// nothing changed, exactly when a descriptor is not to be had.
+// nothing changed, exactly when a descriptor or a frame is not to be had.
 bool Region::put_at_top(std::size_t gap, std::size_t bytes) {
+  const std::uint32_t pages = descriptors_->pages();
   if (gap > 0 && !heap_.allocate_at(top_, gap)) {
     return false;
   }
   if (!heap_.allocate_at(top_ + gap, bytes)) {
     if (gap > 0) {
       heap_.free(top_);
+      if (descriptors_->pages() > pages) {
+        descriptors_->drop_spare();
+      }
     }
     return false;
   }
@@ -203,22 +211,26 @@ void Region::do_release_all() {
 
 // --- figures ---
 
-// True where descriptors are to be had for a gap at `top` and for the start of a block behind it.
-bool Region::gap_is_affordable(std::size_t gap) const {
-  const std::uint32_t base = heap_.arena().first;
-  const auto offset = static_cast<std::size_t>(top_ - base_);
-  const auto page_at = [base](std::size_t at) {
-    return base + static_cast<std::uint32_t>(at / config::kPageBytes);
-  };
-  const std::uint32_t start = page_at(offset + gap);
-  std::uint32_t needed = space_->is_busy(start) ? 0 : 1;
-  if (gap > 0 && page_at(offset) != start && !space_->is_busy(page_at(offset))) {
-    ++needed;
+// The page of the byte at `offset` from the region's start.
+std::uint32_t Region::page_at(std::size_t offset) const {
+  return heap_.arena().first + static_cast<std::uint32_t>(offset / config::kPageBytes);
+}
+
+// Most bytes that a lifetime block behind `gap`, less than what is left, could have, with the
+// descriptors that are free and the frames that the pool has while it keeps `keep` of them.
+std::size_t Region::furthest(std::size_t gap, std::uint32_t keep) const {
+  const HeapBudget most = budget_of(space_->pool(), account(), *descriptors_, keep);
+  const auto top = static_cast<std::size_t>(top_ - base_);
+  const std::uint32_t first = page_at(top);
+  const std::uint32_t start = page_at(top + gap);
+  // One that ends with its last page needs a descriptor for its start alone.
+  const bool gap_has_one = gap == 0 || first == start || space_->is_busy(first);
+  const std::uint32_t needed = (gap_has_one ? 0U : 1U) + (space_->is_busy(start) ? 0U : 1U);
+  const std::uint32_t end = end_within(*space_, first, heap_.arena().end(), most.frames);
+  if (needed > most.descriptors || end <= start) {
+    return 0;
   }
-  // As an allocation does, and back.
-  const bool affordable = descriptors_->reserve(needed);
-  descriptors_->trim();
-  return affordable;
+  return std::size_t{end - page_at(0)} * config::kPageBytes - top - gap;
 }
 
 std::size_t Region::do_largest_request(std::size_t alignment, std::uint32_t keep) const {
@@ -226,7 +238,17 @@ std::size_t Region::do_largest_request(std::size_t alignment, std::uint32_t keep
     return align_down(heap_.largest_request(aligned(alignment), keep), unit_);
   }
   const std::size_t gap = gap_for(alignment);
-  return gap < left() && gap_is_affordable(gap) ? left() - gap : 0;
+  if (gap >= left()) {
+    return 0;
+  }
+  // As an allocation does, which has two ways: the frame that descriptors take may be missing.
+  const std::uint32_t pages = descriptors_->pages();
+  descriptors_->reserve(2);
+  const bool reserved = descriptors_->pages() != pages;
+  const std::size_t with = furthest(gap, keep);
+  descriptors_->trim();
+  const std::size_t without = reserved ? furthest(gap, keep) : 0;
+  return with > without ? with : without;
 }
 
 FailureReason Region::do_explain(std::size_t bytes, std::size_t alignment) const {
@@ -236,11 +258,32 @@ FailureReason Region::do_explain(std::size_t bytes, std::size_t alignment) const
   if (alignment > unit_ && bytes <= do_largest_request(1, 0)) {
     return FailureReason::alignment;
   }
-  return bytes <= do_free_bytes() ? FailureReason::fragmentation : FailureReason::pool;
+  if (bytes <= do_free_bytes()) {
+    return FailureReason::fragmentation;
+  }
+  if (!grows()) {
+    return FailureReason::pool;
+  }
+  const FailureReason why = explain_shortage(space_->pool(), account(), bytes, room_in_frames());
+  // The most that it may get is a limit, where more memory would be there.
+  return why != FailureReason::pool && bytes > room() ? FailureReason::limit : why;
+}
+
+// Bytes that requests could use if all of the region were mapped.
+std::size_t Region::room() const {
+  return interim_ ? bytes() - heap_.stats().occupied_bytes - buried_blocks_ * config::kGranuleBytes
+                  : left();
+}
+
+// The same in the frames that it has.
+std::size_t Region::room_in_frames() const {
+  return room() - (bytes() - heap_.stats().mapped_bytes);
 }
 
 std::size_t Region::do_free_bytes() const {
-  return interim_ ? heap_.free_bytes() - buried_blocks_ * config::kGranuleBytes : left();
+  const std::size_t frames = grows() ? space_->pool().available(account()) : 0;
+  const std::size_t most = room_in_frames() + frames * config::kPageBytes;
+  return most < room() ? most : room();
 }
 
 HeapStats Region::do_stats() const {

@@ -262,7 +262,7 @@ class Memory {
   bool open_side_heap(SideMemory& side, const char* name);
   bool open_engine(HeapSlot& slot, const HeapSpec& spec);
   bool open_slots(HeapSlot& slot, const HeapSpec& spec);
-  bool open_region(HeapSlot& slot, std::size_t bytes);
+  bool open_region(HeapSlot& slot, const HeapSpec& spec);
   void close_engine(HeapSlot& slot);
   std::uint32_t fixed_arena_pages() const;
   static std::uint32_t metadata_share(std::uint32_t pages);

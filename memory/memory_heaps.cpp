@@ -80,7 +80,7 @@ bool Memory::open_engine(HeapSlot& slot, const HeapSpec& spec) {
     return open_slots(slot, spec);
   }
   if (slot.kind == HeapKind::region) {
-    return open_region(slot, spec.bytes);
+    return open_region(slot, spec);
   }
   slot.heap = &slot.elastic;
   ElasticHeapOptions options;
@@ -109,7 +109,7 @@ bool Memory::open_slots(HeapSlot& slot, const HeapSpec& spec) {
   return opened;
 }
 
-bool Memory::open_region(HeapSlot& slot, std::size_t bytes) {
+bool Memory::open_region(HeapSlot& slot, const HeapSpec& spec) {
   slot.engine_handle = regions_.create();
   if (slot.engine_handle == SlotStore::kNone) {
     return false;
@@ -119,7 +119,8 @@ bool Memory::open_region(HeapSlot& slot, std::size_t bytes) {
   const std::size_t line = config_.cache_line_bytes;
   const bool opened = slot.region->open(
       *slot.space, descriptors_, slot.id(), slot.account,
-      {.bytes = bytes,
+      {.bytes = spec.bytes,
+       .grows = spec.grows,
        .block_alignment = line > Region::kMinBlockAlignment ? line : Region::kMinBlockAlignment});
   if (!opened) {
     regions_.destroy(slot.engine_handle);

@@ -69,14 +69,17 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& he
   failure.owner_kind = spec.kind;
   failure.owner_id = spec.id;
   failure.owner_name = spec.name;
-  // What it takes of the pool is its guarantee, the pages of a region, or a page for its record; a
-  // heap of slots takes addresses.
-  const std::size_t fixed = heap.kind == HeapKind::region ? heap.bytes : config::kPageBytes;
+  // What it takes of the pool is its guarantee, the pages of a fixed region, or a page for its
+  // record; a heap of slots and a region that grows take addresses.
+  const bool is_fixed = heap.kind == HeapKind::region && !heap.grows;
+  const std::size_t fixed = is_fixed ? heap.bytes : config::kPageBytes;
   const std::size_t taken = spec.guarantee != 0 ? spec.guarantee : fixed;
   failure.bytes = spec.guarantee == 0 && heap.bytes != 0 ? heap.bytes : taken;
   failure.alignment = config::kPageBytes;
   if (owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps) {
     failure.reason = FailureReason::limit;
+  } else if (heap.grows && !space_.has_mmu()) {
+    failure.reason = FailureReason::unsupported;
   } else if (taken <= free - reserved) {
     failure.reason = FailureReason::fragmentation;  // of the window: no span is left
   } else {

@@ -48,6 +48,7 @@ const char* to_string(HeapKind kind);
 struct HeapSpec {
   HeapKind kind = HeapKind::none;  // none: what the policy says for the kind of owner
   std::size_t bytes = 0;           // of a region, or of the virtual range of a heap of slots
+  bool grows = false;              // of a region: `bytes` at most, frames under its blocks alone
   std::span<const SlotBundle> bundles = {};  // of a heap of slots, as in SlotHeapOptions
   bool contiguous = false;                   // likewise
 };

@@ -228,6 +228,51 @@ TEST_P(PrivateOwner, SlotsAreOfTheSizesAskedForUnderEveryPolicy) {
   EXPECT_EQ(system_.pool_state(), boot_);
 }
 
+TEST_P(PrivateOwner, ARegionThatGrowsHasPagesForWhatItHolds) {
+  Owner& mine = make({OwnerKind::region, 0x12, "region", 40 * kPage},
+                     {.kind = HeapKind::region, .bytes = 64 * kPage, .grows = true});
+  EXPECT_EQ(memory_.heap_report(mine).mapped_bytes, 0U);
+  EXPECT_STREQ(memory_.heap_report(mine).kind, "region");
+  std::byte* start = memory_.region_base(mine);
+  EXPECT_EQ(allocate(mine, 3 * kPage + 1), start);
+  EXPECT_EQ(memory_.heap_report(mine).mapped_bytes, 4 * kPage);
+  EXPECT_EQ(memory_.region_info(mine).mapped_bytes, 4 * kPage);
+  EXPECT_EQ(memory_.region_info(mine).bytes, 64 * kPage);
+  EXPECT_TRUE(memory_.region_info(mine).grows);
+  // The owner's limit counts what is asked for, beside the most that the region can get.
+  EXPECT_EQ(memory_.largest_request({&mine, 1, 0, 0, {}}), 37 * kPage - 1);
+  EXPECT_EQ(allocate(mine, 37 * kPage), nullptr);
+  EXPECT_EQ(seen_.failures.back().reason, FailureReason::limit);
+  memory_.set_interim(mine);
+  void* block = allocate(mine, 20 * kPage, 0, flag::kCoherent);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(memory_.heap_report(mine).mapped_bytes, 24 * kPage);
+  EXPECT_EQ(memory_.free(block), PointerStatus::live);
+  EXPECT_EQ(memory_.heap_report(mine).mapped_bytes, 4 * kPage);
+  EXPECT_EQ(memory_.put_region(mine), RegionPut::last);
+  EXPECT_TRUE(seen_.leaks.empty());
+  EXPECT_EQ(system_.pool_state(), boot_);
+}
+
+TEST(PrivateOwnerWithoutMmu, RefusesARegionThatGrows) {
+  PlatformConfig config = preset("mtl");
+  config.has_mmu = false;
+  TestSystem system{config, kElasticPolicy, true};
+  Memory& memory = system.memory();
+  const testing::Figures before = figures(system);
+  const OwnerSpec spec{OwnerKind::region, 1, "region"};
+  EXPECT_EQ(memory.create_owner(memory.system(), spec,
+                                {.kind = HeapKind::region, .bytes = kPage, .grows = true}),
+            nullptr);
+  EXPECT_EQ(figures(system), before);
+  ASSERT_EQ(system.seen().failures.size(), 1U);
+  EXPECT_EQ(system.seen().failures[0].reason, FailureReason::unsupported);
+  Owner* fixed =
+      memory.create_owner(memory.system(), spec, {.kind = HeapKind::region, .bytes = kPage});
+  ASSERT_NE(fixed, nullptr);
+  memory.destroy_owner(*fixed);
+}
+
 TEST_P(PrivateOwner, WhatCanNotBeOpenedLeavesNothing) {
   const testing::Figures before = figures(system_);
   constexpr std::array kOdd{SlotBundle{48, 256}};

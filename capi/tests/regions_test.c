@@ -26,6 +26,8 @@
  *   Misuse of a void free: vregion_free                    vregion_free_of_garbage_is_misuse
  *   (a region's pages: NEEDS c 12, remainders below 1024)
  *         a_remainder_of_a_line_is_a_heap
+ *   modmem_vregion_create_growing(size_t most)             growing_regions_map_what_they_hold,
+ *                                                          growing_regions_have_a_most
  */
 #include <rtos/alloc.h>
 #include <rtos/cache.h>
@@ -347,6 +349,65 @@ static void a_remainder_of_a_line_is_a_heap(void** state) {
   assert_null(vregion_put(region));
 }
 
+static void growing_regions_map_what_they_hold(void** state) {
+  (void)state;
+  const size_t pool = pool_mapped();
+  struct vregion* region = modmem_vregion_create_growing(KIB(1024));
+  assert_non_null(region);
+  assert_int_equal(mapped(region), 0);
+  char* lifetime = vregion_alloc(region, 6000);
+  assert_non_null(lifetime);
+  assert_mapped(lifetime);
+  fill(lifetime, 6000, 1);
+  assert_int_equal(mapped(region), KIB(8));
+  vregion_free(region, vregion_alloc(region, 3000));
+  assert_int_equal(mapped(region), KIB(12)); /* a lifetime block's memory stays */
+  vregion_set_interim(region);
+  char* coherent = vregion_alloc_coherent(region, KIB(40));
+  assert_non_null(coherent);
+  fill(coherent, KIB(40), 2);
+  assert_filled(coherent, KIB(40), 2);
+  assert_true(mapped(region) >= KIB(48));
+  const uintptr_t last = address_of(coherent) + KIB(40) - 1;
+  vregion_free(region, coherent);
+  assert_int_equal(mapped(region), KIB(12));
+  if (host() == HOST_SIM) {
+    assert_true(faults_at(last));
+  }
+  assert_filled(lifetime, 6000, 1);
+  assert_ptr_equal(vregion_get(region), region);
+  assert_ptr_equal(vregion_put(region), region);
+  assert_null(vregion_put(region));
+  expect_quiet();
+  assert_int_equal(pool_mapped(), pool);
+}
+
+static void growing_regions_have_a_most(void** state) {
+  (void)state;
+  struct vregion* region = modmem_vregion_create_growing(KIB(12) - 1);
+  size_t size = 0;
+  uintptr_t start = 0;
+  vregion_mem_info(region, &size, &start);
+  assert_int_equal(size, KIB(12));
+  assert_int_not_equal(start, 0);
+  assert_non_null(vregion_alloc(region, KIB(8)));
+  for (int sealed = 0; sealed < 2; sealed++) {
+    assert_null(vregion_alloc(region, KIB(4) + 1));
+    expect_line("no memory");
+    assert_int_equal(mapped(region), KIB(8));
+    vregion_set_interim(region);
+  }
+  assert_non_null(vregion_alloc(region, KIB(4)));
+  forget_lines();
+  vregion_info(region);
+  assert_int_equal(lines_with("12288 bytes at most"), 1);
+  assert_null(vregion_put(region));
+  assert_null(modmem_vregion_create_growing(0));
+  expect_quiet();
+  assert_null(modmem_vregion_create_growing(SIZE_MAX));
+  expect_line("no memory");
+}
+
 static void vregion_info_logs_a_line(void** state) {
   (void)state;
   struct vregion* region = vregion_create(KIB(12));
@@ -438,6 +499,8 @@ int main(void) {
       TEST(sealing_makes_a_heap_of_what_is_left),
       TEST(three_pages),
       TEST(a_remainder_of_a_line_is_a_heap),
+      TEST(growing_regions_map_what_they_hold),
+      TEST(growing_regions_have_a_most),
       TEST(vregion_info_logs_a_line),
       TEST(vregion_mem_info_says_where),
       TEST(vregion_free_of_garbage_is_misuse),

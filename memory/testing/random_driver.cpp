@@ -223,7 +223,9 @@ void RandomDriver::create_owner() {
   spec.guarantee = spec.kind == OwnerKind::pipeline && one_in(4) ? below(9000) : 0;
   HeapSpec heap;
   if (spec.kind == OwnerKind::region) {
-    heap = {.kind = HeapKind::region, .bytes = 1 + below(4 * config::kPageBytes)};
+    heap = {.kind = HeapKind::region,
+            .bytes = 1 + below(4 * config::kPageBytes),
+            .grows = memory_.config().has_mmu && one_in(2)};
   }
   Owner* owner = memory_.create_owner(parent, spec, heap);
   if (owner != nullptr) {

@@ -163,6 +163,19 @@ int modmem_heap_destroy(struct k_heap* heap);
  */
 int modmem_set_limit(struct k_heap* heap, size_t limit);
 
+/* --- regions that grow --- */
+
+/*
+ * A region as vregion_create() makes one (sof/lib/vregion.h), whose size nobody has to guess: it
+ * takes addresses for `most` bytes, rounded up to pages, and memory only under its blocks, a page
+ * at a time. Lifetime blocks keep theirs until the last vregion_put(); once it is sealed, pages
+ * without a block go back at once. So an allocation in it can also fail where the pool is used up.
+ * vregion_mem_info() tells the most that it can get, modmem_vregion_heap_info() what is mapped.
+ * NULL exactly when `most` is 0 or addresses or records are exhausted, or the platform has no MMU
+ * (each with a line, but for 0). O(1).
+ */
+struct vregion* modmem_vregion_create_growing(size_t most);
+
 /* --- tests of what happens without memory --- */
 
 /*
