@@ -26,8 +26,8 @@ import subprocess
 import sys
 
 LAYERS = ("base", "port", "page", "heap", "memory", "module", "capi", "hosted", "trace", "testbench", "tools",
-          "examples")
-HOSTED_LAYERS = ("hosted", "trace", "testbench", "tools", "examples")
+          "examples", "bench")
+HOSTED_LAYERS = ("hosted", "trace", "testbench", "tools", "examples", "bench")
 HOST_PORTS = ("port/posix/", "port/host/")
 # Folders of freestanding layers that are hosted all the same.
 HOSTED_FOLDERS = (*HOST_PORTS, "capi/host/", "capi/testing/", "capi/tests/")

@@ -1,0 +1,93 @@
+// modmem-bench: measures one of the goals, prints its figures, and says by its exit status whether
+// it is met: 0 where it is, 1 where it is missed, 2 where it can't be measured (arguments, files,
+// programs that are not there).
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string>
+
+#include "bench/goals.hpp"
+#include "tools/arguments.hpp"
+#include "tools/report_file.hpp"
+
+namespace {
+
+constexpr int kMet = 0;
+constexpr int kMissed = 1;
+constexpr int kBadInput = 2;
+
+struct Arguments {
+  std::string goal;
+  std::string json;
+  std::string counted;
+  bool impossible = false;
+  modmem::bench::GoalOptions options;
+};
+
+int complain(const char* message) {
+  std::fprintf(stderr, "modmem-bench: %s\n", message);
+  return kBadInput;
+}
+
+int run_goal(const Arguments& arguments, bool json_given) {
+  using modmem::tools::ReportFile;
+  const auto goal = static_cast<int>(
+      modmem::tools::parse_count("--goal", arguments.goal, 1, modmem::bench::kGoals));
+  std::optional<ReportFile> json;
+  if (json_given) {
+    json.emplace(modmem::tools::parse_path("--json", arguments.json));
+  }
+  modmem::bench::GoalReport report = modmem::bench::measure(goal, arguments.options);
+  if (arguments.impossible) {
+    modmem::bench::make_impossible(report);
+  }
+  // Standard output is the JSON's where that was asked for.
+  const bool to_error = json && json->is_standard_output();
+  modmem::tools::write_text(to_error ? stderr : stdout,
+                            to_error ? "standard error" : "standard output",
+                            modmem::bench::to_text(report));
+  if (json) {
+    json->write(modmem::bench::to_json(report));
+  }
+  return report.met() ? kMet : kMissed;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Measures a goal of modmem: prints its figures, and fails where it is missed.",
+               "modmem-bench");
+  Arguments arguments;
+  app.add_option("--goal", arguments.goal, "which goal: 1 to 7 (docs/benchmarks.md)");
+  app.add_option("--json", arguments.json, "write the figures to this file, - for standard output");
+  app.add_option("--traces", arguments.options.traces,
+                 "folder of recorded traces; default: the shared ones where they are, else the "
+                 "examples");
+  app.add_flag("--quick", arguments.options.quick, "fewer events and seeds, the same limits");
+  // What this program runs itself under valgrind, and what its test runs.
+  app.add_option("--counted", arguments.counted)->group("");
+  app.add_flag("--impossible", arguments.impossible)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what());
+  }
+  if (app.count("--counted") != 0) {
+    modmem::bench::run_counted(arguments.counted, arguments.options);
+    return kMet;
+  }
+  if (app.count("--goal") == 0) {
+    return complain("no goal is given; modmem-bench --help");
+  }
+  return run_goal(arguments, app.count("--json") != 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    return complain(error.what());
+  }
+}
