@@ -2,6 +2,60 @@
 
 namespace modmem {
 
+namespace {
+
+// Appends to a text of bounded length.
+class TextEnd {
+ public:
+  explicit TextEnd(std::span<char> text) : text_(text) {}
+
+  TextEnd& operator<<(const char* more) {
+    for (; *more != '\0' && at_ + 1 < text_.size(); ++more) {
+      text_[at_++] = *more;
+    }
+    return *this;
+  }
+  TextEnd& operator<<(std::uint32_t number) {
+    char digits[11] = {};
+    char* first = digits + sizeof digits - 1;
+    do {
+      *--first = static_cast<char>('0' + number % 10);
+      number /= 10;
+    } while (number != 0);
+    return *this << first;
+  }
+  // Ends the text and returns its length.
+  std::size_t end() {
+    if (!text_.empty()) {
+      text_[at_] = '\0';
+    }
+    return at_;
+  }
+
+ private:
+  std::span<char> text_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::size_t to_text(const GuaranteeFigures& figures, std::span<char> text) {
+  TextEnd out(text);
+  if (figures.asked != 0) {
+    out << "asked " << figures.asked << " frames";
+    if (figures.metadata != 0) {
+      out << " (" << figures.metadata << " for metadata)";
+    }
+    out << ", guaranteed to others " << figures.guaranteed;
+    if (figures.within == nullptr) {
+      out << ", held " << figures.held << ", pool " << figures.total;
+    } else {
+      out << ", guarantee of " << figures.within << " " << figures.total;
+    }
+  }
+  return out.end();
+}
+
 const char* to_string(FailureReason reason) {
   switch (reason) {
     case FailureReason::none:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "heap/heap.hpp"
 #include "memory/intent.hpp"
@@ -11,6 +12,21 @@
 #include "memory/record.hpp"
 
 namespace modmem {
+
+// Why frames could not be guaranteed, or not be had as others have guarantees. In frames:
+// asked > total - guaranteed - held.
+struct GuaranteeFigures {
+  std::uint32_t asked = 0;       // 0: the failure is not about guarantees
+  std::uint32_t metadata = 0;    // of these, for metadata
+  std::uint32_t guaranteed = 0;  // to others, beyond what they hold
+  std::uint32_t held = 0;        // by whomever
+  std::uint32_t total = 0;       // of the pool, or of the guarantee that it would be a part of
+  const char* within = nullptr;  // whose guarantee that is; nullptr: the pool
+};
+
+// "asked 44 frames (4 for metadata), guaranteed to others 600, held 30, pool 640", with an end, cut
+// off where it does not fit; "" where nothing was asked. Returns the length.
+std::size_t to_text(const GuaranteeFigures& figures, std::span<char> text);
 
 // A request that could not be served. The figures are those of the moment of the failure.
 struct Failure {
@@ -33,6 +49,7 @@ struct Failure {
   std::size_t free_bytes = 0;  // what this request could have used at best
   std::size_t largest_request =
       0;  // bytes that the same owner could get now, same flags and alignment
+  GuaranteeFigures guarantee;
   std::array<TopOwner, kTopOwners> top_owners;
   std::size_t top_count = 0;
 };

@@ -97,8 +97,8 @@ class Memory {
   // A new account under `parent`, with the heap that `heap` asks for, or else with one where the
   // policy gives its kind one and `parent` is neither below a private heap nor a module. nullptr,
   // with nothing changed, exactly when metadata, heaps, frames or address space are exhausted, the
-  // guarantee can't be kept, or a region or heap of slots can't be as it is asked for
-  // (Region::open(), SlotHeap::open()); that is explained to the observer.
+  // guarantee can't be kept or would pass a limit, or a region or heap of slots can't be as it is
+  // asked for (Region::open(), SlotHeap::open()); that is explained to the observer.
   Owner* create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap = {});
 
   // Whether an owner lives at that address, which may be any: for those who are given owners by
@@ -108,6 +108,10 @@ class Memory {
   // Most bytes that the owner and its descendants may hold from now on. Returns false, with the
   // limit as before, exactly when they hold more.
   bool set_limit(Owner& owner, std::size_t limit);
+
+  // Most frames that the owner's own heap may hold from now on. Returns false, with the limit as
+  // before, exactly when it holds or is guaranteed more. Requires that it has a heap of its own.
+  bool set_frame_limit(Owner& owner, std::uint32_t frames);
 
   // Tells the observer of something that outlived its owner and is no block: for those who hold
   // other things than blocks.
@@ -238,6 +242,18 @@ class Memory {
     std::size_t live_by_heap[kMaxHeaps] = {};
   };
 
+  // What an owner and those below hold and are sure to get, for limits above.
+  struct Claim {
+    std::size_t bytes = 0;      // held, but below guarantees
+    std::size_t below = 0;      // claims of owners below with guarantees
+    std::size_t passed_on = 0;  // guarantees of these
+
+    constexpr std::size_t total(std::size_t guarantee) const {
+      const std::size_t own = guarantee > passed_on ? guarantee - passed_on : 0;
+      return (own > bytes ? own : bytes) + below;
+    }
+  };
+
   // Where a request goes and what becomes of it there.
   struct Route {
     HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory, or not for this request
@@ -304,6 +320,16 @@ class Memory {
   void collect_top_owners(const Owner& owner, Failure& failure) const;
   void fault(const void* pointer, PointerStatus status, const Owner* owner);
   PointerStatus free_locked(void* pointer, const Owner* owner);
+  static const Owner* guarantor_of(const Owner* owner);
+  static std::uint32_t guaranteed_below(const Owner& owner);
+  bool can_guarantee(const Owner* parent, std::size_t bytes, GuaranteeFigures& figures) const;
+  bool begin_guarantee(HeapSlot& slot, const Owner& owner);
+  void end_guarantee(HeapSlot& slot);
+  bool is_served_by_own_heap(const Owner& parent, OwnerKind kind) const;
+  bool passes_limit(const Owner& parent, const OwnerSpec& spec) const;
+  void add_claim(const Owner& owner, Claim& above) const;
+  Claim inner_claim(const Owner& owner, const Owner* without) const;
+  std::size_t claim_of(const Owner& owner) const;
   std::size_t room_below_limits(const Owner& owner) const;
   void charge(Owner& owner, HeapSlot& slot, std::size_t bytes);
   void uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes);
@@ -326,6 +352,7 @@ class Memory {
   bool check_locked(CheckDepth depth) const;
   bool check_accounts() const;
   bool check_owner(const Owner& owner, Sums& sums) const;
+  bool check_guarantees(const Owner& owner) const;
   bool check_records(const Owner& owner) const;
   static bool check_side(const SideMemory& side);
 
@@ -342,6 +369,7 @@ class Memory {
   mutable PageAccount metadata_account_;
   mutable PageAccount aside_account_;  // holds nothing: what is guaranteed to it is set aside
   std::uint32_t set_aside_ = 0;        // frames for the metadata of guaranteed blocks
+  std::uint32_t guarantees_ = 0;       // owners that have one
   mutable MetadataStore<PageDescriptor> descriptors_;
   mutable MetadataStore<Record> records_;
   MetadataStore<Owner> owners_;

@@ -153,21 +153,16 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
   slot.name = name;
   slot.kind = spec.kind;
   slot.space = &space;
-  const auto guarantee =
-      static_cast<std::uint32_t>(divide_up(owner.spec.guarantee, config::kPageBytes));
-  const std::uint32_t share = guarantee != 0 ? metadata_share(guarantee) : 0;
-  if (divide_up(owner.spec.guarantee, config::kPageBytes) > pool_.frames() ||
-      guarantee + share > pool_.free() - pool_.reserved() ||
-      !pool_.set_guarantee(slot.account, guarantee)) {
+  slot.account.limit = spec.frame_limit;
+  if (!begin_guarantee(slot, owner)) {
     heaps_.destroy(handle);
     return nullptr;
   }
   if (!open_engine(slot, spec)) {
-    pool_.set_guarantee(slot.account, 0);
+    end_guarantee(slot);
     heaps_.destroy(handle);
     return nullptr;
   }
-  set_aside_ += share;
   set_metadata_aside(nullptr);
   std::uint16_t* last = &first_heap_;
   while (*last != SlotStore::kNone) {
@@ -179,8 +174,7 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
 
 void Memory::close_heap(HeapSlot& slot) {
   close_engine(slot);
-  set_aside_ -= slot.account.guarantee != 0 ? metadata_share(slot.account.guarantee) : 0;
-  pool_.set_guarantee(slot.account, 0);
+  end_guarantee(slot);
   set_metadata_aside(nullptr);
   std::uint16_t* link = &first_heap_;
   while (*link != slot.handle) {

@@ -14,6 +14,12 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec
   if (chosen.kind == HeapKind::none && !is_served) {
     chosen = heap_of_role(heap_kind_of(spec.kind));
   }
+  // A guarantee and a limit in frames are those of a heap of one's own.
+  const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
+  if (chosen.kind == HeapKind::none && in_frames && is_served_by_own_heap(parent, spec.kind)) {
+    chosen = heap_of_role(HeapKind::elastic);
+  }
+  chosen.frame_limit = heap.frame_limit;
   Owner* owner = create_owner_locked(parent, spec, chosen);
   verify();
   if (owner == nullptr) {
@@ -32,6 +38,10 @@ HeapKind Memory::heap_kind_of(OwnerKind kind) const {
 
 Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
   set_metadata_aside(nullptr);
+  const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
+  if ((in_frames && heap.kind == HeapKind::none) || passes_limit(parent, spec)) {
+    return nullptr;
+  }
   const std::uint16_t handle =
       owners_.live() < config_.max_owners ? owners_.create() : SlotStore::kNone;
   if (handle == SlotStore::kNone) {
@@ -40,6 +50,7 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
   Owner& owner = owners_[handle];
   owner.spec = spec;
   owner.handle = handle;
+  owner.parent = &parent;
   if (heap.kind != HeapKind::none) {
     const HeapSlot* slot = open_heap(heap, owner, spec.name, space_);
     if (slot == nullptr) {
@@ -48,7 +59,6 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
     }
     owner.heap = slot->id();
   }
-  owner.parent = &parent;
   Owner** last = &parent.first_child;
   while (*last != nullptr) {
     last = &(*last)->next_sibling;
@@ -76,10 +86,22 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& he
   const std::size_t taken = spec.guarantee != 0 ? spec.guarantee : fixed;
   failure.bytes = spec.guarantee == 0 && heap.bytes != 0 ? heap.bytes : taken;
   failure.alignment = config::kPageBytes;
+  const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
+  const bool over_limit =
+      passes_limit(parent, spec) || divide_up(taken, config::kPageBytes) > heap.frame_limit;
   if (owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps) {
     failure.reason = FailureReason::limit;
   } else if (heap.grows && !space_.has_mmu()) {
     failure.reason = FailureReason::unsupported;
+  } else if (in_frames && heap.kind == HeapKind::none) {
+    failure.reason = FailureReason::unsupported;
+  } else if (over_limit) {
+    failure.reason = FailureReason::limit;
+  } else if (spec.guarantee != 0 && !can_guarantee(&parent, spec.guarantee, failure.guarantee)) {
+    const GuaranteeFigures& figures = failure.guarantee;
+    failure.reason = figures.within != nullptr || figures.asked <= figures.total - figures.held
+                         ? FailureReason::guarantee
+                         : FailureReason::pool;
   } else if (taken <= free - reserved) {
     failure.reason = FailureReason::fragmentation;  // of the window: no span is left
   } else {
@@ -118,15 +140,6 @@ void Memory::end_owner(Owner& owner) {
   const std::uint16_t handle = owner.handle;
   owner.handle = SlotStore::kNone;
   owners_.destroy(handle);
-}
-
-bool Memory::set_limit(Owner& owner, std::size_t limit) {
-  const LockGuard guard(*port_);
-  if (owner.tree > limit) {
-    return false;
-  }
-  owner.spec.limit = limit;
-  return true;
 }
 
 void Memory::report_leak(const Leak& leak) {
@@ -261,15 +274,6 @@ std::byte* Memory::region_base(const Owner& region) const {
 }
 
 // --- charges ---
-
-std::size_t Memory::room_below_limits(const Owner& owner) const {
-  std::size_t room = OwnerSpec::kNoLimit;
-  for (const Owner* at = &owner; at != nullptr; at = at->parent) {
-    const std::size_t left = at->spec.limit - at->tree;
-    room = left < room ? left : room;
-  }
-  return room;
-}
 
 void Memory::charge(Owner& owner, HeapSlot& slot, std::size_t bytes) {
   owner.own += bytes;

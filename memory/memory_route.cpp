@@ -177,6 +177,15 @@ void Memory::fail(const Request& request, const Route& where, FailureReason reas
                      : others                   ? FailureReason::guarantee
                                                 : FailureReason::pool;
   }
+  if (failure.reason == FailureReason::guarantee && where.slot != nullptr) {
+    const PagePool& pool = where.slot->space->pool();
+    const std::uint32_t own = where.slot->account.unused_guarantee();
+    failure.guarantee = {
+        .asked = static_cast<std::uint32_t>(divide_up(where.bytes, config::kPageBytes)),
+        .guaranteed = pool.reserved() - own,
+        .held = pool.taken(),
+        .total = pool.frames()};
+  }
   failure.free_bytes = where.slot != nullptr ? where.slot->heap->free_bytes() : 0;
   failure.largest_request = largest_for(owner, where);
   collect_top_owners(*system_, failure);

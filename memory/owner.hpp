@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "modmem/config.hpp"
 #include "page/metadata_store.hpp"
 
 namespace modmem {
@@ -30,6 +31,11 @@ enum class OwnerKind : std::uint8_t {
 // Whether requests of such an owner are served where it is, not where the policy says.
 constexpr bool is_private(OwnerKind kind) { return kind >= OwnerKind::heap; }
 
+// Bytes of so many frames.
+constexpr std::size_t in_frames(std::uint32_t frames) {
+  return std::size_t{frames} * config::kPageBytes;
+}
+
 struct OwnerSpec {
   static constexpr std::size_t kNoLimit = SIZE_MAX;
 
@@ -37,8 +43,10 @@ struct OwnerSpec {
   std::uint32_t id = 0;          // component id, as it appears in reports
   const char* name = "";         // must outlive the owner
   std::size_t limit = kNoLimit;  // most bytes that it and its descendants may hold
-  // Bytes that nobody else can take, as whole pages, with room for the metadata of blocks of a KiB
-  // on average. Owners with a heap of their own only.
+  // Bytes that nobody else can take, as whole pages (in_frames()), with room for the metadata of
+  // blocks of a KiB on average, and below all limits. It is for what is asked of the owner's own
+  // heap, which it gets for it where the policy gives it none. Where an owner above has a guarantee
+  // too, it is a part of that: those of the owners below never exceed it.
   std::size_t guarantee = 0;
 };
 

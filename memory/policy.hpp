@@ -49,6 +49,8 @@ struct HeapSpec {
   HeapKind kind = HeapKind::none;  // none: what the policy says for the kind of owner
   std::size_t bytes = 0;           // of a region, or of the virtual range of a heap of slots
   bool grows = false;              // of a region: `bytes` at most, frames under its blocks alone
+  // Most frames that the heap may hold. An owner for whom it is set has a heap of its own.
+  std::uint32_t frame_limit = PageAccount::kNoLimit;
   std::span<const SlotBundle> bundles = {};  // of a heap of slots, as in SlotHeapOptions
   bool contiguous = false;                   // likewise
 };

@@ -129,8 +129,9 @@ TEST_P(MemoryThreads, OwnersComeAndGo) {
   in_threads([&](int number) {
     for (std::uint32_t round = 0; round < kRounds / 4; ++round) {
       const auto id = static_cast<std::uint32_t>(number);
+      const std::size_t guarantee = GetParam()->pipeline != HeapKind::none ? 4096 : 0;
       Owner* pipeline = memory_.create_owner(
-          memory_.system(), {OwnerKind::pipeline, id, "pipeline", OwnerSpec::kNoLimit, 4096});
+          memory_.system(), {OwnerKind::pipeline, id, "pipeline", OwnerSpec::kNoLimit, guarantee});
       ASSERT_NE(pipeline, nullptr);
       Owner* module = memory_.create_owner(*pipeline, {OwnerKind::module, id, "module"});
       ASSERT_NE(module, nullptr);
