@@ -374,6 +374,10 @@ void ElasticHeap::release_pages_of(const Span& span) {
   }
 }
 
+void ElasticHeap::do_frame_moved(std::uint16_t /*from*/, std::uint16_t to) {
+  bins_.frame_moved(*space_, to);
+}
+
 // --- resize ---
 
 bool ElasticHeap::do_resize(void* pointer, std::size_t bytes) {

@@ -51,6 +51,22 @@ class PageBins {
     }
   }
 
+  // The page that now lies on `frame`, with its notes, lay on another one: its bin names that.
+  void frame_moved(AddressSpace& space, std::uint16_t frame) {
+    const FrameInfo& info = space.frame_info(frame);
+    if (info.largest_hole == 0) {
+      return;
+    }
+    if (info.bin_next != FrameInfo::kNone) {
+      space.frame_info(info.bin_next).bin_prev = frame;
+    }
+    if (info.bin_prev != FrameInfo::kNone) {
+      space.frame_info(info.bin_prev).bin_next = frame;
+    } else {
+      heads_[class_of(info.largest_hole)] = frame;
+    }
+  }
+
  private:
   void insert(AddressSpace& space, std::uint16_t frame, FrameInfo& info) {
     const std::uint32_t size_class = class_of(info.largest_hole);

@@ -70,6 +70,7 @@ bool Memory::set_up(MetadataArena& arena) {
   done = owners_.boot(space_, kMetadataHeap, account, config_.max_owners, arena) && done;
   done = heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
   done = slot_heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
+  done = pins_.boot(space_, kMetadataHeap, account, kMaxPins, arena) && done;
   done = regions_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
   arena_used_ = arena.used();
   return done;
@@ -156,6 +157,7 @@ std::size_t Memory::shutdown() {
   heaps_.shutdown();
   slot_heaps_.shutdown();
   regions_.shutdown();
+  pins_.shutdown();
   watch_sram(false);
   return leaks;
 }

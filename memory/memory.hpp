@@ -191,6 +191,26 @@ class Memory {
   // Bytes of the largest request that would succeed now for this owner, flags and alignment.
   std::size_t largest_request(const Request& request) const;
 
+  // --- banks (memory_power.cpp) ---
+
+  // Moves at most `budget` pages of SRAM to other frames, so that banks become empty and go off; no
+  // pointer changes. See AddressSpace::compact(). Pinned blocks stay, and fixed arenas. Calls until
+  // `more` is false reach the fewest banks that hold what is mapped and must not move. Requires
+  // that no other core and no DMA accesses blocks that are not pinned meanwhile, and that no other
+  // core's cache has dirty lines of them.
+  Compaction compact(std::uint32_t budget);
+
+  // Keeps the block at `pointer` in its frames, until unpin() was called as often: for what DMA or
+  // another core accesses while compact() may be called. All pages that it touches stay, with what
+  // else lies there. A pin ends with its block, however that ends; it follows one that is resized
+  // where it stands, and does not hinder one from being moved by reallocate(). Returns false, with
+  // nothing changed, exactly when that is no live block or metadata is exhausted. O(pins + pages of
+  // the block); while there are pins, so is a free() in a pinned page, times the pins.
+  bool pin(const void* pointer);
+
+  // Returns false, with nothing changed, exactly when the block at `pointer` is not pinned.
+  bool unpin(const void* pointer);
+
   // --- power cycles ---
 
   // Writes down, in L3 itself, what lives there, so that it outlives a power cycle of the DSP: the
@@ -235,6 +255,17 @@ class Memory {
   static constexpr HeapId kMetadataHeap{0xfe};
   static constexpr std::uint32_t kMaxHeaps = 0xfe;
   static constexpr std::uint32_t kPrimaryCore = 0;
+
+  static constexpr std::uint32_t kMaxPins = 1024;
+
+  // A block that is to stay in its frames.
+  struct Pin {
+    std::uint32_t place = 0;  // where it starts, in Record's places from the start of the window
+    std::uint16_t first = 0;  // the pages that are pinned for it
+    std::uint16_t pages = 0;
+    std::uint16_t count = 0;
+    std::uint16_t next = SlotStore::kNone;
+  };
 
   // What check() adds up.
   struct Sums {
@@ -347,6 +378,12 @@ class Memory {
   void unlink(Owner& owner);
   void end_owner(Owner& owner);
 
+  class Mover;
+  std::uint32_t place_of(const void* block) const;
+  std::uint16_t find_pin(const void* block) const;
+  void mark_pins(bool pinned);
+  void settle_pins();
+
   void enter() const;
   void verify() const;
   bool check_locked(CheckDepth depth) const;
@@ -376,12 +413,14 @@ class Memory {
   MetadataStore<HeapSlot> heaps_;
   MetadataStore<SlotHeap> slot_heaps_;
   MetadataStore<Region> regions_;
+  MetadataStore<Pin> pins_;
   std::size_t arena_used_ = 0;
   Owner* system_ = nullptr;
   HeapSlot* system_heap_ = nullptr;
   HeapSlot* slots_heap_ = nullptr;  // the system's where the policy has none of its own
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
+  std::uint16_t first_pin_ = SlotStore::kNone;
   mutable std::uint64_t audio_path_calls_ = 0;
 };
 

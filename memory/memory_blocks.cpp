@@ -256,6 +256,9 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   record.bytes = static_cast<std::uint32_t>(request.bytes);
   record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
   record.site = request.site;
+  if (slot.space->info(*slot.space->page_of(block)).pinned) {
+    settle_pins();
+  }
   return true;
 }
 

@@ -112,7 +112,7 @@ bool Memory::check_locked(CheckDepth depth) const {
          (check_accounts() && check_guarantees(*system_) && check_side(low_power_) && check_side(l3_) &&
           check_records(*system_) && pool_.check() && space_.check() && descriptors_.check() &&
           records_.check() && owners_.check() && heaps_.check() && slot_heaps_.check() &&
-          regions_.check());
+          regions_.check() && pins_.check());
 }
 
 }  // namespace modmem

@@ -174,6 +174,7 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
 
 void Memory::close_heap(HeapSlot& slot) {
   close_engine(slot);
+  settle_pins();
   end_guarantee(slot);
   set_metadata_aside(nullptr);
   std::uint16_t* link = &first_heap_;

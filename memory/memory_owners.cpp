@@ -228,6 +228,7 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
       slot.heap->free(block);
     }
   }
+  settle_pins();
   return count;
 }
 

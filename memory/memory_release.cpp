@@ -148,8 +148,12 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
   drop_lines(slot, block, slot.heap->usable_size(block));
   take_back(block, records_[handle].bytes);
   uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
+  const bool pinned = slot.space->info(*slot.space->page_of(block)).pinned;
   drop_record(handle);
   slot.heap->free(block);
+  if (pinned) {
+    settle_pins();
+  }
   return status;
 }
 

@@ -129,6 +129,7 @@ bool AddressSpace::map_page(std::uint32_t page, HeapId heap, PageAccount& accoun
 }
 
 void AddressSpace::forget(std::uint32_t page) {
+  set_pinned(page, false);
   port_->unmap(as_page(page));
   info(page) = FrameInfo{};
   mapped_.clear(page);
@@ -181,6 +182,15 @@ void AddressSpace::hand_over(std::uint32_t page, HeapId heir, PageAccount& from,
   MODMEM_ASSERT(is_busy(page));
   info(page).heap = heir;
   pool_->hand_over(from, to, 1);
+}
+
+void AddressSpace::set_pinned(std::uint32_t page, bool pinned) {
+  FrameInfo& notes = info(page);
+  if (notes.pinned == pinned) {
+    return;
+  }
+  notes.pinned = pinned;
+  pinned ? pool_->pin(as_frame(frame_of(page))) : pool_->unpin(as_frame(frame_of(page)));
 }
 
 bool AddressSpace::is_free_for(std::uint32_t page, HeapId heap) const {

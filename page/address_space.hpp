@@ -36,6 +36,24 @@ struct Span {
   constexpr bool contains(std::uint32_t page) const { return page >= first && page < end(); }
 };
 
+// Whoever knows what lies in pages, for AddressSpace::compact().
+class PageMover {
+ public:
+  // Whether a mapped page that is not pinned may be moved.
+  virtual bool may_move(std::uint32_t page) = 0;
+  // `page` lies on the frame `to` now and no longer on `from`; its FrameInfo went along.
+  virtual void moved(std::uint32_t page, std::uint16_t from, std::uint16_t to) = 0;
+
+ protected:
+  ~PageMover() = default;
+};
+
+// What compact() did: pages moved, and whether there is more to gain.
+struct Compaction {
+  std::uint32_t moved = 0;
+  bool more = false;
+};
+
 class AddressSpace {
  public:
   // Sets up an empty window over `pool`. Takes its tables from `arena`; returns false where the
@@ -75,6 +93,20 @@ class AddressSpace {
 
   // Makes the busy page `heir`'s, charged to `to` in place of `from`, which has no guarantee.
   void hand_over(std::uint32_t page, HeapId heir, PageAccount& from, PageAccount& to);
+
+  // Keeps a mapped page on its frame, or no longer; a page that is unmapped is not pinned any more.
+  void set_pinned(std::uint32_t page, bool pinned);
+
+  // Moves at most `budget` pages into other frames, with their content and under the same
+  // addresses, so that banks become empty and go off. A bank is emptied only where all that lies in
+  // it may move and fits into the other banks in use; the one with the fewest pages comes first.
+  // When there is no more to gain, no fewer banks could hold what is taken, given what must stay.
+  // Only pages of a bank that is going off move, and into banks that stay on, so none moves back
+  // and forth. Where the port fails to map, the page at hand stays as it was, and `more` is false.
+  // Without an MMU nothing moves. Requires that nothing but the calling core accesses the pages
+  // that may move: content is copied past the cache, after this core's lines were written back.
+  // O(window pages / 64 + pages moved) and, for each bank emptied, O(frames of the pool + banks^2).
+  Compaction compact(std::uint32_t budget, PageMover& mover);
 
   bool is_mapped(std::uint32_t page) const { return mapped_.test(page); }
   bool is_busy(std::uint32_t page) const { return busy_.test(page); }
@@ -128,6 +160,10 @@ class AddressSpace {
   bool map_page(std::uint32_t page, HeapId heap, PageAccount& account);
   bool map_frame(std::uint32_t page, Frame frame, HeapId heap);
   void forget(std::uint32_t page);
+  bool is_movable(Bank bank, PageMover& mover) const;
+  std::optional<Bank> bank_to_empty(PageMover& mover) const;
+  bool copy_content(std::uint32_t page, Frame to, std::uint32_t scratch);
+  bool move_page(std::uint32_t page, Frame to, std::uint32_t scratch);
 
   Port* port_ = nullptr;
   BlockView* blocks_ = nullptr;

@@ -20,7 +20,8 @@ struct FrameInfo {
 
   std::uint16_t page = kNone;        // the page that is mapped to the frame
   HeapId heap = kNoHeap;             // the heap that the page belongs to
-  bool empty = false;                // mapped, but kept without a live block (hysteresis)
+  bool empty : 1 = false;            // mapped, but kept without a live block (hysteresis)
+  bool pinned : 1 = false;           // its content must stay in this frame
   std::uint16_t descriptor = kNone;  // slot of the PageDescriptor, none for pages inside one block
   std::uint16_t reach = 0;           // pages that the last block here extends into
   std::uint16_t largest_hole = 0;    // granules; 0 exactly when the page is in no bin

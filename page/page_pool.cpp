@@ -73,12 +73,9 @@ std::uint32_t PagePool::powered_bank_with_room() {
   std::uint32_t fullest = kNoBank;
   std::uint32_t most = 0;
   for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
-    // The bank of the reserve is on anyway: what lies there keeps no other one on.
-    const std::uint32_t used =
-        banks_[bank].taken + (banks_[bank].holds_reserve ? bank_frames_ : 0U);
-    if (banks_[bank].powered && has_room(bank) && (fullest == kNoBank || used > most)) {
+    if (banks_[bank].powered && has_room(bank) && (fullest == kNoBank || fill(bank) > most)) {
       fullest = bank;
-      most = used;
+      most = fill(bank);
     }
   }
   // A bank that refuses to come up is passed over: another may serve.
@@ -88,6 +85,12 @@ std::uint32_t PagePool::powered_bank_with_room() {
     }
   }
   return fullest;
+}
+
+// How much speaks for using the bank. What is on anyway comes first: what lies there keeps no other
+// bank on.
+std::uint32_t PagePool::fill(std::uint32_t bank) const {
+  return banks_[bank].taken + (is_held_on(as_bank(bank)) ? bank_frames_ : 0U);
 }
 
 bool PagePool::power_up(std::uint32_t bank) {
@@ -233,13 +236,73 @@ void PagePool::hand_over(PageAccount& from, PageAccount& to, std::uint32_t count
   charge(to, count);
 }
 
+bool PagePool::is_held_on(Bank bank) const {
+  return banks_[number(bank)].holds_reserve || banks_[number(bank)].pinned != 0;
+}
+
+// On for a reason that lasts.
+bool PagePool::is_in_use(std::uint32_t bank) const {
+  return banks_[bank].taken != 0 || banks_[bank].holds_reserve;
+}
+
+Frame PagePool::first_frame(Bank bank) const { return as_frame(bank_first(number(bank))); }
+
+std::uint32_t PagePool::frames_in(Bank bank) const {
+  return bank_end(number(bank)) - bank_first(number(bank));
+}
+
+void PagePool::pin(Frame frame) {
+  MODMEM_ASSERT(is_taken(frame));
+  ++banks_[number(bank_of(frame))].pinned;
+}
+
+void PagePool::unpin(Frame frame) {
+  BankState& bank = banks_[number(bank_of(frame))];
+  MODMEM_ASSERT(bank.pinned > 0);
+  --bank.pinned;
+}
+
+std::uint32_t PagePool::room_beside(Bank source) const {
+  std::uint32_t room = 0;
+  for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
+    room += bank != number(source) && is_in_use(bank)
+                ? frames_in(as_bank(bank)) - banks_[bank].taken
+                : 0;
+  }
+  return room;
+}
+
+std::optional<Frame> PagePool::frame_to_move_to(Bank source) const {
+  std::uint32_t fullest = kNoBank;
+  for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
+    if (bank != number(source) && is_in_use(bank) && has_room(bank) &&
+        (fullest == kNoBank || fill(bank) > fill(fullest))) {
+      fullest = bank;
+    }
+  }
+  if (fullest == kNoBank) {
+    return std::nullopt;
+  }
+  return as_frame(taken_map_.next_clear(bank_first(fullest), bank_end(fullest)));
+}
+
+void PagePool::move(Frame from, Frame to) {
+  MODMEM_ASSERT(is_taken(from) && !is_taken(to) && is_powered(bank_of(to)));
+  taken_map_.set(number(to));
+  ++banks_[number(bank_of(to))].taken;
+  taken_map_.clear(number(from));
+  --banks_[number(bank_of(from))].taken;
+  power_down_if_empty(number(bank_of(from)));
+}
+
 bool PagePool::check() const {
   std::uint32_t taken = 0;
   std::uint32_t on = 0;
   for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
     const std::uint32_t in_bank = taken_map_.count(bank_first(bank), bank_end(bank));
     const BankState& state = banks_[bank];
-    if (in_bank != state.taken || state.powered != (in_bank != 0 || state.holds_reserve)) {
+    if (in_bank != state.taken || state.pinned > state.taken ||
+        state.powered != (in_bank != 0 || state.holds_reserve)) {
       return false;
     }
     taken += in_bank;

@@ -36,7 +36,7 @@ class PagePool {
   std::uint32_t available(const PageAccount& account) const;
 
   // Takes one frame out of the fullest powered bank that has one, powering a bank where none has.
-  // The bank that holds the reserve's end is on anyway, and counts as the fullest.
+  // Banks that are on anyway, for the reserve's end or a pinned frame, count as the fullest.
   // Nothing exactly when available() is zero or no bank can be powered.
   std::optional<Frame> take(PageAccount& account);
 
@@ -51,6 +51,28 @@ class PagePool {
 
   // Takes what find_run() finds. Nothing exactly when there is none or take_at() would fail.
   std::optional<Frame> take_run(PageAccount& account, std::uint32_t count, std::uint32_t alignment);
+
+  // --- moving what lies in frames, so that banks can go off (see AddressSpace::compact()) ---
+
+  // Notes that a taken frame must stay where it is (one more reason, one less). Banks with such a
+  // frame are on anyway: take() fills them first.
+  void pin(Frame frame);
+  void unpin(Frame frame);
+
+  // The free frame that what lies in `source` should move to: of the fullest other bank in use, as
+  // take() would choose. Nothing exactly when no other bank in use has one.
+  std::optional<Frame> frame_to_move_to(Bank source) const;
+  // Free frames of the banks in use other than `source`.
+  std::uint32_t room_beside(Bank source) const;
+  // True where the bank is on whatever moves: it holds the reserve or a pinned frame.
+  bool is_held_on(Bank bank) const;
+  // Frames of the bank, all and taken.
+  Frame first_frame(Bank bank) const;
+  std::uint32_t frames_in(Bank bank) const;
+  std::uint32_t taken_in(Bank bank) const { return banks_[number(bank)].taken; }
+  // Takes `to`, a free frame of a powered bank, in place of `from`: whoever holds that. Powers an
+  // emptied bank down.
+  void move(Frame from, Frame to);
 
   // Returns the frames [first, first + count), all held by `account`; powers down emptied banks.
   void give(PageAccount& account, Frame first, std::uint32_t count);
@@ -84,6 +106,7 @@ class PagePool {
  private:
   struct BankState {
     std::uint16_t taken = 0;
+    std::uint16_t pinned = 0;
     bool powered = false;
     bool holds_reserve = false;
   };
@@ -91,6 +114,8 @@ class PagePool {
   std::uint32_t bank_first(std::uint32_t bank) const;  // first frame of the bank
   std::uint32_t bank_end(std::uint32_t bank) const;
   bool has_room(std::uint32_t bank) const;
+  bool is_in_use(std::uint32_t bank) const;
+  std::uint32_t fill(std::uint32_t bank) const;
   std::uint32_t powered_bank_with_room();  // powers one where none has room
   bool power_up(std::uint32_t bank);
   void power_down_if_empty(std::uint32_t bank);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/check.hpp"
 #include "port/block_view.hpp"
 #include "port/platform_config.hpp"
 
@@ -47,6 +48,20 @@ class Port {
 
   // Takes the mapping of `page` away, cached lines of it included. Cannot fail.
   virtual void unmap(Page page) = 0;
+
+  // Lays the frame `to` under `page` in place of `from`, through both aliases. Returns false, with
+  // the page on `from` as before, where the platform could not. Requires that the page is mapped to
+  // `from`, that both frames hold the same content, that `to` lies under no page and its bank is
+  // powered, and that no cache holds a dirty line of the page. What is here is for platforms whose
+  // map() does not fail; others need their own.
+  virtual bool remap(Page page, Frame from, Frame to) {
+    unmap(page);
+    const bool done = map(page, to);
+    if (!done && !map(page, from)) {
+      check_failed("a page that was mapped can be mapped again", __FILE__, __LINE__);
+    }
+    return done;
+  }
 
   // Switches a bank on or off; returns when the bank is ready. Off loses the content. Switching off
   // cannot fail; switching on returns false where the hardware refuses.

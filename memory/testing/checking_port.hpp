@@ -80,6 +80,21 @@ class CheckingPort final : public Port {
     host_.unmap(page);
   }
 
+  bool remap(Page page, Frame from, Frame to) override {
+    const auto found = frame_of_.find(number(page));
+    require(found != frame_of_.end() && found->second == number(from),
+            "moving a page from a frame that it is not on");
+    require(mapped_frames_.count(number(to)) == 0, "mapping a frame twice");
+    require(bank_is_on(number(to)), "mapping a frame of a bank that is off");
+    if (!host_.remap(page, from, to)) {
+      return false;
+    }
+    mapped_frames_.erase(number(from));
+    mapped_frames_.insert(number(to));
+    found->second = number(to);
+    return true;
+  }
+
   bool set_bank_power(Bank bank, bool on) override {
     if (!on) {
       banks_on_.erase(number(bank));

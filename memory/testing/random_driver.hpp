@@ -39,6 +39,9 @@ class RandomDriver {
   // Everything that the model knows against everything that Memory says. O(blocks).
   void compare();
 
+  // A live block as its user has it, nullptr where there is none.
+  void* some_block() { return blocks_.empty() ? nullptr : any_block()->second.pointer; }
+
   std::size_t live_blocks() const { return blocks_.size(); }
   std::uint64_t failures() const { return failures_; }
 

@@ -59,6 +59,16 @@ void SimulatedMemory::unmap(Page page) {
   memory_.unmap(at, config::kPageBytes);
 }
 
+bool SimulatedMemory::remap(Page page, Frame /*from*/, Frame to) {
+  if (maps_until_failure_ == 0) {
+    return false;
+  }
+  maps_until_failure_ -= maps_until_failure_ == kNever ? 0 : 1;
+  // Poison is about addresses and what lies there, both of which stay.
+  return memory_.remap(std::size_t{number(page)} * config::kPageBytes,
+                       std::size_t{number(to)} * config::kPageBytes, config::kPageBytes);
+}
+
 bool SimulatedMemory::set_bank_power(Bank bank, bool on) {
   MODMEM_ASSERT(number(bank) < banks_);
   if (on && broken_banks_[number(bank)]) {

@@ -43,6 +43,7 @@ class SimulatedMemory : public PosixPort {
   std::ptrdiff_t alias_offset() const override { return memory_.alias_offset(); }
   bool map(Page page, Frame frame) override;
   void unmap(Page page) override;
+  bool remap(Page page, Frame from, Frame to) override;
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;
   void cache_invalidate(std::byte* address, std::size_t bytes) override;
@@ -59,7 +60,7 @@ class SimulatedMemory : public PosixPort {
 
   // --- for tests ---
 
-  // The next `count` calls of map() succeed, all after them fail; kNever: none does.
+  // The next `count` calls of map() and remap() succeed, all after them fail; kNever: none does.
   static constexpr std::uint64_t kNever = UINT64_MAX;
   void fail_maps_after(std::uint64_t count) { maps_until_failure_ = count; }
   // Refuses (or no longer refuses) to power `bank` up.

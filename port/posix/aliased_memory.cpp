@@ -95,6 +95,27 @@ bool AliasedMemory::map(std::size_t at, std::size_t offset, std::size_t bytes) {
   return true;
 }
 
+bool AliasedMemory::remap(std::size_t at, std::size_t offset, std::size_t bytes) {
+  const auto from = static_cast<off_t>(offset);
+  const auto before =
+      static_cast<off_t>(file_pages_[at / config::kPageBytes]) * off_t{config::kPageBytes};
+  std::byte* cached = window_ + at;
+  if (mmap(cached, bytes, kAccess, kShared, file_, from) == MAP_FAILED) {
+    return false;
+  }
+  if (alias_offset_ != 0 &&
+      mmap(cached + alias_offset_, bytes, kAccess, kShared, file_, from) == MAP_FAILED) {
+    // The way back asks for no more mappings than there were a moment ago.
+    if (mmap(cached, bytes, kAccess, kShared, file_, before) == MAP_FAILED) {
+      std::perror("modmem: giving a page its memory back");
+      std::abort();
+    }
+    return false;
+  }
+  note(at, offset, bytes, true);
+  return true;
+}
+
 void AliasedMemory::note(std::size_t at, std::size_t offset, std::size_t bytes, bool mapped) {
   for (std::size_t done = 0; done < bytes; done += config::kPageBytes) {
     file_pages_[(at + done) / config::kPageBytes] =

@@ -44,6 +44,10 @@ class AliasedMemory {
   // Returns false where the host refuses: then nothing is mapped there.
   bool map(std::size_t at, std::size_t offset, std::size_t bytes);
 
+  // Maps [offset, offset + bytes) of the file in place of what is mapped at `at`, without a moment
+  // in which nothing is. Returns false where the host refuses: then all is as before.
+  bool remap(std::size_t at, std::size_t offset, std::size_t bytes);
+
   // Takes the access to [at, at + bytes) of both aliases away. Cannot fail.
   void unmap(std::size_t at, std::size_t bytes);
 

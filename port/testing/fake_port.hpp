@@ -99,6 +99,25 @@ class FakePort final : public Port {
     poison(window_ + std::size_t{number(page)} * config::kPageBytes, config::kPageBytes);
   }
 
+  bool remap(Page page, Frame from, Frame to) override {
+    ++remaps_;
+    require(frame_of_.at(number(page)) == number(from), "remap(): the page is on another frame");
+    require(number(to) < frames_ && !mapped_frames_[number(to)],
+            "remap(): the frame lies under another page");
+    require(banks_[bank_of(to)].on, "remap(): the bank is off");
+    require(has_mmu_, "remap(): page and frame differ");
+    if (maps_until_failure_ == 0) {
+      return false;
+    }
+    maps_until_failure_ -= maps_until_failure_ == kNever ? 0 : 1;
+    frame_of_[number(page)] = number(to);
+    mapped_frames_[number(from)] = false;
+    mapped_frames_[number(to)] = true;
+    --banks_[bank_of(from)].mapped;
+    ++banks_[bank_of(to)].mapped;
+    return true;
+  }
+
   bool set_bank_power(Bank bank, bool on) override {
     ++power_calls_;
     FakeBank& state = banks_.at(number(bank));
@@ -118,13 +137,14 @@ class FakePort final : public Port {
   std::uintptr_t thread_id() const override { return 1; }
   std::uint32_t core_id() const override { return 0; }
   bool on_audio_path() const override { return false; }
-  std::uint64_t time_us() const override { return 0; }
+  std::uint64_t time_us() const override { return time_us_; }
   void log(LogLevel /*level*/, const char* line) override { lines_.emplace_back(line); }
 
   // --- what tests set ---
 
-  // The next `count` calls of map() succeed, all after them fail; kNever: none does.
+  // The next `count` calls of map() and remap() succeed, all after them fail; kNever: none does.
   void fail_maps_after(std::uint64_t count) { maps_until_failure_ = count; }
+  void set_time_us(std::uint64_t time) { time_us_ = time; }
   // Refuses (or no longer refuses) to power `bank` up.
   void break_bank(Bank bank, bool broken) { banks_.at(number(bank)).broken = broken; }
 
@@ -135,6 +155,7 @@ class FakePort final : public Port {
   std::uint16_t frame_under(std::uint32_t page) const { return frame_of_.at(page); }
   std::uint64_t maps() const { return maps_; }
   std::uint64_t unmaps() const { return unmaps_; }
+  std::uint64_t remaps() const { return remaps_; }
   std::uint64_t power_calls() const { return power_calls_; }
   const std::vector<std::string>& lines() const { return lines_; }
 
@@ -183,6 +204,8 @@ class FakePort final : public Port {
   std::uint64_t maps_until_failure_ = kNever;
   std::uint64_t maps_ = 0;
   std::uint64_t unmaps_ = 0;
+  std::uint64_t remaps_ = 0;
+  std::uint64_t time_us_ = 0;
   std::uint64_t power_calls_ = 0;
   std::uint64_t violations_ = 0;
   const char* violation_ = "";
