@@ -13,14 +13,14 @@ constexpr std::size_t kArenaBytes = std::size_t{16} << 20U;
 
 }  // namespace
 
-PlatformConfig platform_of(std::size_t sram_bytes, std::size_t heaps) {
+PlatformConfig platform_of(std::size_t sram_bytes, std::size_t heaps, bool has_mmu) {
   PlatformConfig config = config::kDefaultPlatform;
   config.name = "bench";
   config.sram_bytes = sram_bytes;
   config.bank_bytes = std::size_t{128} << 10U;
   config.reserve_bytes = 0;
   config.cores = 1;
-  config.has_mmu = true;
+  config.has_mmu = has_mmu;
   // A heap's first span is a quarter of what is there at most.
   config.window_bytes = (3 + heaps) * sram_bytes;
   config.span_bytes = sram_bytes;

@@ -19,7 +19,7 @@ namespace modmem::bench {
 
 // A platform of so much SRAM, in banks of 128 KiB, none of it reserved, with a window that has
 // `heaps` heaps of any size.
-PlatformConfig platform_of(std::size_t sram_bytes, std::size_t heaps = 1);
+PlatformConfig platform_of(std::size_t sram_bytes, std::size_t heaps = 1, bool has_mmu = true);
 
 class Engine {
  public:

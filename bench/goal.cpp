@@ -20,6 +20,10 @@ std::string number_text(double value) {
   return text.data();
 }
 
+std::string heading(const GoalReport& report) {
+  return report.goal == 0 ? "figures" : "goal " + std::to_string(report.goal);
+}
+
 const char* sign(LimitKind kind) { return kind == LimitKind::at_most ? "<=" : ">="; }
 
 // JSON has no numbers but finite ones.
@@ -73,7 +77,7 @@ std::string to_text(const GoalReport& report) {
   for (const Figure& figure : report.figures) {
     width = std::max(width, figure.name.size());
   }
-  std::string text = "goal " + std::to_string(report.goal) + ": " + report.title + '\n';
+  std::string text = heading(report) + ": " + report.title + '\n';
   for (const Figure& figure : report.figures) {
     std::string line = "  " + figure.name + std::string(width - figure.name.size() + 2, ' ') +
                        number_text(figure.value);
@@ -89,7 +93,7 @@ std::string to_text(const GoalReport& report) {
   for (const std::string& note : report.notes) {
     text += "  " + note + '\n';
   }
-  return text + "goal " + std::to_string(report.goal) + (report.met() ? ": met\n" : ": MISSED\n");
+  return text + heading(report) + (report.met() ? ": met\n" : ": MISSED\n");
 }
 
 std::string to_json(const GoalReport& report) {

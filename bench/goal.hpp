@@ -24,7 +24,7 @@ struct Figure {
 };
 
 struct GoalReport {
-  int goal = 0;
+  int goal = 0;  // 0: none of the goals
   std::string title;
   std::vector<Figure> figures;
   std::vector<std::string> notes;  // how it was measured

@@ -19,14 +19,23 @@ struct GoalOptions {
 inline constexpr int kGoals = 7;
 GoalReport measure(int goal, const GoalOptions& options);
 
+GoalReport goal_means(const GoalOptions& options);    // 2
 GoalReport goal_density(const GoalOptions& options);  // 3
+GoalReport goal_speed(const GoalOptions& options);    // 4
 GoalReport goal_bounds(const GoalOptions& options);   // 5
+GoalReport goal_drift(const GoalOptions& options);    // 6
 GoalReport goal_release(const GoalOptions& options);  // 7
+
+// Deep buffers: a range request against trying smaller and smaller ones. No goal has a limit for
+// it.
+GoalReport measure_ranges();
 
 // What is counted under valgrind, by name: operations in the order in which the goal reads them.
 // Throws InputError where there is no scenario of that name.
 void run_counted(const std::string& scenario, const GoalOptions& options);
+void count_speed(const GoalOptions& options);
 void count_bounds(const GoalOptions& options);
 void count_release();
+void count_ranges();
 
 }  // namespace modmem::bench

@@ -22,8 +22,10 @@ class InstructionMeter {
   static void pause();
   static void resume();
 
-  // Ends counting without writing down: the counts of the next begin() are added, up to an end().
+  // end() in two: what is counted between several begin() and interrupt() adds up until it is
+  // written down.
   static void interrupt();
+  static void write_down(const char* label);
 
   // Label -> counts in order. Runs this very program again, with `arguments`, under valgrind.
   // Throws InputError where valgrind is not there or fails.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bench/goals.hpp"
+#include "bench/peers.hpp"
 #include "tools/arguments.hpp"
 #include "tools/report_file.hpp"
 
@@ -22,6 +23,7 @@ struct Arguments {
   std::string goal;
   std::string json;
   std::string counted;
+  bool deep_buffers = false;
   bool impossible = false;
   modmem::bench::GoalOptions options;
 };
@@ -31,15 +33,22 @@ int complain(const char* message) {
   return kBadInput;
 }
 
-int run_goal(const Arguments& arguments, bool json_given) {
-  using modmem::tools::ReportFile;
+modmem::bench::GoalReport measure(const Arguments& arguments) {
+  if (arguments.deep_buffers) {
+    return modmem::bench::measure_ranges();
+  }
   const auto goal = static_cast<int>(
       modmem::tools::parse_count("--goal", arguments.goal, 1, modmem::bench::kGoals));
+  return modmem::bench::measure(goal, arguments.options);
+}
+
+int run_measurement(const Arguments& arguments, bool json_given) {
+  using modmem::tools::ReportFile;
   std::optional<ReportFile> json;
   if (json_given) {
     json.emplace(modmem::tools::parse_path("--json", arguments.json));
   }
-  modmem::bench::GoalReport report = modmem::bench::measure(goal, arguments.options);
+  modmem::bench::GoalReport report = measure(arguments);
   if (arguments.impossible) {
     modmem::bench::make_impossible(report);
   }
@@ -59,6 +68,8 @@ int run(int argc, char** argv) {
                "modmem-bench");
   Arguments arguments;
   app.add_option("--goal", arguments.goal, "which goal: 1 to 7 (docs/benchmarks.md)");
+  app.add_flag("--deep-buffers", arguments.deep_buffers,
+               "in place of a goal: a range request against trying smaller and smaller ones");
   app.add_option("--json", arguments.json, "write the figures to this file, - for standard output");
   app.add_option("--traces", arguments.options.traces,
                  "folder of recorded traces; default: the shared ones where they are, else the "
@@ -76,16 +87,17 @@ int run(int argc, char** argv) {
     modmem::bench::run_counted(arguments.counted, arguments.options);
     return kMet;
   }
-  if (app.count("--goal") == 0) {
-    return complain("no goal is given; modmem-bench --help");
+  if ((app.count("--goal") == 0) == !arguments.deep_buffers) {
+    return complain("--goal, or --deep-buffers: one of them; modmem-bench --help");
   }
-  return run_goal(arguments, app.count("--json") != 0);
+  return run_measurement(arguments, app.count("--json") != 0);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
+    modmem::bench::make_room_for_peers(argv);
     return run(argc, argv);
   } catch (const std::exception& error) {
     return complain(error.what());

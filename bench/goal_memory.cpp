@@ -1,0 +1,61 @@
+// Goal 2: what is mapped and powered in the mean, over a day of streams that each have a heap.
+//
+// Everything goes through Memory, with a record for every block; every payload is written and
+// checked. Means are over the starts and stops of streams. The lower bound is the banks that the
+// live bytes would fill.
+#include <array>
+#include <string>
+#include <vector>
+
+#include "bench/engine.hpp"
+#include "bench/goals.hpp"
+#include "bench/replays.hpp"
+#include "bench/statistics.hpp"
+
+namespace modmem::bench {
+
+namespace {
+
+constexpr double kMappedOverLive = 1.09;
+constexpr double kBanksOfDay = 1.05;
+constexpr double kBanksOfBusy = 1.06;
+constexpr double kMoreBanks = 1;
+constexpr std::uint32_t kStreams = 8;
+constexpr std::uint64_t kEvents = 20000;
+constexpr std::uint64_t kQuickEvents = 4000;
+
+}  // namespace
+
+GoalReport goal_means(const GoalOptions& options) {
+  const std::vector<trace::Recording> recordings = read_recordings(options.traces);
+  GoalReport report;
+  report.title = "mean mapped and mean banks on, 8 streams";
+  for (const trace::Load load : {trace::Load::day, trace::Load::busy}) {
+    const bool day = load == trace::Load::day;
+    const std::string name = day ? "day: " : "busy: ";
+    trace::Composer composer(recordings, {.streams = kStreams,
+                                          .events = options.quick ? kQuickEvents : kEvents,
+                                          .seed = 1,
+                                          .load = load});
+    const PlatformConfig config = memory_platform();
+    trace::Replay replay(config, *find_policy("elastic"), {.time_calls = false});
+    const trace::ReplayFigures figures = play_all(replay, composer);
+    const Means means = means_of(figures, {});
+    report.at_most(name + "mean mapped / mean live", means.mapped_over_live, kMappedOverLive);
+    report.at_most(name + "mean banks on / lower bound", means.banks_over_bound,
+                   day ? kBanksOfDay : kBanksOfBusy);
+    const std::size_t bound = banks_for(figures.peak_live_bytes, config);
+    report.at_most(name + "peak banks on, more than the lower bound",
+                   static_cast<double>(figures.peak_banks_on) - static_cast<double>(bound),
+                   kMoreBanks);
+    report.inform(name + "peak live", static_cast<double>(figures.peak_live_bytes), "B");
+    report.inform(name + "peak mapped", static_cast<double>(figures.peak_mapped_bytes), "B");
+    report.inform(name + "metadata, all of it, at its most",
+                  static_cast<double>(figures.metadata_bytes), "B");
+    report.at_most(name + "requests that failed", static_cast<double>(figures.failures), 0);
+  }
+  report.notes = {"mapped: frames taken from the pool, those of metadata among them"};
+  return report;
+}
+
+}  // namespace modmem::bench
