@@ -319,7 +319,7 @@ void ElasticHeap::release_page(std::uint32_t page) {
   notes.reach = 0;
   // A span that was added for a large request keeps none: it goes with its last page.
   if (retained_ < retained_limit_ && spans_[0].contains(page)) {
-    space_->keep_empty(page);
+    space_->keep_empty(page, options_.retained_us != 0);
     ++retained_;
     return;
   }
@@ -342,6 +342,22 @@ void ElasticHeap::release_addresses(std::uint32_t page) {
   }
   space_->release_span({page, 1});
   --strays_;
+}
+
+void ElasticHeap::give_back_kept(std::uint64_t time_us) {
+  if (fixed_ || retained_ == 0 || options_.retained_us == 0) {
+    return;
+  }
+  // Pages are kept in the first span alone, which stays; without an MMU that is the window.
+  const std::uint32_t end = spans_[0].end();
+  for (std::uint32_t page = space_->next_kept(spans_[0].first, end); page < end;
+       page = space_->next_kept(page + 1, end)) {
+    if (info(page).heap == id_ &&
+        info(page).empty_for(time_us) >= options_.retained_us / FrameInfo::kTimeUnitUs) {
+      --retained_;
+      space_->unmap(page, 1, *account_);
+    }
+  }
 }
 
 void ElasticHeap::do_release_all() {

@@ -45,6 +45,7 @@ struct ElasticHeapOptions {
   std::uint32_t span_divisor = 4;
   std::uint32_t retained_pages =
       0;  // empty pages kept mapped, for owners that allocate while audio runs
+  std::uint32_t retained_us = 0;  // how long each is kept, see give_back_kept(); 0: without limit
   std::uint32_t fixed_pages = 0;  // not 0: a fixed arena of that many pages
   bool one_span = false;          // span_pages in one piece, no more and no fewer (MMU only)
 };
@@ -87,6 +88,10 @@ class ElasticHeap final : public Heap {
   // now on. The guarantee of this heap's account ends. Requires that both heaps are open, in the
   // same address space and with the same store of descriptors. O(pages).
   void close_into(ElasticHeap& heir);
+
+  // Gives the pages back that have been kept empty for options.retained_us at `time_us`, the port's
+  // time; a page may go a millisecond early. Nothing in a fixed arena. O(pages of the spans / 64).
+  void give_back_kept(std::uint64_t time_us);
 
   bool is_open() const { return space_ != nullptr; }
   bool is_fixed() const { return fixed_; }

@@ -88,7 +88,11 @@ bool Memory::boot(const PlatformConfig& config, const Policy& policy, Port& port
   views_ = port.blocks();
   observer_ = observer;
   MetadataArena tables(arena);
-  return set_up(tables) && set_up_policy();
+  if (!set_up(tables)) {
+    return false;
+  }
+  pool_.start_energy();
+  return set_up_policy();
 }
 
 bool Memory::set_up_policy() {

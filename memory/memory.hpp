@@ -55,8 +55,20 @@ struct HeapReport {
   std::uint64_t allocations = 0;
   std::uint64_t frees = 0;
   std::uint64_t failures = 0;
+  std::uint64_t bank_us = 0;       // its share of powered banks, of the SRAM: see Energy
   std::uint32_t bundle_count = 0;  // of a heap of slots, in table order
   std::array<SlotBundleStats, SlotHeap::kMaxBundles> bundles{};
+};
+
+// What powered banks of the SRAM cost, in microseconds of one bank. A frame is one part of its
+// bank: a heap pays for the frames that it holds, for as long as it holds them, and nobody pays for
+// the rest of a powered bank.
+//   total = sum of HeapReport::bank_us over the heaps in SRAM + ended + idle
+struct Energy {
+  std::uint64_t total_us = 0;
+  std::uint64_t heaps_us = 0;  // of the heaps that there are, metadata included
+  std::uint64_t ended_us = 0;  // of heaps that have ended
+  std::uint64_t idle_us = 0;   // of frames that nobody held: free ones, and the reserve's
 };
 
 // What became of a reference to a region.
@@ -199,6 +211,14 @@ class Memory {
   // that no other core and no DMA accesses blocks that are not pinned meanwhile, and that no other
   // core's cache has dirty lines of them.
   Compaction compact(std::uint32_t budget);
+
+  // Gives back what is kept for a time only and was kept for that long: empty pages of heaps, and
+  // power of empty banks. compact() does so as well. O(heaps + banks), and O(spans / 64) for heaps
+  // that keep pages.
+  void trim();
+
+  // Since boot. O(heaps).
+  Energy energy() const;
 
   // Keeps the block at `pointer` in its frames, until unpin() was called as often: for what DMA or
   // another core accesses while compact() may be called. All pages that it touches stay, with what
@@ -379,6 +399,7 @@ class Memory {
   void end_owner(Owner& owner);
 
   class Mover;
+  void trim_locked();
   std::uint32_t place_of(const void* block) const;
   std::uint16_t find_pin(const void* block) const;
   void mark_pins(bool pinned);
@@ -420,6 +441,7 @@ class Memory {
   HeapSlot* slots_heap_ = nullptr;  // the system's where the policy has none of its own
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
+  std::uint64_t ended_frame_us_ = 0;
   std::uint16_t first_pin_ = SlotStore::kNone;
   mutable std::uint64_t audio_path_calls_ = 0;
 };

@@ -86,7 +86,10 @@ bool Memory::open_engine(HeapSlot& slot, const HeapSpec& spec) {
   ElasticHeapOptions options;
   options.span_pages = static_cast<std::uint32_t>(config_.span_bytes / config::kPageBytes);
   options.span_divisor = kSpanDivisor;
-  options.retained_pages = config_.retained_pages;
+  options.retained_pages = spec.retained_pages != HeapSpec::kConfigured ? spec.retained_pages
+                                                                         : config_.retained_pages;
+  options.retained_us =
+      spec.retained_us != HeapSpec::kConfigured ? spec.retained_us : config_.retained_us;
   options.fixed_pages = slot.kind == HeapKind::fixed ? fixed_arena_pages() : 0;
   // A fixed arena of no pages would be another kind of heap.
   return (slot.kind != HeapKind::fixed || options.fixed_pages != 0) &&
@@ -174,6 +177,7 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
 
 void Memory::close_heap(HeapSlot& slot) {
   close_engine(slot);
+  ended_frame_us_ += slot.space == &space_ ? pool_.frame_us(slot.account) : 0;
   settle_pins();
   end_guarantee(slot);
   set_metadata_aside(nullptr);
@@ -203,6 +207,7 @@ HeapReport Memory::report(const HeapSlot& slot) const {
   result.allocations = slot.allocations;
   result.frees = slot.frees;
   result.failures = slot.failures;
+  result.bank_us = slot.space->pool().frame_us(slot.account) / slot.space->pool().bank_frames();
   if (slot.kind == HeapKind::slots) {
     result.bundle_count = slot.slots->bundle_count();
     for (std::uint32_t i = 0; i < result.bundle_count; ++i) {
@@ -220,6 +225,7 @@ HeapReport Memory::metadata_report() const {
   result.owner = system_;
   result.mapped_bytes = std::size_t{metadata_account_.held} * config::kPageBytes;
   result.peak_mapped_bytes = std::size_t{metadata_account_.peak} * config::kPageBytes;
+  result.bank_us = pool_.frame_us(metadata_account_) / pool_.bank_frames();
   return result;
 }
 

@@ -20,6 +20,8 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec
     chosen = heap_of_role(HeapKind::elastic);
   }
   chosen.frame_limit = heap.frame_limit;
+  chosen.retained_pages = heap.retained_pages;
+  chosen.retained_us = heap.retained_us;
   Owner* owner = create_owner_locked(parent, spec, chosen);
   verify();
   if (owner == nullptr) {

@@ -31,10 +31,46 @@ class Memory::Mover final : public PageMover {
 Compaction Memory::compact(std::uint32_t budget) {
   const LockGuard guard(*port_);
   enter();
+  trim_locked();
   Mover mover(*this);
   const Compaction done = space_.compact(budget, mover);
   verify();
   return done;
+}
+
+void Memory::trim() {
+  const LockGuard guard(*port_);
+  enter();
+  trim_locked();
+  verify();
+}
+
+void Memory::trim_locked() {
+  const std::uint64_t time = port_->time_us();
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    if (heaps_[handle].heap == &heaps_[handle].elastic) {
+      heaps_[handle].elastic.give_back_kept(time);
+    }
+  }
+  pool_.trim();
+}
+
+Energy Memory::energy() const {
+  const LockGuard guard(*port_);
+  Energy energy;
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    energy.heaps_us += heaps_[handle].space == &space_ ? report(heaps_[handle]).bank_us : 0;
+  }
+  energy.heaps_us += metadata_report().bank_us;
+  energy.ended_us = ended_frame_us_ / pool_.bank_frames();
+  energy.total_us = pool_.powered_frame_us() / pool_.bank_frames();
+  // Time passes between the readings of the clock, and each is rounded down.
+  const std::uint64_t used = energy.heaps_us + energy.ended_us;
+  energy.total_us = energy.total_us > used ? energy.total_us : used;
+  energy.idle_us = energy.total_us - used;
+  return energy;
 }
 
 // Where a block of the SRAM starts, in places from the start of the window.

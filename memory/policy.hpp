@@ -53,6 +53,11 @@ struct HeapSpec {
   std::uint32_t frame_limit = PageAccount::kNoLimit;
   std::span<const SlotBundle> bundles = {};  // of a heap of slots, as in SlotHeapOptions
   bool contiguous = false;                   // likewise
+  // Hysteresis of an elastic heap, whoever chose its kind: empty pages that it keeps, and how long
+  // each at most (0: without limit).
+  static constexpr std::uint32_t kConfigured = UINT32_MAX;  // as PlatformConfig says
+  std::uint32_t retained_pages = kConfigured;
+  std::uint32_t retained_us = kConfigured;
 };
 
 struct Policy {

@@ -234,6 +234,124 @@ TEST_F(MemoryPower, FailuresInTheMiddleLeaveEverythingInPlace) {
   EXPECT_EQ(banks_on(), least_banks());
 }
 
+// The port's time is the test's.
+class MemoryTime : public ::testing::Test {
+ protected:
+  explicit MemoryTime(std::uint32_t bank_hold_us = 0)
+      : system_([=] {
+          PlatformConfig config = small_platform(true, 62);
+          config.bank_hold_us = bank_hold_us;
+          return config;
+        }()),
+        memory_(system_.memory()) {}
+
+  void* allocate(Owner& owner, std::size_t bytes) {
+    return memory_.allocate({&owner, bytes, 0, 0, MODMEM_HERE});
+  }
+  Owner& pipeline(const HeapSpec& heap) {
+    return *memory_.create_owner(memory_.system(), {.kind = OwnerKind::pipeline, .name = "p"},
+                                 heap);
+  }
+  void pass(std::uint64_t time_us) { system_.port().host().set_time_us(now_ += time_us); }
+  std::uint64_t held(const Owner& owner) { return memory_.heap_report(owner).mapped_bytes / kPage; }
+
+  TestSystem system_;
+  Memory& memory_;
+  std::uint64_t now_ = system_.port().time_us() + 1'000'000;
+};
+
+TEST_F(MemoryTime, AnOwnerKeepsEmptyPagesForItsTime) {
+  pass(0);
+  Owner& owner = pipeline({.retained_pages = 2, .retained_us = 50'000});
+  std::vector<void*> blocks;
+  for (int i = 0; i < 3; ++i) {
+    blocks.push_back(allocate(owner, kPage));
+  }
+  memory_.free(blocks[0]);
+  pass(40'000);
+  memory_.free(blocks[1]);
+  memory_.free(blocks[2]);
+  EXPECT_EQ(held(owner), 2U);
+  memory_.trim();
+  EXPECT_EQ(held(owner), 2U);
+  pass(10'000);
+  memory_.trim();
+  EXPECT_EQ(held(owner), 1U);
+  EXPECT_TRUE(system_.check());
+  pass(40'000);
+  memory_.compact(0);
+  EXPECT_EQ(held(owner), 0U);
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_F(MemoryTime, AKeptPageThatIsUsedStays) {
+  pass(0);
+  Owner& owner = pipeline({.retained_pages = 1, .retained_us = 50'000});
+  memory_.free(allocate(owner, kPage));
+  pass(60'000);
+  void* block = allocate(owner, 100);
+  memory_.trim();
+  EXPECT_EQ(held(owner), 1U);
+  memory_.free(block);
+  memory_.trim();
+  EXPECT_EQ(held(owner), 1U);
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_F(MemoryTime, WithoutALimitPagesAreKept) {
+  pass(0);
+  Owner& owner = pipeline({.retained_pages = 1, .retained_us = 0});
+  Owner& none = pipeline({});
+  memory_.free(allocate(owner, kPage));
+  memory_.free(allocate(none, kPage));
+  pass(std::uint64_t{1} << 40);
+  memory_.trim();
+  EXPECT_EQ(held(owner), 1U);
+  EXPECT_EQ(held(none), 0U);
+}
+
+TEST_F(MemoryTime, EnergyIsWhatHeapsHoldOverTime) {
+  pass(0);
+  Owner& one = pipeline({});
+  Owner& two = pipeline({});
+  const Energy before = memory_.energy();
+  allocate(one, 3 * kPage);
+  allocate(two, kPage);
+  const std::uint32_t banks = memory_.pool().banks_on();
+  pass(4'000'000);
+  const Energy after = memory_.energy();
+  EXPECT_EQ(memory_.heap_report(one).bank_us, 3'000'000U);  // 3 of the 4 frames of a bank
+  EXPECT_EQ(memory_.heap_report(two).bank_us, 1'000'000U);
+  EXPECT_EQ(after.total_us - before.total_us, banks * 4'000'000U);
+  EXPECT_EQ(after.total_us, after.heaps_us + after.ended_us + after.idle_us);
+  EXPECT_EQ(after.ended_us, 0U);
+  memory_.destroy_owner(one);
+  EXPECT_EQ(memory_.energy().ended_us, 3'000'000U);
+  EXPECT_EQ(memory_.energy().total_us, after.total_us);
+}
+
+class MemoryBankHold : public MemoryTime {
+ protected:
+  MemoryBankHold() : MemoryTime(20'000) {}
+};
+
+TEST_F(MemoryBankHold, AnEmptyBankStaysOnForItsTime) {
+  pass(0);
+  memory_.trim();
+  const std::uint32_t before = memory_.pool().banks_on();
+  Owner& owner = pipeline({});
+  void* block = allocate(owner, 12 * kPage);
+  const std::uint32_t on = memory_.pool().banks_on();
+  ASSERT_GT(on, before + 1);
+  memory_.free(block);
+  memory_.compact(kAll);
+  EXPECT_EQ(memory_.pool().banks_on(), on);
+  pass(20'000);
+  memory_.compact(kAll);
+  EXPECT_LT(memory_.pool().banks_on(), on);
+  EXPECT_TRUE(system_.check());
+}
+
 class SinglePower : public MemoryPower {
  protected:
   SinglePower() : MemoryPower(kSinglePolicy) {}

@@ -159,7 +159,9 @@ bool AddressSpace::map(std::uint32_t first, std::uint32_t count, HeapId heap,
     }
   }
   for (std::uint32_t page = first; page < first + count; ++page) {
-    info(page).empty = false;
+    FrameInfo& notes = info(page);
+    notes.empty = false;
+    notes.bin_next = notes.bin_prev = FrameInfo::kNone;
   }
   busy_.set_range(first, first + count);
   return true;
@@ -173,8 +175,11 @@ void AddressSpace::unmap(std::uint32_t first, std::uint32_t count, PageAccount& 
   }
 }
 
-void AddressSpace::keep_empty(std::uint32_t page) {
+void AddressSpace::keep_empty(std::uint32_t page, bool timed) {
   info(page).empty = true;
+  if (timed) {
+    info(page).set_empty_since(port_->time_us());
+  }
   busy_.clear(page);
 }
 

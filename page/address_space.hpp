@@ -88,8 +88,9 @@ class AddressSpace {
   // Takes the pages [first, first + count), all mapped, out of use and gives their frames back.
   void unmap(std::uint32_t first, std::uint32_t count, PageAccount& account);
 
-  // Turns a busy page into a mapped one without live blocks.
-  void keep_empty(std::uint32_t page);
+  // Turns a busy page, which is in no bin, into a mapped one without live blocks. `timed`: notes
+  // the time.
+  void keep_empty(std::uint32_t page, bool timed = false);
 
   // Makes the busy page `heir`'s, charged to `to` in place of `from`, which has no guarantee.
   void hand_over(std::uint32_t page, HeapId heir, PageAccount& from, PageAccount& to);

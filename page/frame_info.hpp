@@ -28,6 +28,20 @@ struct FrameInfo {
   std::uint16_t bin_next = kNone;    // frames in the same bin
   std::uint16_t bin_prev = kNone;
   std::uint16_t records = kNone;  // first record of a block that starts in this page
+
+  // When a page became empty, in units of 1,024 microseconds. It is in no bin then, so it is noted
+  // in the places of the links.
+  void set_empty_since(std::uint64_t time_us) {
+    const auto units = static_cast<std::uint32_t>(time_us / kTimeUnitUs);
+    bin_next = static_cast<std::uint16_t>(units);
+    bin_prev = static_cast<std::uint16_t>(units >> 16);
+  }
+  // Units of time from then to `time_us`, modulo 2^32 (50 days).
+  std::uint32_t empty_for(std::uint64_t time_us) const {
+    const std::uint32_t since = bin_next | std::uint32_t{bin_prev} << 16;
+    return static_cast<std::uint32_t>(time_us / kTimeUnitUs) - since;
+  }
+  static constexpr std::uint32_t kTimeUnitUs = 1024;
 };
 static_assert(sizeof(FrameInfo) == 16);
 

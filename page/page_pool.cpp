@@ -14,6 +14,7 @@ constexpr Bank as_bank(std::uint32_t bank) { return Bank{static_cast<std::uint16
 
 bool PagePool::boot(const PlatformConfig& config, Port& port, MetadataArena& arena) {
   port_ = &port;
+  hold_us_ = config.bank_hold_us;
   bank_frames_ = static_cast<std::uint32_t>(config.bank_bytes / config::kPageBytes);
   frames_ =
       static_cast<std::uint32_t>((config.sram_bytes - config.reserve_bytes) / config::kPageBytes);
@@ -87,36 +88,8 @@ std::uint32_t PagePool::powered_bank_with_room() {
   return fullest;
 }
 
-// How much speaks for using the bank. What is on anyway comes first: what lies there keeps no other
-// bank on.
-std::uint32_t PagePool::fill(std::uint32_t bank) const {
-  return banks_[bank].taken + (is_held_on(as_bank(bank)) ? bank_frames_ : 0U);
-}
-
-bool PagePool::power_up(std::uint32_t bank) {
-  if (banks_[bank].powered) {
-    return true;
-  }
-  if (!port_->set_bank_power(as_bank(bank), true)) {
-    return false;
-  }
-  banks_[bank].powered = true;
-  ++banks_on_;
-  banks_on_peak_ = banks_on_ > banks_on_peak_ ? banks_on_ : banks_on_peak_;
-  return true;
-}
-
-void PagePool::power_down_if_empty(std::uint32_t bank) {
-  BankState& state = banks_[bank];
-  if (state.taken != 0 || !state.powered || state.holds_reserve) {
-    return;
-  }
-  state.powered = false;
-  --banks_on_;
-  port_->set_bank_power(as_bank(bank), false);
-}
-
 void PagePool::charge(PageAccount& account, std::uint32_t count) {
+  settle(account);
   const std::uint32_t before = account.unused_guarantee();
   account.held += count;
   account.peak = account.held > account.peak ? account.held : account.peak;
@@ -126,7 +99,9 @@ void PagePool::charge(PageAccount& account, std::uint32_t count) {
 void PagePool::mark_taken(std::uint32_t first, std::uint32_t count) {
   taken_map_.set_range(first, first + count);
   for (std::uint32_t frame = first; frame < first + count; ++frame) {
-    ++banks_[number(bank_of(as_frame(frame)))].taken;
+    BankState& bank = banks_[number(bank_of(as_frame(frame)))];
+    ++bank.taken;
+    bank.held = false;
   }
   taken_ += count;
   peak_taken_ = taken_ > peak_taken_ ? taken_ : peak_taken_;
@@ -158,8 +133,11 @@ bool PagePool::take_at(PageAccount& account, Frame first, std::uint32_t count) {
   const std::uint32_t last_bank = number(bank_of(as_frame(end - 1)));
   for (std::uint32_t bank = first_bank; bank <= last_bank; ++bank) {
     if (!power_up(bank)) {
+      // Those that this call powered are empty and not held.
       while (bank-- > first_bank) {
-        power_down_if_empty(bank);
+        if (!is_in_use(bank) && !banks_[bank].held) {
+          power_down(bank);
+        }
       }
       return false;
     }
@@ -217,6 +195,7 @@ std::optional<Frame> PagePool::take_run(PageAccount& account, std::uint32_t coun
 void PagePool::give(PageAccount& account, Frame first, std::uint32_t count) {
   MODMEM_ASSERT(account.held >= count);
   const std::uint32_t begin = number(first);
+  settle(account);
   const std::uint32_t before = account.unused_guarantee();
   account.held -= count;
   reserved_ += account.unused_guarantee() - before;
@@ -226,73 +205,15 @@ void PagePool::give(PageAccount& account, Frame first, std::uint32_t count) {
     const std::uint32_t bank = number(bank_of(as_frame(frame)));
     MODMEM_ASSERT(banks_[bank].taken > 0);
     --banks_[bank].taken;
-    power_down_if_empty(bank);
+    emptied(bank);
   }
 }
 
 void PagePool::hand_over(PageAccount& from, PageAccount& to, std::uint32_t count) {
   MODMEM_ASSERT(from.guarantee == 0 && from.held >= count);
+  settle(from);
   from.held -= count;
   charge(to, count);
-}
-
-bool PagePool::is_held_on(Bank bank) const {
-  return banks_[number(bank)].holds_reserve || banks_[number(bank)].pinned != 0;
-}
-
-// On for a reason that lasts.
-bool PagePool::is_in_use(std::uint32_t bank) const {
-  return banks_[bank].taken != 0 || banks_[bank].holds_reserve;
-}
-
-Frame PagePool::first_frame(Bank bank) const { return as_frame(bank_first(number(bank))); }
-
-std::uint32_t PagePool::frames_in(Bank bank) const {
-  return bank_end(number(bank)) - bank_first(number(bank));
-}
-
-void PagePool::pin(Frame frame) {
-  MODMEM_ASSERT(is_taken(frame));
-  ++banks_[number(bank_of(frame))].pinned;
-}
-
-void PagePool::unpin(Frame frame) {
-  BankState& bank = banks_[number(bank_of(frame))];
-  MODMEM_ASSERT(bank.pinned > 0);
-  --bank.pinned;
-}
-
-std::uint32_t PagePool::room_beside(Bank source) const {
-  std::uint32_t room = 0;
-  for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
-    room += bank != number(source) && is_in_use(bank)
-                ? frames_in(as_bank(bank)) - banks_[bank].taken
-                : 0;
-  }
-  return room;
-}
-
-std::optional<Frame> PagePool::frame_to_move_to(Bank source) const {
-  std::uint32_t fullest = kNoBank;
-  for (std::uint32_t bank = 0; bank < bank_count_; ++bank) {
-    if (bank != number(source) && is_in_use(bank) && has_room(bank) &&
-        (fullest == kNoBank || fill(bank) > fill(fullest))) {
-      fullest = bank;
-    }
-  }
-  if (fullest == kNoBank) {
-    return std::nullopt;
-  }
-  return as_frame(taken_map_.next_clear(bank_first(fullest), bank_end(fullest)));
-}
-
-void PagePool::move(Frame from, Frame to) {
-  MODMEM_ASSERT(is_taken(from) && !is_taken(to) && is_powered(bank_of(to)));
-  taken_map_.set(number(to));
-  ++banks_[number(bank_of(to))].taken;
-  taken_map_.clear(number(from));
-  --banks_[number(bank_of(from))].taken;
-  power_down_if_empty(number(bank_of(from)));
 }
 
 bool PagePool::check() const {
@@ -302,7 +223,8 @@ bool PagePool::check() const {
     const std::uint32_t in_bank = taken_map_.count(bank_first(bank), bank_end(bank));
     const BankState& state = banks_[bank];
     if (in_bank != state.taken || state.pinned > state.taken ||
-        state.powered != (in_bank != 0 || state.holds_reserve)) {
+        state.powered != (in_bank != 0 || state.holds_reserve || state.held) ||
+        (state.held && (in_bank != 0 || hold_us_ == 0))) {
       return false;
     }
     taken += in_bank;

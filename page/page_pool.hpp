@@ -6,7 +6,8 @@
 //
 // Invariants (check()):
 //   taken frames = sum of taken over banks = sum of held over accounts
-//   a bank is powered exactly when a frame of it is taken, or when the reserve lies in it
+//   a bank is powered exactly when a frame of it is taken, when the reserve lies in it, or when it
+//   is held: it became empty, and trim() has not found that long enough ago
 //   reserved = sum over accounts of max(0, guarantee - held), and reserved <= free frames
 // Cost: O(banks) a frame, O(frames / 64) a contiguous run. Not thread-safe: Memory's lock is held.
 #pragma once
@@ -51,6 +52,23 @@ class PagePool {
 
   // Takes what find_run() finds. Nothing exactly when there is none or take_at() would fail.
   std::optional<Frame> take_run(PageAccount& account, std::uint32_t count, std::uint32_t alignment);
+
+  // --- energy ---
+
+  // Counts, from now on, what banks and accounts take: a clock is read at each change.
+  void start_energy();
+  // Frames that the account held times microseconds, since start_energy() or since the account was
+  // there. A frame is one part in bank_frames() of a bank, so this divided by that is the time for
+  // which the account kept one bank powered, all its frames together.
+  std::uint64_t frame_us(const PageAccount& account) const;
+  // The same of all frames of powered banks, whoever holds them or nobody: bank_frames() for each
+  // powered bank, be it smaller.
+  std::uint64_t powered_frame_us() const;
+  std::uint32_t bank_frames() const { return bank_frames_; }
+
+  // Powers down banks that have been empty for the time that the configuration says. Called where
+  // time has passed: nothing else looks at it. O(banks).
+  void trim();
 
   // --- moving what lies in frames, so that banks can go off (see AddressSpace::compact()) ---
 
@@ -109,6 +127,8 @@ class PagePool {
     std::uint16_t pinned = 0;
     bool powered = false;
     bool holds_reserve = false;
+    bool held = false;              // powered although empty
+    std::uint64_t empty_since = 0;  // where held
   };
 
   std::uint32_t bank_first(std::uint32_t bank) const;  // first frame of the bank
@@ -118,7 +138,11 @@ class PagePool {
   std::uint32_t fill(std::uint32_t bank) const;
   std::uint32_t powered_bank_with_room();  // powers one where none has room
   bool power_up(std::uint32_t bank);
-  void power_down_if_empty(std::uint32_t bank);
+  void power_down(std::uint32_t bank);
+  void emptied(std::uint32_t bank);
+  std::uint64_t now() const { return counts_energy_ || hold_us_ != 0 ? port_->time_us() : 0; }
+  void settle(PageAccount& account) const;
+  void settle_banks();
   void charge(PageAccount& account, std::uint32_t count);
   void mark_taken(std::uint32_t first, std::uint32_t count);
 
@@ -134,6 +158,10 @@ class PagePool {
   std::uint32_t reserved_ = 0;
   std::uint32_t banks_on_ = 0;
   std::uint32_t banks_on_peak_ = 0;
+  std::uint32_t hold_us_ = 0;
+  bool counts_energy_ = false;
+  std::uint64_t powered_frame_us_ = 0;  // up to powered_since_
+  std::uint64_t powered_since_ = 0;
 };
 
 }  // namespace modmem

@@ -35,6 +35,8 @@ struct PlatformConfig {
   std::uint32_t headroom_divisor;  // a range request leaves 1/headroom_divisor of the pool; 0: none
   const char* policy;              // name of the policy table
   std::uint32_t retained_pages;    // empty pages a heap keeps mapped (hysteresis)
+  std::uint32_t retained_us;       // how long it keeps each, at most; 0: as long as it likes
+  std::uint32_t bank_hold_us;      // how long an empty bank stays powered; 0: not at all
   std::uint32_t max_heaps;         // heaps that can exist at a time, at most 254
   std::uint32_t max_owners;        // owners that can exist at a time, at most 65,534
 };

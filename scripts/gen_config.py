@@ -41,6 +41,8 @@ PLATFORM_MEMBERS = (
     ("headroom_divisor", "HEADROOM_DIVISOR"),
     ("policy", "POLICY"),
     ("retained_pages", "RETAINED_PAGES"),
+    ("retained_us", "RETAINED_US"),
+    ("bank_hold_us", "BANK_HOLD_US"),
     ("max_heaps", "MAX_HEAPS"),
     ("max_owners", "MAX_OWNERS"),
 )

@@ -35,6 +35,8 @@ constexpr modmem::PlatformConfig kChip = {
     .headroom_divisor = 8,
     .policy = "elastic",
     .retained_pages = 0,
+    .retained_us = 0,
+    .bank_hold_us = 0,
     .max_heaps = 16,
     .max_owners = 64,
 };

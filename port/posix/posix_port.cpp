@@ -27,6 +27,10 @@ std::uint32_t PosixPort::core_id() const { return this_core; }
 bool PosixPort::on_audio_path() const { return AudioPathScope::active(); }
 
 std::uint64_t PosixPort::time_us() const {
+  const std::uint64_t set = set_time_us_.load(std::memory_order_relaxed);
+  if (set != kRealTime) {
+    return set;
+  }
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +

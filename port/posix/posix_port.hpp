@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +33,10 @@ class PosixPort : public Port {
   std::uint64_t time_us() const override;
   void log(LogLevel level, const char* line) override;
 
+  // From now on time is what is set, for simulations whose time is not the host's. Must not go
+  // back.
+  void set_time_us(std::uint64_t time) { set_time_us_.store(time, std::memory_order_relaxed); }
+
   // Lines go to `sink` from now on, which is called with `context`; nullptr: to stderr again, as
   // "modmem: LEVEL: LINE". Not while another thread may log.
   void set_log_sink(LogSink sink, void* context);
@@ -42,6 +47,8 @@ class PosixPort : public Port {
 
  private:
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  static constexpr std::uint64_t kRealTime = UINT64_MAX;
+  std::atomic<std::uint64_t> set_time_us_{kRealTime};  // read with and without the lock
   LogSink sink_ = nullptr;
   void* sink_context_ = nullptr;
 };
