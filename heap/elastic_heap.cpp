@@ -91,8 +91,8 @@ bool ElasticHeap::in_spans(std::uint32_t page) const {
 // --- pages and blocks ---
 
 bool ElasticHeap::has_descriptor(std::uint32_t page) const {
-  return space_->is_busy(page) && info(page).heap == id_ &&
-         info(page).descriptor != FrameInfo::kNone;
+  const FrameInfo* notes = space_->find_info(page, id_);
+  return notes != nullptr && notes->descriptor != FrameInfo::kNone;
 }
 
 std::uint32_t ElasticHeap::tail_hole(std::uint32_t page) const {
@@ -101,20 +101,6 @@ std::uint32_t ElasticHeap::tail_hole(std::uint32_t page) const {
 
 std::uint32_t ElasticHeap::head_hole(std::uint32_t page) const {
   return has_descriptor(page) ? descriptor(info(page)).head_hole() : 0;
-}
-
-void ElasticHeap::refresh_bin(std::uint32_t page) {
-  bins_.update(*space_, space_->frame_of(page), descriptor(info(page)).largest_hole());
-}
-
-std::byte* ElasticHeap::address_of(std::uint32_t granule) const {
-  return space_->address_of(0) + std::size_t{granule} * config::kGranuleBytes;
-}
-
-std::uint32_t ElasticHeap::granule_of(const void* pointer) const {
-  return static_cast<std::uint32_t>(
-      static_cast<std::size_t>(space_->to_cached(pointer) - space_->address_of(0)) /
-      config::kGranuleBytes);
 }
 
 ElasticHeap::Block ElasticHeap::block_at(std::uint32_t granule) const {
@@ -130,7 +116,29 @@ ElasticHeap::Block ElasticHeap::block_at(std::uint32_t granule) const {
   return {granule, last * kPageGranules + end_in_last};
 }
 
+// The place of `pointer`, where that is the start of a live block; else its `notes` are nullptr.
+inline ElasticHeap::Start ElasticHeap::start_at(const void* pointer) const {
+  const std::size_t offset = space_->offset_of(pointer);
+  if (offset >= space_->window_bytes()) {
+    return {};
+  }
+  const auto page = static_cast<std::uint32_t>(offset / config::kPageBytes);
+  FrameInfo* notes = space_->find_info(page, id_);
+  const auto granule =
+      static_cast<std::uint32_t>(offset % config::kPageBytes / config::kGranuleBytes);
+  if (notes == nullptr || notes->descriptor == FrameInfo::kNone ||
+      offset % config::kGranuleBytes != 0) {
+    return {};
+  }
+  PageDescriptor& blocks = descriptor(*notes);
+  return blocks.is_start(granule) ? Start{notes, &blocks, page, granule} : Start{};
+}
+
 PointerStatus ElasticHeap::do_status(const void* pointer) const {
+  return start_at(pointer).notes != nullptr ? PointerStatus::live : why_not_live(pointer);
+}
+
+PointerStatus ElasticHeap::why_not_live(const void* pointer) const {
   const std::optional<std::uint32_t> page = space_->page_of(pointer);
   if (!page || !owns_page(*page)) {
     return PointerStatus::foreign;
@@ -138,16 +146,9 @@ PointerStatus ElasticHeap::do_status(const void* pointer) const {
   if (!space_->is_busy(*page)) {
     return PointerStatus::not_live;
   }
-  if (!has_descriptor(*page)) {
-    return PointerStatus::interior;
-  }
-  const std::uint32_t granule = granule_of(pointer) % kPageGranules;
-  const PageDescriptor& blocks = descriptor(info(*page));
-  if (!blocks.is_occupied(granule)) {
-    return PointerStatus::not_live;
-  }
-  const bool at_granule = space_->to_cached(pointer) == address_of(granule_of(pointer));
-  return at_granule && blocks.is_start(granule) ? PointerStatus::live : PointerStatus::interior;
+  const bool inside = !has_descriptor(*page) ||
+                      descriptor(info(*page)).is_occupied(granule_of(pointer) % kPageGranules);
+  return inside ? PointerStatus::interior : PointerStatus::not_live;
 }
 
 std::size_t ElasticHeap::do_usable_size(const void* pointer) const {
@@ -162,6 +163,17 @@ std::size_t ElasticHeap::do_usable_size(const void* pointer) const {
 
 void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
   MODMEM_ASSERT(is_open() && bytes > 0 && is_power_of_two(alignment));
+  if (bytes <= config::kPageBytes && alignment <= config::kGranuleBytes) [[likely]] {
+    const auto granules =
+        static_cast<std::uint32_t>((bytes + config::kGranuleBytes - 1) / config::kGranuleBytes);
+    if (void* block = allocate_in_tight_hole(granules)) {
+      return block;
+    }
+  }
+  return allocate_elsewhere(bytes, alignment);
+}
+
+void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment) {
   const std::size_t window = std::size_t{space_->window_pages()} * kPageGranules;
   const std::size_t wanted = divide_up(bytes, config::kGranuleBytes);
   const std::size_t aligned = divide_up(alignment, config::kGranuleBytes);
@@ -170,15 +182,46 @@ void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
   }
   const auto granules = static_cast<std::uint32_t>(wanted);
   const auto step = static_cast<std::uint32_t>(aligned);
-  void* block = allocate_in_hole(granules, step, kOwnClassTries);
+  void* block = step > 1 ? allocate_in_hole(granules, step, kOwnClassTries) : nullptr;
   if (block == nullptr) {
     block = allocate_in_stretch(granules, step);
   }
-  if (block == nullptr) {
-    // Nothing else is left: a hole may be there that the bounded search passed over.
-    block = allocate_in_hole(granules, step, kAll);
+  // Nothing else is left: a hole may be there that the bounded search passed over.
+  return block != nullptr ? block : allocate_in_hole(granules, step, kAll);
+}
+
+// In the page whose largest hole is the tightest, as far as its class tells; nullptr where none of
+// the first kOwnClassTries of the own class fits, and no other class has a page.
+void* ElasticHeap::allocate_in_tight_hole(std::uint32_t granules) {
+  const std::uint32_t own = PageBins::class_of(granules);
+  for (std::uint32_t classes = bins_.map() >> own << own; classes != 0; classes &= classes - 1) {
+    std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
+    for (std::uint32_t left = kOwnClassTries; page != FrameInfo::kNone && left > 0; --left) {
+      FrameInfo& notes = info(page);
+      if (notes.largest_hole >= granules) [[likely]] {
+        PageDescriptor& blocks = descriptor(notes);
+        const std::uint32_t rest = notes.free - granules;
+        if (notes.free == notes.largest_hole) {  // the page has one hole
+          return put_in_page(page, notes, {blocks.next_free(0), rest}, granules);
+        }
+        return put_in_page(page, notes, blocks.tight_hole(granules, notes.largest_hole), granules);
+      }
+      page = notes.bin_next;
+    }
   }
-  return block;
+  return nullptr;
+}
+
+inline void* ElasticHeap::put_in_page(std::uint32_t page, FrameInfo& notes,
+                                      const PageDescriptor::Fit& fit, std::uint32_t granules) {
+  descriptor(notes).put(fit.start, fit.start + granules);
+  notes.free = static_cast<std::uint8_t>(notes.free - granules);
+  if (fit.largest_after != notes.largest_hole) {
+    bins_.update(*space_, page, notes, fit.largest_after);
+  }
+  occupied_ += granules;
+  ++live_blocks_;
+  return address_of(page * kPageGranules + fit.start);
 }
 
 void* ElasticHeap::allocate_in_hole(std::uint32_t granules, std::uint32_t alignment,
@@ -188,308 +231,53 @@ void* ElasticHeap::allocate_in_hole(std::uint32_t granules, std::uint32_t alignm
   }
   const std::uint32_t own = PageBins::class_of(granules);
   for (std::uint32_t classes = bins_.map() >> own << own; classes != 0; classes &= classes - 1) {
-    const auto size_class = static_cast<std::uint32_t>(std::countr_zero(classes));
-    std::uint32_t left = tries;
-    for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone && left > 0;
-         frame = space_->frame_info(frame).bin_next, --left) {
-      const FrameInfo& page = space_->frame_info(frame);
-      if (page.largest_hole < granules || !may_align(page, alignment)) {
-        continue;
+    std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
+    for (std::uint32_t left = tries; page != FrameInfo::kNone && left > 0; --left) {
+      FrameInfo& notes = info(page);
+      if (notes.largest_hole >= granules && may_align(notes, alignment)) {
+        const PageDescriptor::Fit fit =
+            descriptor(notes).best_hole(granules, within_page(alignment));
+        if (fit.start < kPageGranules) {
+          return put_in_page(page, notes, fit, granules);
+        }
       }
-      if (void* block = place_in_hole(frame, granules, within_page(alignment))) {
-        return block;
-      }
+      page = notes.bin_next;
     }
   }
   return nullptr;
 }
 
-void* ElasticHeap::place_in_hole(std::uint16_t frame, std::uint32_t granules,
-                                 std::uint32_t alignment) {
-  FrameInfo& page = space_->frame_info(frame);
-  PageDescriptor& blocks = descriptor(page);
-  const PageDescriptor::Fit fit = blocks.best_hole(granules, alignment);
-  if (fit.start == kPageGranules) {
-    return nullptr;
-  }
-  const std::uint32_t end = fit.start + granules;
-  blocks.occupy(fit.start, end);
-  blocks.set_start(fit.start);
-  if (end == kPageGranules) {
-    page.reach = 0;
-  }
-  bins_.update(*space_, frame, fit.largest_after);
-  occupied_ += granules;
-  ++live_blocks_;
-  return address_of(std::uint32_t{page.page} * kPageGranules + fit.start);
-}
-
-// Occupies the free granules [start, end): as a new block, or as more of the block that ends at
-// `start`. Returns false, with nothing changed, exactly when frames are not to be had or too few
-// descriptors are free; callers reserve those first.
-bool ElasticHeap::claim(std::uint32_t start, std::uint32_t end, bool new_block) {
-  const std::uint32_t first = start / kPageGranules;
-  const std::uint32_t last = (end - 1) / kPageGranules;
-  const std::uint32_t map_first = space_->is_busy(first) ? first + 1 : first;
-  const std::uint32_t map_end = space_->is_busy(last) ? last : last + 1;
-  if (descriptors_->free() < cost(start, end, new_block).descriptors) {
-    return false;
-  }
-  if (map_first < map_end) {
-    const std::uint32_t pages = map_end - map_first;
-    const std::uint32_t kept = pages - space_->unmapped_in(map_first, pages);
-    if (!space_->map(map_first, pages, id_, *account_)) {
-      return false;
-    }
-    retained_ -= kept;
-  }
-  // From here on nothing can fail.
-  if (map_first < map_end && map_first == first &&
-      (new_block || (first == last && end % kPageGranules != 0))) {
-    info(first).descriptor = descriptors_->create();
-  }
-  if (map_first < map_end && map_end == last + 1 && last != first && end % kPageGranules != 0) {
-    info(last).descriptor = descriptors_->create();
-  }
-  for (const std::uint32_t page : {first, last}) {
-    if (has_descriptor(page)) {
-      const std::uint32_t base = page * kPageGranules;
-      const std::uint32_t from = start > base ? start - base : 0;
-      const std::uint32_t to = end - base < kPageGranules ? end - base : kPageGranules;
-      descriptor(info(page)).occupy(from, to);
-      refresh_bin(page);
-    }
-  }
-  occupied_ += end - start;
-  return true;
-}
-
 // --- release ---
 
 PointerStatus ElasticHeap::do_free(void* pointer) {
-  const PointerStatus what = do_status(pointer);
-  if (what != PointerStatus::live) {
-    return what;
+  const Start start = start_at(pointer);
+  if (start.notes == nullptr) [[unlikely]] {
+    return why_not_live(pointer);
   }
-  const Block block = block_at(granule_of(pointer));
-  FrameInfo& first = info(block.start / kPageGranules);
-  descriptor(first).clear_start(block.start % kPageGranules);
-  if (block.end / kPageGranules != block.start / kPageGranules) {
-    first.reach = 0;  // it was the last block of its page
+  FrameInfo& notes = *start.notes;
+  const std::uint32_t end = start.blocks->block_end(start.granule + 1);
+  if (end == kPageGranules && notes.reach != 0) [[unlikely]] {
+    return free_reaching(start);
   }
+  const std::uint32_t freed = end - start.granule;
+  const std::uint32_t hole = start.blocks->release(start.granule, end);
+  notes.free = static_cast<std::uint8_t>(notes.free + freed);
+  occupied_ -= freed;
+  --live_blocks_;
+  if (hole > notes.largest_hole) {
+    note_larger_hole(start.page, notes, hole);
+  }
+  return PointerStatus::live;
+}
+
+// Ends the last block of its page, which goes on from there.
+PointerStatus ElasticHeap::free_reaching(const Start& start) {
+  const Block block = block_at(start.page * kPageGranules + start.granule);
+  start.blocks->clear_start(start.granule);
+  start.notes->reach = 0;
   --live_blocks_;
   vacate(block.start, block.end);
-  return what;
-}
-
-// Frees the occupied granules [start, end), which hold no start any more.
-void ElasticHeap::vacate(std::uint32_t start, std::uint32_t end) {
-  occupied_ -= end - start;
-  while (start < end) {
-    const std::uint32_t page = start / kPageGranules;
-    const std::uint32_t base = page * kPageGranules;
-    const std::uint32_t from = start - base;
-    const std::uint32_t to = end - base < kPageGranules ? end - base : kPageGranules;
-    start = base + to;
-    if (from == 0 && to == kPageGranules) {
-      release_page(page);
-      continue;
-    }
-    FrameInfo& notes = info(page);
-    PageDescriptor& blocks = descriptor(notes);
-    blocks.vacate(from, to);
-    const std::uint32_t hole_start = blocks.hole_start(from);
-    const std::uint32_t hole = blocks.hole_end(from) - hole_start;
-    if (hole == kPageGranules) {
-      release_page(page);
-    } else if (hole > notes.largest_hole) {
-      bins_.update(*space_, space_->frame_of(page), hole);
-    }
-  }
-}
-
-// Takes a page without a live block out of use.
-void ElasticHeap::release_page(std::uint32_t page) {
-  FrameInfo& notes = info(page);
-  bins_.update(*space_, space_->frame_of(page), 0);
-  if (notes.descriptor != FrameInfo::kNone) {
-    descriptors_->destroy(notes.descriptor);
-    notes.descriptor = FrameInfo::kNone;
-  }
-  notes.reach = 0;
-  // A span that was added for a large request keeps none: it goes with its last page.
-  if (retained_ < retained_limit_ && spans_[0].contains(page)) {
-    space_->keep_empty(page, options_.retained_us != 0);
-    ++retained_;
-    return;
-  }
-  space_->unmap(page, 1, *account_);
-  release_addresses(page);
-}
-
-// Gives back the addresses that are of no use without the page, which is not mapped any more: those
-// of a span that was added, or of a stray.
-void ElasticHeap::release_addresses(std::uint32_t page) {
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
-    const Span span = spans_[i];
-    if (span.contains(page)) {
-      if (i != 0 && space_->next_mapped(span.first, span.end()) == span.end()) {
-        space_->release_span(span);
-        spans_[i] = spans_[--span_count_];
-      }
-      return;
-    }
-  }
-  space_->release_span({page, 1});
-  --strays_;
-}
-
-void ElasticHeap::give_back_kept(std::uint64_t time_us) {
-  if (fixed_ || retained_ == 0 || options_.retained_us == 0) {
-    return;
-  }
-  // Pages are kept in the first span alone, which stays; without an MMU that is the window.
-  const std::uint32_t end = spans_[0].end();
-  for (std::uint32_t page = space_->next_kept(spans_[0].first, end); page < end;
-       page = space_->next_kept(page + 1, end)) {
-    if (info(page).heap == id_ &&
-        info(page).empty_for(time_us) >= options_.retained_us / FrameInfo::kTimeUnitUs) {
-      --retained_;
-      space_->unmap(page, 1, *account_);
-    }
-  }
-}
-
-void ElasticHeap::do_release_all() {
-  const std::uint32_t retained_limit = retained_limit_;
-  retained_limit_ = fixed_ ? retained_limit : 0;
-  // Backwards, as release_page() may replace the span at hand by the last one.
-  for (std::uint32_t i = span_count_; i-- > 0;) {
-    release_pages_of(spans_[i]);
-  }
-  if (strays_ > 0) {
-    release_pages_of({0, space_->window_pages()});
-  }
-  retained_limit_ = retained_limit;
-  occupied_ = 0;
-  live_blocks_ = 0;
-}
-
-void ElasticHeap::release_pages_of(const Span& span) {
-  for (std::uint32_t page = space_->next_mapped(span.first, span.end()); page < span.end();
-       page = space_->next_mapped(page + 1, span.end())) {
-    if (info(page).heap != id_) {
-      continue;  // others' strays; without an MMU, the window is shared
-    }
-    if (!info(page).empty) {
-      release_page(page);
-    } else if (!fixed_) {
-      --retained_;
-      space_->unmap(page, 1, *account_);
-    }
-  }
-}
-
-void ElasticHeap::do_frame_moved(std::uint16_t /*from*/, std::uint16_t to) {
-  bins_.frame_moved(*space_, to);
-}
-
-// --- resize ---
-
-bool ElasticHeap::do_resize(void* pointer, std::size_t bytes) {
-  if (do_status(pointer) != PointerStatus::live) {
-    return false;
-  }
-  const std::size_t window = std::size_t{space_->window_pages()} * kPageGranules;
-  const std::size_t wanted = divide_up(bytes, config::kGranuleBytes);
-  const Block block = block_at(granule_of(pointer));
-  if (wanted > window - block.start) {
-    return false;
-  }
-  const std::uint32_t new_end = block.start + static_cast<std::uint32_t>(wanted);
-  return new_end <= block.end ? shrink(block, new_end) : grow(block, new_end);
-}
-
-bool ElasticHeap::shrink(const Block& block, std::uint32_t new_end) {
-  const std::uint32_t last = (new_end - 1) / kPageGranules;
-  if (new_end == block.end) {
-    return true;
-  }
-  if (!has_descriptor(last) && new_end % kPageGranules != 0) {
-    // The page lay wholly inside the block and now gets a hole. Those behind it go first: the
-    // descriptor may need a frame of theirs. Without one the block keeps the page.
-    const std::uint32_t page_end = (last + 1) * kPageGranules;
-    if (page_end < block.end) {
-      return shrink(block, page_end) && shrink({block.start, page_end}, new_end);
-    }
-    const std::uint16_t handle = descriptors_->create();
-    if (handle == FrameInfo::kNone) {
-      return true;
-    }
-    info(last).descriptor = handle;
-    descriptor(info(last)).occupy(0, kPageGranules);
-  }
-  const std::uint32_t first = block.start / kPageGranules;
-  if (block.end / kPageGranules != first) {  // else the reach is that of a block behind
-    info(first).reach = static_cast<std::uint16_t>(last - first);
-  }
-  vacate(new_end, block.end);
-  return true;
-}
-
-// End of the free granules that start at `granule`, at most `last`. A stray's end is an end.
-std::uint32_t ElasticHeap::free_end(std::uint32_t granule, std::uint32_t last) const {
-  while (granule < last) {
-    const std::uint32_t page = granule / kPageGranules;
-    const std::uint32_t base = page * kPageGranules;
-    std::uint32_t end = base + kPageGranules;
-    if (page >= space_->window_pages() || (space_->has_mmu() && !owns_page(page))) {
-      break;
-    }
-    const bool stray = is_stray(page);
-    if (!space_->is_free_for(page, id_)) {
-      if (!has_descriptor(page)) {
-        break;
-      }
-      end = base + descriptor(info(page)).hole_end(granule - base);
-    } else if (fixed_ && !spans_[0].contains(page)) {
-      break;
-    }
-    if (end == granule) {
-      break;
-    }
-    granule = end;
-    if (granule % kPageGranules != 0 || stray) {
-      break;
-    }
-  }
-  return granule < last ? granule : last;
-}
-
-bool ElasticHeap::grow(const Block& block, std::uint32_t new_end) {
-  // Before the pages are looked at: without an MMU, a page of descriptors could take one of them.
-  const std::uint32_t pages = descriptors_->pages();
-  if (cost(block.end, new_end, false).descriptors > descriptors_->free()) {
-    descriptors_->reserve(1);
-  }
-  const bool reserved = descriptors_->pages() != pages;
-  const bool grown = extend(block, new_end);
-  descriptors_->trim();
-  return grown || (reserved && extend(block, new_end));
-}
-
-// Occupies what lies behind the block up to `new_end`, or up to the end of that page where no
-// descriptor is left for it.
-bool ElasticHeap::extend(const Block& block, std::uint32_t new_end) {
-  const std::uint32_t end = affordable_end(block.end, new_end, false, descriptors_->free());
-  if (free_end(block.end, end) != end || !claim(block.end, end, false)) {
-    return false;
-  }
-  const std::uint32_t first = block.start / kPageGranules;
-  if (end / kPageGranules != first) {  // else the reach is that of a block behind
-    info(first).reach = static_cast<std::uint16_t>((end - 1) / kPageGranules - first);
-  }
-  return true;
+  return PointerStatus::live;
 }
 
 }  // namespace modmem

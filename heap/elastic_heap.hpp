@@ -106,14 +106,36 @@ class ElasticHeap final : public Heap {
   // Pages of the request's own size class that are looked at before going up a class.
   static constexpr std::uint32_t kOwnClassTries = 8;
 
-  // Free granules [begin, end), numbered from the start of the window.
+  // Granules are numbered from the start of the window.
+  static constexpr std::uint32_t kNowhere = UINT32_MAX;
+  static constexpr std::uint32_t page_of(std::uint32_t granule) { return granule / kPageGranules; }
+
+  // Free granules [begin, end): those of the free pages [free_first, free_end), and of the holes
+  // before and behind.
   struct Stretch {
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    std::uint32_t free_first = 0;
+    std::uint32_t free_end = 0;
+
+    bool has_free(std::uint32_t page) const { return page >= free_first && page < free_end; }
+  };
+  // Where a block goes.
+  struct Place {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
   };
   struct Block {
-    std::uint32_t start = 0;  // granules from the start of the window
+    std::uint32_t start = 0;
     std::uint32_t end = 0;
+  };
+
+  // Where a block starts.
+  struct Start {
+    FrameInfo* notes = nullptr;
+    PageDescriptor* blocks = nullptr;
+    std::uint32_t page = 0;
+    std::uint32_t granule = 0;  // of the page
   };
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
@@ -125,21 +147,23 @@ class ElasticHeap final : public Heap {
   FailureReason do_explain(std::size_t bytes, std::size_t alignment) const override;
   std::size_t do_free_bytes() const override;
   void do_release_all() override;
-  void do_frame_moved(std::uint16_t from, std::uint16_t to) override;
   HeapStats do_stats() const override;
   bool do_check(CheckDepth depth) const override;
 
   // Holes (elastic_heap.cpp)
   void* allocate_in_hole(std::uint32_t granules, std::uint32_t alignment, std::uint32_t tries);
-  void* place_in_hole(std::uint16_t frame, std::uint32_t granules, std::uint32_t alignment);
+  void* allocate_in_tight_hole(std::uint32_t granules);
+  void* allocate_elsewhere(std::size_t bytes, std::size_t alignment);
+  [[gnu::always_inline]] void* put_in_page(std::uint32_t page, FrameInfo& notes,
+                                           const PageDescriptor::Fit& fit, std::uint32_t granules);
   std::uint32_t largest_hole(std::uint32_t alignment) const;
   void hand_over(std::uint32_t page, ElasticHeap& heir);
 
   // Stretches (elastic_heap_stretch.cpp)
   void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment);
   void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment);
-  void begin_block(std::uint32_t start, std::uint32_t end);
-  std::optional<Stretch> find_stretch(std::uint32_t granules, std::uint32_t alignment) const;
+  void* begin_block(const Place& place);
+  std::optional<Place> find_place(std::uint32_t granules, std::uint32_t alignment) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   static std::uint32_t span_share(const AddressSpace& space, const ElasticHeapOptions& options,
                                   std::uint32_t index);
@@ -149,13 +173,13 @@ class ElasticHeap final : public Heap {
   std::uint32_t largest_in_stretches(std::uint32_t alignment, const HeapBudget& budget) const;
   Span joined_span(std::uint32_t index) const;
   template <typename Visit>
-  void for_each_stretch(std::uint32_t shortest, Visit visit) const;
+  void for_each_stretch(Visit visit) const;
+  template <typename Visit>
+  void for_each_joint(std::uint32_t shortest, Visit visit) const;
   template <typename Visit>
   void for_each_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
   HeapBudget budget(std::uint32_t keep) const;
-  HeapBudget cost(std::uint32_t start, std::uint32_t end, bool new_block) const;
-  std::uint32_t affordable_end(std::uint32_t start, std::uint32_t end, bool new_block,
-                               std::uint32_t descriptors) const;
+  HeapBudget cost(const Stretch& stretch, const Place& place) const;
   bool may_align(const FrameInfo& page, std::uint32_t alignment) const;
   static constexpr std::uint32_t within_page(std::uint32_t alignment) {
     return alignment < kPageGranules ? alignment : kPageGranules;
@@ -163,12 +187,17 @@ class ElasticHeap final : public Heap {
   std::uint32_t align(std::uint32_t granule, std::uint32_t alignment) const;
   std::uint32_t align_back(std::uint32_t granule, std::uint32_t alignment) const;
 
-  // Occupying and vacating granules (elastic_heap.cpp)
+  // Occupying and vacating granules (elastic_heap_pages.cpp)
   bool claim(std::uint32_t start, std::uint32_t end, bool new_block);
+  void occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to, bool fresh);
+  void note_larger_hole(std::uint32_t page, FrameInfo& notes, std::uint32_t hole);
+  PointerStatus free_reaching(const Start& start);
   void vacate(std::uint32_t start, std::uint32_t end);
   void release_page(std::uint32_t page);
   void release_addresses(std::uint32_t page);
   void release_pages_of(const Span& span);
+
+  // Making blocks longer and shorter (elastic_heap_resize.cpp)
   bool shrink(const Block& block, std::uint32_t new_end);
   bool grow(const Block& block, std::uint32_t new_end);
   bool extend(const Block& block, std::uint32_t new_end);
@@ -196,10 +225,15 @@ class ElasticHeap final : public Heap {
   std::uint32_t tail_hole(std::uint32_t page) const;  // granules free at the end of the page
   std::uint32_t head_hole(std::uint32_t page) const;  // and at its start
   std::uint32_t free_end(std::uint32_t granule, std::uint32_t last) const;
-  void refresh_bin(std::uint32_t page);
   Block block_at(std::uint32_t granule) const;
-  std::uint32_t granule_of(const void* pointer) const;
-  std::byte* address_of(std::uint32_t granule) const;
+  [[gnu::always_inline]] Start start_at(const void* pointer) const;
+  PointerStatus why_not_live(const void* pointer) const;
+  std::uint32_t granule_of(const void* pointer) const {
+    return static_cast<std::uint32_t>(space_->offset_of(pointer) / config::kGranuleBytes);
+  }
+  std::byte* address_of(std::uint32_t granule) const {
+    return space_->address_of(0) + std::size_t{granule} * config::kGranuleBytes;
+  }
 
   AddressSpace* space_ = nullptr;
   MetadataStore<PageDescriptor>* descriptors_ = nullptr;

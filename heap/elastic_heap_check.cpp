@@ -15,14 +15,14 @@ bool ElasticHeap::check_bins() const {
     }
     std::uint16_t before = FrameInfo::kNone;
     std::uint32_t length = 0;
-    for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone;) {
-      const FrameInfo& page = space_->frame_info(frame);
-      if (page.heap != id_ || page.bin_prev != before || page.largest_hole == 0 ||
-          PageBins::class_of(page.largest_hole) != size_class || ++length > account_->held) {
+    for (std::uint16_t page = bins_.head(size_class); page != FrameInfo::kNone;) {
+      const FrameInfo* notes = space_->find_info(page, id_);
+      if (notes == nullptr || notes->bin_prev != before || notes->largest_hole == 0 ||
+          PageBins::class_of(notes->largest_hole) != size_class || ++length > account_->held) {
         return false;
       }
-      before = frame;
-      frame = page.bin_next;
+      before = page;
+      page = notes->bin_next;
     }
     if (length == 0) {
       return false;
@@ -37,15 +37,16 @@ bool ElasticHeap::check_page(std::uint32_t page, Totals& totals) const {
   totals.strays += is_stray(page) ? 1 : 0;
   if (notes.empty) {
     ++totals.retained;
-    return notes.descriptor == FrameInfo::kNone && notes.largest_hole == 0;
+    return notes.descriptor == FrameInfo::kNone && notes.largest_hole == 0 && notes.free == 0;
   }
   if (notes.descriptor == FrameInfo::kNone) {
     totals.occupied += kPageGranules;
     // Lies inside a block: one that reached here from an earlier page.
-    return page < totals.reached && notes.largest_hole == 0 && notes.reach == 0;
+    return page < totals.reached && notes.largest_hole == 0 && notes.free == 0 && notes.reach == 0;
   }
   const PageDescriptor& blocks = descriptor(notes);
   if (!blocks.check() || blocks.empty() || blocks.largest_hole() != notes.largest_hole ||
+      blocks.occupied_count() + notes.free != kPageGranules ||
       (blocks.is_occupied(0) && !blocks.is_start(0)) != (page < totals.reached)) {
     return false;
   }

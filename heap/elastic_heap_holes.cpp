@@ -34,11 +34,11 @@ std::uint32_t ElasticHeap::largest_hole(std::uint32_t alignment) const {
   std::uint32_t largest = 0;
   for (std::uint32_t classes = bins_.map(); classes != 0; classes &= classes - 1) {
     const auto size_class = static_cast<std::uint32_t>(std::countr_zero(classes));
-    for (std::uint16_t frame = bins_.head(size_class); frame != FrameInfo::kNone;
-         frame = space_->frame_info(frame).bin_next) {
-      const FrameInfo& page = space_->frame_info(frame);
+    for (std::uint32_t page = bins_.head(size_class); page != FrameInfo::kNone;
+         page = info(page).bin_next) {
+      const FrameInfo& notes = info(page);
       const std::uint32_t fit =
-          may_align(page, alignment) ? descriptor(page).largest_fit(within_page(alignment)) : 0;
+          may_align(notes, alignment) ? descriptor(notes).largest_fit(within_page(alignment)) : 0;
       largest = fit > largest ? fit : largest;
     }
   }
@@ -82,17 +82,16 @@ void ElasticHeap::close_into(ElasticHeap& heir) {
 // Makes a page that holds live blocks `heir`'s.
 void ElasticHeap::hand_over(std::uint32_t page, ElasticHeap& heir) {
   FrameInfo& notes = info(page);
-  const std::uint16_t frame = space_->frame_of(page);
   const std::uint32_t largest = notes.largest_hole;
   const bool whole = notes.descriptor == FrameInfo::kNone;
   const std::uint32_t granules = whole ? kPageGranules : descriptor(notes).occupied_count();
   const std::uint32_t blocks = whole ? 0 : descriptor(notes).start_count();
-  bins_.update(*space_, frame, 0);
+  bins_.update(*space_, page, notes, 0);
   strays_ -= is_stray(page) ? 1 : 0;
   occupied_ -= granules;
   live_blocks_ -= blocks;
   space_->hand_over(page, heir.id_, *account_, *heir.account_);
-  heir.bins_.update(*space_, frame, largest);
+  heir.bins_.update(*space_, page, notes, largest);
   heir.strays_ += heir.is_stray(page) ? 1 : 0;
   heir.occupied_ += granules;
   heir.live_blocks_ += blocks;

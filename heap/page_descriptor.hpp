@@ -8,9 +8,11 @@
 // Invariants (check()): a start bit implies an occupied bit; an occupied granule at or after the
 // first start belongs to the last start before it, with no free granule between. Occupied granules
 // before the first start belong to a block from an earlier page. Cost: O(words), that is O(1):
-// kGranules / 64 words; best_hole() is O(holes of the page).
+// kGranules / 64 words, of which the searches read those up to what they find; best_hole() is
+// O(words + holes of the page).
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "base/bitmap.hpp"
@@ -29,14 +31,25 @@ class PageDescriptor {
 
   void set_start(std::uint32_t granule) { starts().set(granule); }
   void clear_start(std::uint32_t granule) { starts().clear(granule); }
-  void occupy(std::uint32_t first, std::uint32_t last) { occupied().set_range(first, last); }
-  void vacate(std::uint32_t first, std::uint32_t last) { occupied().clear_range(first, last); }
+  void occupy(std::uint32_t first, std::uint32_t last) {
+    if (in_one_word(first, last)) [[likely]] {
+      occupied_[first / kBits] |= mask(first, last);
+    } else {
+      occupied().set_range(first, last);
+    }
+  }
+  void vacate(std::uint32_t first, std::uint32_t last) {
+    if (in_one_word(first, last)) [[likely]] {
+      occupied_[first / kBits] &= ~mask(first, last);
+    } else {
+      occupied().clear_range(first, last);
+    }
+  }
 
   // End of the run of occupied granules of one block: the first granule at or after `from` that is
   // free or starts another block, kPageGranules where there is none.
   std::uint32_t block_end(std::uint32_t from) const {
-    const std::uint32_t next_start = starts().next_set(from, kPageGranules);
-    return occupied().next_clear(from, next_start);
+    return first_from(from, [this](std::size_t i) { return starts_[i] | ~occupied_[i]; });
   }
 
   // Free granules at the start of the page, and first free granule of those at its end.
@@ -45,15 +58,38 @@ class PageDescriptor {
 
   // First free granule at or after `from`, kPageGranules where there is none.
   std::uint32_t next_free(std::uint32_t from) const {
-    return occupied().next_clear(from, kPageGranules);
+    return first_from(from, [this](std::size_t i) { return ~occupied_[i]; });
   }
 
   // The free granules around `granule`, a free one.
   std::uint32_t hole_start(std::uint32_t granule) const {
-    return occupied().end_of_last_set(0, granule);
+    const std::uint32_t i = granule / kBits;
+    const BitmapView::Word word = occupied_[i] & ((BitmapView::Word{1} << granule % kBits) - 1);
+    if (word != 0) [[likely]] {
+      return (i + 1) * kBits - static_cast<std::uint32_t>(std::countl_zero(word));
+    }
+    return occupied().end_of_last_set(0, i * kBits);
   }
   std::uint32_t hole_end(std::uint32_t granule) const {
-    return occupied().next_set(granule, kPageGranules);
+    return first_from(granule, [this](std::size_t i) { return occupied_[i]; });
+  }
+
+  // Granules of the hole that has the free granules [first, last).
+  std::uint32_t hole_around(std::uint32_t first, std::uint32_t last) const {
+    return (last < kPageGranules ? hole_end(last) : last) - hole_start(first);
+  }
+  // Ends the block [first, last), which starts at `first`, and returns the granules of the hole
+  // that it becomes a part of.
+  [[gnu::always_inline]] std::uint32_t release(std::uint32_t first, std::uint32_t last) {
+    clear_start(first);
+    vacate(first, last);
+    return hole_around(first, last);
+  }
+
+  // Puts a block at the free granules [first, last).
+  void put(std::uint32_t first, std::uint32_t last) {
+    occupy(first, last);
+    set_start(first);
   }
 
   // The smallest hole that holds `granules` from a multiple of `alignment` granules on.
@@ -63,6 +99,9 @@ class PageDescriptor {
     std::uint32_t largest_after = 0;  // largest hole of the page once it stands there
   };
   Fit best_hole(std::uint32_t granules, std::uint32_t alignment) const;
+  // As best_hole(granules, 1), of a page whose largest hole has `largest` granules, which are
+  // enough.
+  Fit tight_hole(std::uint32_t granules, std::uint32_t largest) const;
 
   std::uint32_t largest_hole() const { return best_hole(kPageGranules + 1, 1).largest_after; }
 
@@ -77,6 +116,43 @@ class PageDescriptor {
 
  private:
   static constexpr std::size_t kWords = BitmapView::words_for(kPageGranules);
+  static constexpr std::uint32_t kBits = BitmapView::kWordBits;
+
+  // Most blocks and holes lie in one word.
+  static constexpr bool in_one_word(std::uint32_t first, std::uint32_t last) {
+    return first % kBits + (last - first) <= kBits;
+  }
+  // The bits [first, last), at least one, of the word that they lie in.
+  static constexpr BitmapView::Word mask(std::uint32_t first, std::uint32_t last) {
+    return ~BitmapView::Word{0} >> (kBits - (last - first)) << (first % kBits);
+  }
+
+  // First granule at or after `from` whose bit is set in the words that word(i) gives.
+  template <typename WordAt>
+  static std::uint32_t first_from(std::uint32_t from, WordAt word_at) {
+    if (from >= kPageGranules) {
+      return kPageGranules;
+    }
+    std::uint32_t i = from / kBits;
+    BitmapView::Word word = word_at(i) >> (from % kBits);
+    if (word != 0) [[likely]] {
+      return whole(from + static_cast<std::uint32_t>(std::countr_zero(word)));
+    }
+    while (++i < kWords) {
+      word = word_at(i);
+      if (word != 0) {
+        return whole(i * kBits + static_cast<std::uint32_t>(std::countr_zero(word)));
+      }
+    }
+    return kPageGranules;
+  }
+  // Where a page has fewer granules than a word bits, those behind count as free.
+  static constexpr std::uint32_t whole(std::uint32_t granule) {
+    return kPageGranules % kBits == 0 || granule < kPageGranules ? granule : kPageGranules;
+  }
+
+  template <typename Visit>
+  void for_each_hole(Visit visit) const;
 
   BitmapView occupied() const { return {const_cast<BitmapView::Word*>(occupied_), kPageGranules}; }
   BitmapView starts() const { return {const_cast<BitmapView::Word*>(starts_), kPageGranules}; }

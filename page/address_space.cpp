@@ -1,8 +1,6 @@
 #include "page/address_space.hpp"
 
 #include "base/bits.hpp"
-#include "base/check.hpp"
-#include "modmem/config.hpp"
 
 namespace modmem {
 
@@ -21,6 +19,7 @@ bool AddressSpace::boot(const PlatformConfig& config, Port& port, PagePool& pool
   alias_offset_ = port.alias_offset();
   window_pages_ = has_mmu_ ? static_cast<std::uint32_t>(config.window_bytes / config::kPageBytes)
                            : pool.frames();
+  window_bytes_ = std::size_t{window_pages_} * config::kPageBytes;
   const std::size_t words = BitmapView::words_for(window_pages_);
   auto* reserved = arena.take<BitmapView::Word>(has_mmu_ ? words : 0);
   auto* mapped = arena.take<BitmapView::Word>(words);
@@ -228,11 +227,6 @@ std::uint32_t AddressSpace::kept_run_end(std::uint32_t page, std::uint32_t last)
   return busy_.next_set(page, unmapped);
 }
 
-std::uint16_t AddressSpace::frame_of(std::uint32_t page) const {
-  MODMEM_ASSERT(is_mapped(page));
-  return has_mmu_ ? frame_of_page_[page] : static_cast<std::uint16_t>(page);
-}
-
 bool AddressSpace::is_uncached(const void* address) const {
   if (alias_offset_ == 0) {
     return false;
@@ -248,16 +242,11 @@ std::byte* AddressSpace::to_cached(const void* address) const {
 }
 
 std::optional<std::uint32_t> AddressSpace::page_of(const void* address) const {
-  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(to_cached(address)) -
-                                reinterpret_cast<std::uintptr_t>(base_);
-  if (offset >= std::size_t{window_pages_} * config::kPageBytes) {
+  const std::size_t offset = offset_of(address);
+  if (offset >= window_bytes_) {
     return std::nullopt;
   }
   return static_cast<std::uint32_t>(offset / config::kPageBytes);
-}
-
-std::byte* AddressSpace::address_of(std::uint32_t page) const {
-  return base_ + std::size_t{page} * config::kPageBytes;
 }
 
 bool AddressSpace::check() const {

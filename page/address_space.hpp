@@ -21,6 +21,8 @@
 
 #include "base/arena.hpp"
 #include "base/bitmap.hpp"
+#include "base/check.hpp"
+#include "modmem/config.hpp"
 #include "page/frame_info.hpp"
 #include "page/page_pool.hpp"
 #include "port/port.hpp"
@@ -118,6 +120,9 @@ class AddressSpace {
   std::uint32_t next_not_busy(std::uint32_t page, std::uint32_t last) const {
     return busy_.next_clear(page, last);
   }
+  std::uint32_t next_busy(std::uint32_t page, std::uint32_t last) const {
+    return busy_.next_set(page, last);
+  }
   std::uint32_t next_mapped(std::uint32_t page, std::uint32_t last) const {
     return mapped_.next_set(page, last);
   }
@@ -130,10 +135,21 @@ class AddressSpace {
     return count - mapped_.count(first, first + count);
   }
 
+  // Bytes from the start of the window to `address`, through either alias; window_bytes() or more
+  // exactly when it lies in neither.
+  std::size_t offset_of(const void* address) const {
+    const std::size_t offset =
+        reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(base_);
+    return offset < window_bytes_ ? offset : offset - static_cast<std::size_t>(alias_offset_);
+  }
+  std::size_t window_bytes() const { return window_bytes_; }
+
   // Page that `address` lies in, through either alias; nothing outside of the window.
   std::optional<std::uint32_t> page_of(const void* address) const;
   // Start of `page`, cached alias.
-  std::byte* address_of(std::uint32_t page) const;
+  std::byte* address_of(std::uint32_t page) const {
+    return base_ + std::size_t{page} * config::kPageBytes;
+  }
   // The same byte through the cached alias (of an address in the window), or through the uncached.
   std::byte* to_cached(const void* address) const;
   std::byte* to_uncached(std::byte* cached) const { return cached + alias_offset_; }
@@ -141,9 +157,18 @@ class AddressSpace {
   bool is_uncached(const void* address) const;
 
   // The notes of a mapped page, and of a frame. `frame_of` requires that the page is mapped.
-  std::uint16_t frame_of(std::uint32_t page) const;
+  std::uint16_t frame_of(std::uint32_t page) const {
+    MODMEM_ASSERT(is_mapped(page));
+    return has_mmu_ ? frame_of_page_[page] : static_cast<std::uint16_t>(page);
+  }
   FrameInfo& info(std::uint32_t page) const { return frame_info_[frame_of(page)]; }
   FrameInfo& frame_info(std::uint16_t frame) const { return frame_info_[frame]; }
+  // The notes of `page`, which is in the window, where it is mapped for `heap`; else nullptr. What
+  // frame_of_page_ says of a page that is not mapped is stale, and the frame's notes tell.
+  FrameInfo* find_info(std::uint32_t page, HeapId heap) const {
+    FrameInfo& notes = frame_info_[has_mmu_ ? frame_of_page_[page] : page];
+    return notes.page == page && notes.heap == heap ? &notes : nullptr;
+  }
   // Heap of a mapped page, kNoHeap for any other.
   HeapId heap_of(std::uint32_t page) const { return is_mapped(page) ? info(page).heap : kNoHeap; }
 
@@ -173,6 +198,7 @@ class AddressSpace {
   std::ptrdiff_t alias_offset_ = 0;
   bool has_mmu_ = false;
   std::uint32_t window_pages_ = 0;
+  std::size_t window_bytes_ = 0;
   std::uint32_t mapped_pages_ = 0;
   BitmapView reserved_;  // pages in spans
   BitmapView mapped_;

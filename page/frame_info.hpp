@@ -24,8 +24,9 @@ struct FrameInfo {
   bool pinned : 1 = false;           // its content must stay in this frame
   std::uint16_t descriptor = kNone;  // slot of the PageDescriptor, none for pages inside one block
   std::uint16_t reach = 0;           // pages that the last block here extends into
-  std::uint16_t largest_hole = 0;    // granules; 0 exactly when the page is in no bin
-  std::uint16_t bin_next = kNone;    // frames in the same bin
+  std::uint8_t largest_hole = 0;     // granules; 0 exactly when the page is in no bin
+  std::uint8_t free = 0;             // granules of all holes, of a page with a descriptor
+  std::uint16_t bin_next = kNone;    // pages in the same bin: they stay when frames are exchanged
   std::uint16_t bin_prev = kNone;
   std::uint16_t records = kNone;  // first record of a block that starts in this page
 

@@ -1,0 +1,183 @@
+// The part of ElasticHeap that puts pages to use and takes them out of it.
+
+#include "base/check.hpp"
+#include "heap/elastic_heap.hpp"
+
+namespace modmem {
+
+// Occupies the free granules [start, end): as a new block, or as more of the block that ends at
+// `start`. Returns false, with nothing changed, exactly when frames are not to be had or too few
+// descriptors are free; callers reserve those first.
+bool ElasticHeap::claim(std::uint32_t start, std::uint32_t end, bool new_block) {
+  const std::uint32_t first = start / kPageGranules;
+  const std::uint32_t last = (end - 1) / kPageGranules;
+  const std::uint32_t from = start % kPageGranules;
+  const std::uint32_t to = end - last * kPageGranules;
+  const bool first_fresh = !space_->is_busy(first);
+  const bool last_fresh = last == first ? first_fresh : !space_->is_busy(last);
+  // A page that lies wholly inside of the block needs no descriptor.
+  const bool first_noted = first_fresh && (new_block || (first == last && to < kPageGranules));
+  const bool last_noted = last != first && last_fresh && to < kPageGranules;
+  if (descriptors_->free() < (first_noted ? 1U : 0U) + (last_noted ? 1U : 0U)) {
+    return false;
+  }
+  const std::uint32_t map_first = first_fresh ? first : first + 1;
+  const std::uint32_t map_end = last_fresh ? last + 1 : last;
+  if (map_first < map_end) {
+    const std::uint32_t pages = map_end - map_first;
+    const std::uint32_t kept = retained_ == 0 ? 0 : pages - space_->unmapped_in(map_first, pages);
+    if (!space_->map(map_first, pages, id_, *account_)) {
+      return false;
+    }
+    retained_ -= kept;
+  }
+  // From here on nothing can fail.
+  if (!first_fresh || first_noted) {
+    occupy(first, from, first == last ? to : kPageGranules, first_fresh);
+  }
+  if (last != first && (!last_fresh || last_noted)) {
+    occupy(last, 0, to, last_fresh);
+  }
+  occupied_ += end - start;
+  return true;
+}
+
+// Occupies the free granules [from, to) of a page, which is mapped; `fresh`: it has no descriptor
+// yet.
+void ElasticHeap::occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to, bool fresh) {
+  FrameInfo& notes = info(page);
+  std::uint32_t largest = from > kPageGranules - to ? from : kPageGranules - to;
+  if (fresh) {
+    notes.descriptor = descriptors_->create();
+    descriptor(notes).occupy(from, to);
+    notes.free = static_cast<std::uint8_t>(kPageGranules - (to - from));
+  } else if (notes.descriptor == FrameInfo::kNone) {
+    return;  // inside of a block: nothing is free there
+  } else {
+    PageDescriptor& blocks = descriptor(notes);
+    blocks.occupy(from, to);
+    // Where there was one hole and an end of the page is taken, one hole is left.
+    const bool one_hole = notes.free == notes.largest_hole && (from == 0 || to == kPageGranules);
+    notes.free = static_cast<std::uint8_t>(notes.free - (to - from));
+    largest = one_hole ? notes.free : blocks.largest_hole();
+  }
+  bins_.update(*space_, page, notes, largest);
+}
+
+// Frees the occupied granules [start, end), which hold no start any more.
+void ElasticHeap::vacate(std::uint32_t start, std::uint32_t end) {
+  occupied_ -= end - start;
+  while (start < end) {
+    const std::uint32_t page = start / kPageGranules;
+    const std::uint32_t base = page * kPageGranules;
+    const std::uint32_t from = start - base;
+    const std::uint32_t to = end - base < kPageGranules ? end - base : kPageGranules;
+    start = base + to;
+    if (from == 0 && to == kPageGranules) {
+      release_page(page);
+      continue;
+    }
+    FrameInfo& notes = info(page);
+    PageDescriptor& blocks = descriptor(notes);
+    blocks.vacate(from, to);
+    notes.free = static_cast<std::uint8_t>(notes.free + (to - from));
+    const std::uint32_t hole = blocks.hole_around(from, to);
+    if (hole > notes.largest_hole) {
+      note_larger_hole(page, notes, hole);
+    }
+  }
+}
+
+// Notes a hole that is larger than all others of its page; it may be all of it.
+void ElasticHeap::note_larger_hole(std::uint32_t page, FrameInfo& notes, std::uint32_t hole) {
+  if (hole == kPageGranules) {
+    release_page(page);
+  } else {
+    bins_.update(*space_, page, notes, hole);
+  }
+}
+
+// Takes a page without a live block out of use.
+void ElasticHeap::release_page(std::uint32_t page) {
+  FrameInfo& notes = info(page);
+  bins_.update(*space_, page, notes, 0);
+  notes.free = 0;
+  if (notes.descriptor != FrameInfo::kNone) {
+    descriptors_->destroy(notes.descriptor);
+    notes.descriptor = FrameInfo::kNone;
+  }
+  notes.reach = 0;
+  // A span that was added for a large request keeps none: it goes with its last page.
+  if (retained_ < retained_limit_ && spans_[0].contains(page)) {
+    space_->keep_empty(page, options_.retained_us != 0);
+    ++retained_;
+    return;
+  }
+  space_->unmap(page, 1, *account_);
+  release_addresses(page);
+}
+
+// Gives back the addresses that are of no use without the page, which is not mapped any more: those
+// of a span that was added, or of a stray.
+void ElasticHeap::release_addresses(std::uint32_t page) {
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
+    const Span span = spans_[i];
+    if (span.contains(page)) {
+      if (i != 0 && space_->next_mapped(span.first, span.end()) == span.end()) {
+        space_->release_span(span);
+        spans_[i] = spans_[--span_count_];
+      }
+      return;
+    }
+  }
+  space_->release_span({page, 1});
+  --strays_;
+}
+
+void ElasticHeap::give_back_kept(std::uint64_t time_us) {
+  if (fixed_ || retained_ == 0 || options_.retained_us == 0) {
+    return;
+  }
+  // Pages are kept in the first span alone, which stays; without an MMU that is the window.
+  const std::uint32_t end = spans_[0].end();
+  for (std::uint32_t page = space_->next_kept(spans_[0].first, end); page < end;
+       page = space_->next_kept(page + 1, end)) {
+    if (info(page).heap == id_ &&
+        info(page).empty_for(time_us) >= options_.retained_us / FrameInfo::kTimeUnitUs) {
+      --retained_;
+      space_->unmap(page, 1, *account_);
+    }
+  }
+}
+
+void ElasticHeap::do_release_all() {
+  const std::uint32_t retained_limit = retained_limit_;
+  retained_limit_ = fixed_ ? retained_limit : 0;
+  // Backwards, as release_page() may replace the span at hand by the last one.
+  for (std::uint32_t i = span_count_; i-- > 0;) {
+    release_pages_of(spans_[i]);
+  }
+  if (strays_ > 0) {
+    release_pages_of({0, space_->window_pages()});
+  }
+  retained_limit_ = retained_limit;
+  occupied_ = 0;
+  live_blocks_ = 0;
+}
+
+void ElasticHeap::release_pages_of(const Span& span) {
+  for (std::uint32_t page = space_->next_mapped(span.first, span.end()); page < span.end();
+       page = space_->next_mapped(page + 1, span.end())) {
+    if (info(page).heap != id_) {
+      continue;  // others' strays; without an MMU, the window is shared
+    }
+    if (!info(page).empty) {
+      release_page(page);
+    } else if (!fixed_) {
+      --retained_;
+      space_->unmap(page, 1, *account_);
+    }
+  }
+}
+
+}  // namespace modmem

@@ -1,0 +1,117 @@
+// How ElasticHeap walks over free granules: the templates that its search for a place and its
+// figures share, so that both see the same.
+#pragma once
+
+#include "heap/elastic_heap.hpp"
+
+namespace modmem {
+
+// `granule` moved up (down) to where the address is a multiple of `alignment` granules; kNowhere
+// where that is below the window.
+inline std::uint32_t ElasticHeap::align(std::uint32_t granule, std::uint32_t alignment) const {
+  const auto window = reinterpret_cast<std::uintptr_t>(space_->address_of(0));
+  const std::size_t base = window / config::kGranuleBytes;
+  return static_cast<std::uint32_t>(align_up(base + granule, alignment) - base);
+}
+
+inline std::uint32_t ElasticHeap::align_back(std::uint32_t granule, std::uint32_t alignment) const {
+  const auto window = reinterpret_cast<std::uintptr_t>(space_->address_of(0));
+  const std::size_t base = window / config::kGranuleBytes;
+  const std::size_t down = align_down(base + granule, alignment);
+  return down < base ? kNowhere : static_cast<std::uint32_t>(down - base);
+}
+
+// The span `index` with those that follow it without a gap, which one block may lie across; empty
+// where it follows another one itself.
+inline Span ElasticHeap::joined_span(std::uint32_t index) const {
+  Span joined = spans_[index];
+  if (span_count_ == 1) {
+    return joined;
+  }
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
+    if (spans_[i].end() == joined.first) {
+      return Span{};
+    }
+  }
+  for (std::uint32_t i = 0; i < span_count_;) {
+    if (spans_[i].first == joined.end()) {
+      joined.pages += spans_[i].pages;
+      i = 0;
+    } else {
+      ++i;
+    }
+  }
+  return joined;
+}
+
+// Calls visit(stretch) for every maximal run of free granules that has a free page.
+// O(window pages / 64 + such runs).
+template <typename Visit>
+void ElasticHeap::for_each_stretch(Visit visit) const {
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
+    const Span span = joined_span(i);
+    std::uint32_t page = space_->next_not_busy(span.first, span.end());
+    while (page < span.end()) {
+      const std::uint32_t run_end = space_->free_run_end(page, span.end(), id_);
+      if (run_end == page) {
+        ++page;  // without an MMU: another heap keeps it
+      } else {
+        const std::uint32_t before = page > span.first ? tail_hole(page - 1) : 0;
+        const std::uint32_t after = run_end < span.end() ? head_hole(run_end) : 0;
+        visit(
+            Stretch{page * kPageGranules - before, run_end * kPageGranules + after, page, run_end});
+        page = run_end;
+      }
+      page = space_->next_not_busy(page, span.end());
+    }
+  }
+}
+
+// Calls visit(stretch) for every run of free granules across the border of two pages that are in
+// use, but for those that are surely shorter than `shortest`: one of the two pages has half of it
+// in one hole. O(pages with such a hole).
+template <typename Visit>
+void ElasticHeap::for_each_joint(std::uint32_t shortest, Visit visit) const {
+  const std::uint32_t half = (shortest + 1) / 2;
+  if (half >= kPageGranules) {
+    return;
+  }
+  const std::uint32_t least = PageBins::class_of(half);
+  for (std::uint32_t classes = bins_.map() >> least << least; classes != 0;
+       classes &= classes - 1) {
+    std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
+    for (; page != FrameInfo::kNone; page = info(page).bin_next) {
+      for (const std::uint32_t second : {page, page + 1}) {  // of the two pages
+        if (second == 0 || !in_spans(second - 1) || !in_spans(second)) {
+          continue;
+        }
+        const std::uint32_t before = tail_hole(second - 1);
+        const std::uint32_t after = before != 0 ? head_hole(second) : 0;
+        if (after != 0) {
+          const std::uint32_t border = second * kPageGranules;
+          visit(Stretch{border - before, border + after, 0, 0});
+        }
+      }
+    }
+  }
+}
+
+// Calls visit(start) for the places in the stretch that a search has to look at: right behind the
+// block before, and at the pages kept empty, which cost nothing. A place between two of these costs
+// no less than one of them, or than the last place of the stretch.
+template <typename Visit>
+void ElasticHeap::for_each_start(const Stretch& stretch, std::uint32_t alignment,
+                                 Visit visit) const {
+  visit(align(stretch.begin, alignment));
+  if (fixed_ || retained_ == 0) {
+    return;
+  }
+  std::uint32_t kept = space_->next_kept(stretch.free_first, stretch.free_end);
+  while (kept < stretch.free_end) {
+    visit(align(kept * kPageGranules, alignment));
+    visit(align_back(kept * kPageGranules, alignment));
+    kept = space_->next_kept(space_->kept_run_end(kept, stretch.free_end), stretch.free_end);
+  }
+}
+
+}  // namespace modmem
