@@ -9,7 +9,6 @@ namespace modmem {
 namespace {
 constexpr std::uint32_t kNoBank = UINT32_MAX;
 constexpr Frame as_frame(std::uint32_t frame) { return Frame{static_cast<std::uint16_t>(frame)}; }
-constexpr Bank as_bank(std::uint32_t bank) { return Bank{static_cast<std::uint16_t>(bank)}; }
 }  // namespace
 
 bool PagePool::boot(const PlatformConfig& config, Port& port, MetadataArena& arena) {

@@ -5,6 +5,7 @@
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/c_functions.hpp"
 #include "testbench/file_ends.hpp"
+#include "testbench/housekeeping.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
 
@@ -13,13 +14,15 @@ namespace modmem::testbench {
 namespace {
 
 // Plays `periods` periods and sums what the means are made of.
-void play(System& system, Session& session, FileEnds& files, std::uint64_t periods,
-          const std::function<void(std::uint64_t)>& progress, RunReport& report) {
+void play(System& system, Session& session, FileEnds& files, Housekeeping& keeping,
+          std::uint64_t periods, const std::function<void(std::uint64_t)>& progress,
+          RunReport& report) {
   PeriodMeans means;
   for (std::uint64_t period = 0; period < periods; ++period) {
     files.fill(period);
     session.run_period(period);
     files.drain();
+    keeping.pass_period();
     means.add(system, 1);
     progress(period + 1);
   }
@@ -46,6 +49,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   CFunctions c_functions(system);
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
+  Housekeeping keeping(system, options.compact.value_or(default_compaction(policy)));
 
   if (options.cycles > 1) {
     // Whether the files can be written is to be known before all those cycles.
@@ -63,10 +67,12 @@ RunReport run(const RunOptions& options, const Progress& progress) {
                    last ? length_ms : 1);
     try {
       session.set_up();
+      keeping.settle();
       play(
-          system, session, files, last ? periods : 1,
+          system, session, files, keeping, last ? periods : 1,
           [&](std::uint64_t done) { progress(last ? cycle + done : cycle, total); }, report);
       sample(system, session, report);
+      report.frames_moved = keeping.frames_moved();
       report.frames_in = files.frames_in();
       report.frames_out = files.frames_out();
       report.files = files.finish();

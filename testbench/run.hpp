@@ -25,7 +25,8 @@ struct RunOptions {
   std::vector<std::uint32_t> pipelines;  // empty: all
   std::vector<std::filesystem::path> modules;  // shared objects to load
   std::optional<double> seconds;               // the input's length where not given
-  std::uint64_t cycles = 1;                    // set-ups and tear-downs; the last one plays
+  std::optional<std::uint32_t> compact;  // frames moved a period; default_compaction() if not given
+  std::uint64_t cycles = 1;              // set-ups and tear-downs; the last one plays
 };
 
 // Told about progress: periods done and to do, over all cycles.

@@ -30,6 +30,7 @@ void sample(const System& system, const Session& session, RunReport& report) {
   report.peak_mapped_bytes = std::size_t{pool.peak_taken()} * config::kPageBytes;
   report.banks_on = pool.banks_on();
   report.banks_on_peak = pool.banks_on_peak();
+  report.energy = memory.energy();
   report.metadata_bytes = memory.metadata_bytes();
   report.largest_request = memory.largest_request({});
   report.heaps.clear();

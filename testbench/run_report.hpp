@@ -41,8 +41,10 @@ struct RunReport {
   std::size_t peak_mapped_bytes = 0;
   std::uint32_t banks_on = 0;  // after the last period
   std::uint32_t banks_on_peak = 0;
-  double banks_on_mean = 0;      // over periods
-  double mapped_mean_bytes = 0;  // over periods
+  double banks_on_mean = 0;        // over periods
+  double mapped_mean_bytes = 0;    // over periods
+  Energy energy;                   // up to the last period, of the time that audio took
+  std::uint64_t frames_moved = 0;  // by compaction
   std::size_t metadata_bytes = 0;
   std::size_t largest_request = 0;  // of the system, after the last period
   std::vector<HeapNote> heaps;

@@ -5,6 +5,7 @@
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/c_functions.hpp"
 #include "testbench/file_ends.hpp"
+#include "testbench/housekeeping.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
 #include "testbench/script_steps.hpp"
@@ -25,6 +26,7 @@ class Performance {
         script_(script),
         input_(options.input),
         files_(session, options.output),
+        keeping_(system, options.compact.value_or(default_compaction(system.memory().policy()))),
         progress_(progress),
         report_(report) {
     for (const ScriptCommand& command : script.commands) {
@@ -51,6 +53,8 @@ class Performance {
   // Notes what there is to see now, and completes the files.
   void end() {
     means_.note(report_);
+    keeping_.settle();
+    report_.frames_moved = keeping_.frames_moved();
     sample(system_, session_, report_);
     report_.frames_in = files_.frames_in();
     report_.frames_out = files_.frames_out();
@@ -110,6 +114,7 @@ class Performance {
     // Seldom enough to cost nothing, often enough to be interrupted.
     constexpr std::uint64_t kPeriodsBetween = 100;
     if (session_.idle()) {
+      keeping_.pass_idle(ms);
       means_.add(system_, ms);
       period_ += ms;
       progress_(period_, total_);
@@ -119,6 +124,7 @@ class Performance {
       files_.fill(period_);
       session_.run_period(period_);
       files_.drain();
+      keeping_.pass_period();
       means_.add(system_, 1);
       if (++period_ % kPeriodsBetween == 0) {
         progress_(period_, total_);
@@ -131,6 +137,7 @@ class Performance {
   const Script& script_;
   const std::filesystem::path& input_;
   FileEnds files_;
+  Housekeeping keeping_;
   const Progress& progress_;
   RunReport& report_;
   PeriodMeans means_;

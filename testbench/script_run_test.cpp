@@ -120,6 +120,31 @@ TEST_F(ScriptRunTest, TimeInWhichNothingPlaysPassesAsWell) {
   EXPECT_FALSE(report.failed());
 }
 
+TEST_F(ScriptRunTest, CompactionSavesBanksAndChangesNoAudio) {
+  // What starts first and ends first leaves its frames free below the others'.
+  const char* script =
+      "start Music playback\n"
+      "start Microphone capture\n"
+      "wait 10\n"
+      "stop Music playback\n"
+      "wait 30\n";
+  options.compact = 0;
+  const RunReport scattered = run(script);
+  options.compact = 1;
+  const RunReport compact = run(script);
+  EXPECT_EQ(scattered.frames_moved, 0U);
+  EXPECT_LE(compact.banks_on, scattered.banks_on);
+  EXPECT_LE(compact.banks_on_mean, scattered.banks_on_mean);
+  EXPECT_EQ(compact.frames_out, scattered.frames_out);
+  EXPECT_EQ(compact.live_mapped_bytes, scattered.live_mapped_bytes);
+  EXPECT_FALSE(compact.failed());
+  // The time of the audio, whatever passed on the host.
+  EXPECT_DOUBLE_EQ(static_cast<double>(compact.energy.total_us), compact.banks_on_mean * 40'000);
+  EXPECT_EQ(compact.energy.total_us,
+            compact.energy.heaps_us + compact.energy.ended_us + compact.energy.idle_us);
+  EXPECT_GT(compact.energy.ended_us, 0U);
+}
+
 TEST_F(ScriptRunTest, FilesStartWithTheirStreamsAndSinksWriteWhileTheyRun) {
   options.topology = std::filesystem::path(MODMEM_TEST_TOPOLOGIES_DIR) / "exact.tplg";
   options.output = folder / "out";

@@ -49,6 +49,7 @@ struct PipelineReport {
   std::size_t peak_live_bytes = 0;
   std::size_t mapped_bytes = 0;  // of its own heap; 0 where it has none
   std::size_t peak_mapped_bytes = 0;
+  std::uint64_t bank_us = 0;  // see HeapReport
   std::uint64_t allocations = 0;
   std::uint64_t failures = 0;
 };

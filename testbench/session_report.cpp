@@ -19,6 +19,7 @@ void add_life(Report& report, const Report& past) {
 void add_past(PipelineReport& report, const PipelineReport& past) {
   add_life(report, past);
   report.peak_mapped_bytes = std::max(report.peak_mapped_bytes, past.peak_mapped_bytes);
+  report.bank_us += past.bank_us;
 }
 
 void add_past(ModuleReport& report, const ModuleReport& past) {
@@ -66,6 +67,7 @@ PipelineReport Session::report_of(std::size_t pipeline) const {
     if (heap.owner == owner) {
       report.mapped_bytes = heap.mapped_bytes;
       report.peak_mapped_bytes = heap.peak_mapped_bytes;
+      report.bank_us = heap.bank_us;
     }
   });
   return report;

@@ -85,6 +85,7 @@ const PlatformConfig& checked(const PlatformConfig& config) {
 }  // namespace
 
 System::System(const PlatformConfig& config, const Policy& policy) : port_(checked(config)) {
+  port_.set_time_us(0);
   // Room to align within: what a vector gives is aligned for any fundamental type only.
   const std::size_t needed = Memory::arena_bytes(config, port_);
   arena_.resize(needed + MetadataArena::kAlignment);

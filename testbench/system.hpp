@@ -75,6 +75,9 @@ class System final : private MemoryObserver {
   const Memory& memory() const { return memory_; }
   HostPort& port() { return port_; }
 
+  // The time that the port tells, which starts at 0, goes on.
+  void pass_time(std::uint64_t time_us) { port_.set_time_us(time_us_ += time_us); }
+
   // Bytes that were mapped when boot() had finished.
   std::size_t boot_mapped_bytes() const { return boot_mapped_bytes_; }
   std::size_t mapped_bytes() const;
@@ -90,6 +93,7 @@ class System final : private MemoryObserver {
   static void describe(const void* context, const void* address, char* text, std::size_t size);
 
   HostPort port_;
+  std::uint64_t time_us_ = 0;
   std::vector<std::byte> arena_;
   Memory memory_;
   std::optional<FaultReporter> fault_reporter_;

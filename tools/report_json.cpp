@@ -8,6 +8,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+double seconds(std::uint64_t us) { return static_cast<double>(us) / 1e6; }
+
 Json pool_json(const testbench::RunReport& report) {
   return {{"frames", report.frames},
           {"banks", report.banks},
@@ -19,6 +21,10 @@ Json pool_json(const testbench::RunReport& report) {
           {"banks_on", report.banks_on},
           {"banks_on_peak", report.banks_on_peak},
           {"banks_on_mean", report.banks_on_mean},
+          {"bank_seconds", seconds(report.energy.total_us)},
+          {"idle_bank_seconds", seconds(report.energy.idle_us)},
+          {"ended_bank_seconds", seconds(report.energy.ended_us)},
+          {"frames_moved", report.frames_moved},
           {"metadata_bytes", report.metadata_bytes}};
 }
 
@@ -46,6 +52,7 @@ Json heaps_json(const testbench::RunReport& report) {
                      {"peak_live_bytes", heap.figures.peak_live_bytes},
                      {"mapped_bytes", heap.figures.mapped_bytes},
                      {"peak_mapped_bytes", heap.figures.peak_mapped_bytes},
+                     {"bank_seconds", seconds(heap.figures.bank_us)},
                      {"allocations", heap.figures.allocations},
                      {"frees", heap.figures.frees},
                      {"failures", heap.figures.failures}});
@@ -63,7 +70,8 @@ Json pipelines_json(const testbench::RunReport& report) {
                          {"name", pipeline.name},
                          {"core", pipeline.core},
                          {"peak_live_bytes", pipeline.peak_live_bytes},
-                         {"peak_mapped_bytes", pipeline.peak_mapped_bytes}});
+                         {"peak_mapped_bytes", pipeline.peak_mapped_bytes},
+                         {"bank_seconds", seconds(pipeline.bank_us)}});
   }
   return pipelines;
 }

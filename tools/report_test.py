@@ -9,14 +9,17 @@ from testing import program
 NUMBER = (int, float)
 
 POOL = dict.fromkeys("frames banks boot_mapped_bytes mapped_bytes live_mapped_bytes "
-                     "peak_mapped_bytes banks_on banks_on_peak metadata_bytes".split(), int)
-POOL["banks_on_mean"] = POOL["mapped_mean_bytes"] = NUMBER
+                     "peak_mapped_bytes banks_on banks_on_peak metadata_bytes "
+                     "frames_moved".split(), int)
+POOL.update(dict.fromkeys("banks_on_mean mapped_mean_bytes bank_seconds idle_bank_seconds "
+                          "ended_bank_seconds".split(), NUMBER))
 HEAP = dict.fromkeys("live_bytes peak_live_bytes mapped_bytes peak_mapped_bytes allocations frees "
                      "failures".split(), int)
-HEAP.update(name=str, kind=str, memory=str, owner=str)
+HEAP.update(name=str, kind=str, memory=str, owner=str, bank_seconds=NUMBER)
 SLOTS_HEAP = HEAP | {"bundles": list}
 BUNDLE = dict.fromkeys("slot_bytes slots used most_used run_out".split(), int)
-PIPELINE = {"id": "id", "name": str, "core": int, "peak_live_bytes": int, "peak_mapped_bytes": int}
+PIPELINE = {"id": "id", "name": str, "core": int, "peak_live_bytes": int, "peak_mapped_bytes": int,
+            "bank_seconds": NUMBER}
 MODULE = {"id": "id", "uuid": str, "name": str, "pipeline": "id", "placeholder": bool,
           "loaded_from": (str, type(None)), "process_errors": int,
           "live_bytes": int, "peak_live_bytes": int, "allocations": int, "failures": int}
@@ -60,6 +63,10 @@ class ReportTestCase(program.TestCase):
         self.assertEqual(pool["mapped_bytes"], pool["boot_mapped_bytes"])
         self.assertEqual(sum(heap["mapped_bytes"] for heap in report["heaps"]
                              if heap["memory"] == "sram"), pool["live_mapped_bytes"])
+        shares = sum(heap["bank_seconds"] for heap in report["heaps"] if heap["memory"] == "sram")
+        self.assertAlmostEqual(
+            shares + pool["idle_bank_seconds"] + pool["ended_bank_seconds"],
+            pool["bank_seconds"], places=4)
         self.assertLessEqual(pool["live_mapped_bytes"], pool["peak_mapped_bytes"])
         self.assertLessEqual(pool["peak_mapped_bytes"], 4096 * pool["frames"])
         self.assertLessEqual(pool["banks_on"], pool["banks_on_peak"])
@@ -190,6 +197,11 @@ class JsonTest(ReportTestCase):
         often = self.run_topology(program.example("playback-and-capture"), "--cycles", "1000")
         self.assert_report(often)
         # The system's own heap has lived through all of them, the others through the last one.
+        # Energy is that of all that time.
+        for report in (often, once):
+            for part in [report["pool"], *report["heaps"], *report["pipelines"]]:
+                for name in [name for name in part if name.endswith("bank_seconds")]:
+                    self.assertGreater(part.pop(name) + 1, 0)
         self.assertEqual(often, once)
 
     def test_pipelines(self):

@@ -63,6 +63,9 @@ void add_pool(std::string& text, const RunReport& report) {
       bytes(static_cast<std::uint64_t>(report.mapped_mean_bytes)).c_str());
   add(text, "  %-22s %16u %16u %16.2f\n", "banks on", report.banks_on, report.banks_on_peak,
       report.banks_on_mean);
+  add(text, "  %-22s %16.3f %16.3f (held, idle; %s frames moved)\n", "bank seconds",
+      static_cast<double>(report.energy.total_us - report.energy.idle_us) / 1e6,
+      static_cast<double>(report.energy.idle_us) / 1e6, count(report.frames_moved).c_str());
   add(text, "  %-22s %16s\n", "largest request", bytes(report.largest_request).c_str());
   add(text, "  %-22s %16s\n", "metadata", bytes(report.metadata_bytes).c_str());
   add(text, "  %-22s %16s  (at boot %s)\n\n", "after tear-down", bytes(report.mapped_bytes).c_str(),

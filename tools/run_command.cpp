@@ -25,6 +25,7 @@ constexpr const char* kDefaultInput = "/usr/share/sounds/alsa/Front_Center.wav";
 constexpr const char* kDefaultTopology = "playback-and-capture.tplg";
 constexpr const char* kScriptTopology = "desk.tplg";  // where a script is given
 constexpr std::uint64_t kMostCycles = 1'000'000'000;
+constexpr std::uint64_t kMostFrames = 65535;
 
 struct Arguments {
   std::string topology;
@@ -36,6 +37,7 @@ struct Arguments {
   std::string pipelines = "all";
   std::string seconds;
   std::string cycles = "1";
+  std::string compact;
   std::string json;
   std::vector<std::string> modules;
 };
@@ -72,6 +74,10 @@ testbench::RunOptions to_options(const Arguments& arguments,
   options.pipelines = parse_pipelines("--pipelines", arguments.pipelines);
   if (given("--seconds")) {
     options.seconds = parse_seconds("--seconds", arguments.seconds);
+  }
+  if (given("--compact")) {
+    options.compact =
+        static_cast<std::uint32_t>(parse_count("--compact", arguments.compact, 0, kMostFrames));
   }
   options.cycles = parse_count("--cycles", arguments.cycles, 1, kMostCycles);
   return options;
@@ -158,6 +164,8 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
       "Length of the run in seconds; the input's where not given");
   add("--cycles", arguments->cycles, "NUMBER", "Set up and tear down so many times")
       ->capture_default_str();
+  add("--compact", arguments->compact, "FRAMES",
+      "Frames to move a period, to empty banks; 8 under elastic policies");
   add("--json", arguments->json, "FILE|-", "Write the report as JSON to a file, - for stdout");
   command->callback([arguments, command, &action] {
     action = [=] { return run_command(*command, *arguments); };
