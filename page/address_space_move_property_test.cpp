@@ -208,12 +208,13 @@ class Run {
       RC_ASSERT(space.heap_of(page) == state.heap);
       RC_ASSERT(space.info(page).pinned == state.pinned);
       RC_ASSERT(space.is_busy(page) == !state.kept);
+      const unsigned char pattern = state.pattern;
       const auto* cached = reinterpret_cast<const unsigned char*>(space.address_of(page));
       const auto* uncached =
           reinterpret_cast<const unsigned char*>(space.to_uncached(space.address_of(page)));
       for (const unsigned char* bytes : {cached, uncached}) {
         const bool same = std::all_of(bytes, bytes + config::kPageBytes,
-                                      [&](unsigned char byte) { return byte == state.pattern; });
+                                      [pattern](unsigned char byte) { return byte == pattern; });
         RC_ASSERT(same || state.kept);
       }
     }

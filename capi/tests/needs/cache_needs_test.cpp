@@ -256,5 +256,35 @@ TEST_P(CacheNeeds, s30_invalidating_a_buffer_takes_nothing_of_its_neighbours) {
   }
 }
 
+// Pages move to other frames with what a cache has of them, and with what lies past it.
+TEST(CompactionAndCaches, WhatThisCoreWroteMovesAlong) {
+  CachedSystem system(kElasticPolicy);
+  Memory& memory = system.memory();
+  Owner& stays = *memory.create_owner(memory.system(), {.kind = OwnerKind::pipeline, .name = "s"});
+  Owner& goes = *memory.create_owner(memory.system(), {.kind = OwnerKind::pipeline, .name = "g"});
+  std::vector<std::byte*> dirty;
+  std::vector<std::byte*> coherent;
+  for (unsigned i = 0; i < 100; ++i) {
+    // Both kinds in one page, as they lie in lines of their own.
+    dirty.push_back(system.allocate(0, kPage - 512, flag::kLargeBuffer, &stays));
+    coherent.push_back(system.allocate(0, 512, flag::kCoherent, &stays));
+    system.port().write(0, dirty.back(), kPage - 512, i);
+    system.port().write_past(system.cached(coherent.back()), 512, 1000 + i);
+    ASSERT_NE(system.allocate(0, kPage, 0, &goes), nullptr);
+  }
+  memory.destroy_owner(goes);
+  ASSERT_GT(system.port().dirty_lines(), 0U);
+  const std::uint32_t on = memory.pool().banks_on();
+  EXPECT_GT(memory.compact(UINT32_MAX).moved, 0U);
+  EXPECT_LT(memory.pool().banks_on(), on);
+  system.port().evict_all();
+  for (unsigned i = 0; i < 100; ++i) {
+    EXPECT_TRUE(system.port().reads(0, dirty[i], kPage - 512, i)) << i;
+    EXPECT_TRUE(system.port().reads_past(dirty[i], kPage - 512, i)) << i;
+    EXPECT_TRUE(system.port().reads_past(system.cached(coherent[i]), 512, 1000 + i)) << i;
+  }
+  EXPECT_TRUE(memory.check(CheckDepth::deep));
+}
+
 }  // namespace
 }  // namespace modmem
