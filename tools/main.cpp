@@ -8,8 +8,10 @@
 #include <exception>
 #include <functional>
 
+#include "tools/compose_command.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/replay_command.hpp"
 #include "tools/run_command.hpp"
 
 namespace {
@@ -43,6 +45,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   std::function<int()> action;
   modmem::tools::add_run_command(app, action);
+  modmem::tools::add_replay_command(app, action);
+  modmem::tools::add_compose_command(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -18,9 +18,22 @@ class ProgressLine {
   // Shows `done` of `total` periods, ten times a second at most.
   void show(std::uint64_t done, std::uint64_t total);
 
+  // Shows which part `done` of `total` is, and the time that is left at the speed since begin();
+  // likewise.
+  void show_share(std::uint64_t done, std::uint64_t total);
+
+  // The work that show_share() is about begins now; `what` stands before it.
+  void begin(const char* what);
+
  private:
+  bool is_due() const;
+  void show_bar(std::uint64_t done, std::uint64_t total);
+  void end_line();
+
   bool terminal_;
   bool shown_ = false;
+  const char* what_ = "";
+  std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_;
 };
 

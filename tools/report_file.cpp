@@ -55,11 +55,22 @@ ReportFile::ReportFile(const std::string& path) : path_(path) {
 }
 
 void ReportFile::write(const std::string& text) {
+  append(text);
+  finish();
+}
+
+void ReportFile::append(const std::string& text) {
   if (is_standard_output()) {
     write_text(stdout, "standard output", text);
+  } else {
+    write_text(stream_.get(), path_, text);
+  }
+}
+
+void ReportFile::finish() {
+  if (is_standard_output()) {
     return;
   }
-  write_text(stream_.get(), path_, text);
   if (std::fclose(stream_.release()) != 0) {
     fail(path_);
   }

@@ -28,6 +28,10 @@ class ReportFile {
   // Writes all of it. Once. Throws InputError where that fails.
   void write(const std::string& text);
 
+  // Writes it in parts: append() as often as it takes, then finish(), once. They throw as write().
+  void append(const std::string& text);
+  void finish();
+
  private:
   struct Closer {
     void operator()(std::FILE* stream) const { std::fclose(stream); }

@@ -267,6 +267,14 @@ void Replay::note_peaks() {
   figures_.metadata_bytes = std::max(figures_.metadata_bytes, memory_->metadata_bytes());
 }
 
+std::size_t Replay::memory_bytes() const {
+  std::size_t outside = memory_->metadata_bytes();
+  memory_->for_each_heap([&](const HeapReport& heap) {
+    outside -= std::string_view(heap.kind) == "metadata" ? heap.mapped_bytes : 0;
+  });
+  return std::size_t{memory_->pool().frames()} * config::kPageBytes + outside;
+}
+
 void Replay::note_boundary() {
   const PagePool& pool = memory_->pool();
   const std::size_t bank = memory_->config().bank_bytes;

@@ -69,6 +69,8 @@ class Replay {
   bool play(std::span<const Event> events);
 
   const ReplayFigures& figures() const { return figures_; }
+  // The memory that the platform gives: the frames of its pool, and metadata outside of it.
+  std::size_t memory_bytes() const;
   Memory& memory() { return *memory_; }
   std::size_t live_bytes() const { return live_bytes_; }
 
