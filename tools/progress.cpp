@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace modmem::tools {
@@ -68,7 +69,7 @@ void ProgressLine::show_share(std::uint64_t done, std::uint64_t total) {
   // Before there is anything to judge by, nothing is said.
   if (done != 0 && seconds > 1) {
     const double left = seconds * static_cast<double>(total - done) / static_cast<double>(done);
-    const auto whole = static_cast<unsigned long long>(left + 0.5);
+    const auto whole = static_cast<unsigned long long>(std::llround(left));
     std::fprintf(stderr, "%llu:%02llu:%02llu left", whole / 3600, whole / 60 % 60, whole % 60);
   }
   end_line();

@@ -54,9 +54,11 @@ std::optional<std::size_t> LeastMemory::bytes_with(std::uint32_t frames) {
   const PlatformConfig scaled = scaled_platform(config_, frames);
   std::optional<Replay> replay;
   try {
-    replay.emplace(
-        scaled, policy_,
-        ReplayOptions{.check_payload = false, .time_calls = false, .stop_at_failure = true});
+    replay.emplace(scaled, policy_,
+                   ReplayOptions{.check_payload = false,
+                                 .time_calls = false,
+                                 .compact = false,
+                                 .stop_at_failure = true});
   } catch (const TraceError&) {
     return std::nullopt;  // it does not even boot
   }

@@ -36,9 +36,9 @@ void Reader::read_header() {
     }
     column = i;
   }
-  for (const Column needed : {kOp, kId, kBytes}) {
-    if (column_[needed] == kAbsent) {
-      rows_.fail("column " + std::string(kNames[needed]) +
+  for (const Column needed : {Column::op, Column::id, Column::bytes}) {
+    if (place_of(needed) == kAbsent) {
+      rows_.fail("column " + std::string(kNames[static_cast<std::size_t>(needed)]) +
                  " is missing: a trace has time_us, op, id, bytes, alignment, flags, caller");
     }
   }
@@ -50,7 +50,7 @@ void Reader::rewind() {
 }
 
 std::string_view Reader::field(Column column) const {
-  return column_[column] == kAbsent ? std::string_view() : fields_[column_[column]];
+  return place_of(column) == kAbsent ? std::string_view() : fields_[place_of(column)];
 }
 
 std::uint64_t Reader::number(Column column, std::uint64_t least, std::uint64_t most) const {
@@ -60,7 +60,7 @@ std::uint64_t Reader::number(Column column, std::uint64_t least, std::uint64_t m
   std::uint64_t value = 0;
   const char* const end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, value, hexadecimal ? 16 : 10);
-  const std::string name(kNames[column]);
+  const std::string name(kNames[static_cast<std::size_t>(column)]);
   if (text.empty()) {
     rows_.fail(name + " is missing");
   }
@@ -89,10 +89,10 @@ bool Reader::next(Record& record) {
                std::to_string(width_));
   }
   record.line = rows_.line();
-  record.time_us = number_or(kTime, 0, kMost);
-  record.op = field(kOp);
-  record.caller = field(kCaller);
-  record.owner = field(kOwner);
+  record.time_us = number_or(Column::time_us, 0, kMost);
+  record.op = field(Column::op);
+  record.caller = field(Column::caller);
+  record.owner = field(Column::owner);
   record.id = 0;
   record.bytes = 0;
   record.alignment = 0;
@@ -104,11 +104,11 @@ bool Reader::next(Record& record) {
   if (kind == OpKind::release) {
     return true;
   }
-  record.id = number(kId, 0, kMost);
+  record.id = number(Column::id, 0, kMost);
   if (kind != OpKind::free) {
-    record.bytes = static_cast<std::uint32_t>(number(kBytes, 1, kMost32));
-    record.alignment = static_cast<std::uint32_t>(number_or(kAlignment, 0, kMost32));
-    record.flags = static_cast<Flags>(number_or(kFlags, 0, kMost32));
+    record.bytes = static_cast<std::uint32_t>(number(Column::bytes, 1, kMost32));
+    record.alignment = static_cast<std::uint32_t>(number_or(Column::alignment, 0, kMost32));
+    record.flags = static_cast<Flags>(number_or(Column::flags, 0, kMost32));
     if ((record.alignment & (record.alignment - 1)) != 0) {
       rows_.fail("alignment " + std::to_string(record.alignment) + " is no power of two");
     }

@@ -34,17 +34,18 @@ class Reader {
   // Starts again. Throws TraceError where the file can't be read twice.
   void rewind();
 
-  bool has_owners() const { return column_[kOwner] != kAbsent; }
+  bool has_owners() const { return place_of(Column::owner) != kAbsent; }
   const std::string& name() const { return rows_.name(); }
   std::uint64_t bytes_read() const { return rows_.bytes_read(); }
   std::uint64_t size() const { return rows_.size(); }  // 0 where it is not known
   [[noreturn]] void fail(const std::string& reason) const { rows_.fail(reason); }
 
  private:
-  enum Column : std::uint8_t { kTime, kOp, kId, kBytes, kAlignment, kFlags, kCaller, kOwner };
+  enum class Column : std::uint8_t { time_us, op, id, bytes, alignment, flags, caller, owner };
   static constexpr std::size_t kColumns = 8;
   static constexpr std::size_t kAbsent = SIZE_MAX;
 
+  std::size_t place_of(Column column) const { return column_[static_cast<std::size_t>(column)]; }
   void read_header();
   std::string_view field(Column column) const;
   std::uint64_t number(Column column, std::uint64_t least, std::uint64_t most) const;

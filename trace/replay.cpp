@@ -113,7 +113,7 @@ bool Replay::play(std::span<const Event> events) {
       return false;
     }
     if (event.boundary) {
-      note_boundary();
+      end_boundary();
     }
   }
   return true;
@@ -275,7 +275,11 @@ std::size_t Replay::memory_bytes() const {
   return std::size_t{memory_->pool().frames()} * config::kPageBytes + outside;
 }
 
-void Replay::note_boundary() {
+// A start or a stop is complete: firmware has time now.
+void Replay::end_boundary() {
+  constexpr std::uint32_t kPages = 64;  // at a time
+  while (options_.compact && memory_->compact(kPages).more) {
+  }
   const PagePool& pool = memory_->pool();
   const std::size_t bank = memory_->config().bank_bytes;
   ++figures_.boundaries;

@@ -32,6 +32,7 @@ struct ReplayOptions {
   ReplayPort port = ReplayPort::plain;
   bool check_payload = true;
   bool time_calls = true;
+  bool compact = true;  // after every start and stop, to the end
   bool stop_at_failure = false;  // play() gives up with the first request that fails
 };
 
@@ -96,7 +97,7 @@ class Replay {
   void resize(const Event& event);
   void free(const Event& event);
   void release(const Event& event);
-  void note_boundary();
+  void end_boundary();
   void note_peaks();
   bool begin_stream(std::uint32_t place);
   Block& block_at(std::uint32_t place);
