@@ -108,10 +108,6 @@ class Heap {
   // Ends all blocks and gives all frames back. O(pages).
   void release_all() { do_release_all(); }
 
-  // What lies in one of the heap's pages has moved from the frame `from` to `to`, and the page's
-  // FrameInfo with it; addresses are as before. O(1).
-  void frame_moved(std::uint16_t from, std::uint16_t to) { do_frame_moved(from, to); }
-
   HeapStats stats() const { return do_stats(); }
 
   // Checks the invariants; false where one is broken.
@@ -131,8 +127,6 @@ class Heap {
   virtual FailureReason do_explain(std::size_t bytes, std::size_t alignment) const = 0;
   virtual std::size_t do_free_bytes() const = 0;
   virtual void do_release_all() = 0;
-  // For heaps whose notes name frames.
-  virtual void do_frame_moved(std::uint16_t /*from*/, std::uint16_t /*to*/) {}
   virtual HeapStats do_stats() const = 0;
   virtual bool do_check(CheckDepth depth) const = 0;
 };

@@ -138,9 +138,6 @@ class Region final : public Heap {
   FailureReason do_explain(std::size_t bytes, std::size_t alignment) const override;
   std::size_t do_free_bytes() const override;
   void do_release_all() override;
-  void do_frame_moved(std::uint16_t from, std::uint16_t to) override {
-    heap_.frame_moved(from, to);
-  }
   HeapStats do_stats() const override;
   bool do_check(CheckDepth depth) const override;
 

@@ -5,7 +5,7 @@
 
 namespace modmem {
 
-// Knows which heaps' pages may move, and tells the heaps.
+// Knows which heaps' pages may move.
 class Memory::Mover final : public PageMover {
  public:
   explicit Mover(Memory& memory) : memory_(memory) {}
@@ -15,13 +15,6 @@ class Memory::Mover final : public PageMover {
   bool may_move(std::uint32_t page) override {
     const HeapId id = memory_.space_.heap_of(page);
     return id == kMetadataHeap || memory_.heaps_[number(id)].kind != HeapKind::fixed;
-  }
-
-  void moved(std::uint32_t page, std::uint16_t from, std::uint16_t to) override {
-    const HeapId id = memory_.space_.heap_of(page);
-    if (id != kMetadataHeap) {
-      memory_.heaps_[number(id)].heap->frame_moved(from, to);
-    }
   }
 
  private:

@@ -43,8 +43,6 @@ class PageMover {
  public:
   // Whether a mapped page that is not pinned may be moved.
   virtual bool may_move(std::uint32_t page) = 0;
-  // `page` lies on the frame `to` now and no longer on `from`; its FrameInfo went along.
-  virtual void moved(std::uint32_t page, std::uint16_t from, std::uint16_t to) = 0;
 
  protected:
   ~PageMover() = default;

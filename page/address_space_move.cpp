@@ -25,7 +25,7 @@ constexpr Frame as_frame(std::uint32_t frame) { return Frame{static_cast<std::ui
 
 }  // namespace
 
-// Whether all that is taken in the bank may go elsewhere.
+// Whether all that is taken in the bank, which has no pinned page, may go elsewhere.
 bool AddressSpace::is_movable(Bank bank, PageMover& mover) const {
   const std::uint32_t first = number(pool_->first_frame(bank));
   const std::uint32_t last = first + pool_->frames_in(bank);
@@ -33,7 +33,7 @@ bool AddressSpace::is_movable(Bank bank, PageMover& mover) const {
   for (std::uint32_t frame = taken.next_set(first, last); frame < last;
        frame = taken.next_set(frame + 1, last)) {
     const FrameInfo& notes = frame_info_[frame];
-    if (notes.page == FrameInfo::kNone || notes.pinned || !mover.may_move(notes.page)) {
+    if (notes.page == FrameInfo::kNone || !mover.may_move(notes.page)) {
       return false;
     }
   }
@@ -109,7 +109,6 @@ Compaction AddressSpace::compact(std::uint32_t budget, PageMover& mover) {
       source = std::nullopt;
       break;
     }
-    mover.moved(page, static_cast<std::uint16_t>(from), number(*to));
     ++result.moved;
     if (pool_->taken_in(*source) == 0) {
       source = bank_to_empty(mover);
