@@ -15,6 +15,8 @@
 
 namespace modmem::testbench {
 
+class TraceRecorder;
+
 struct RunOptions {
   std::filesystem::path topology;
   std::filesystem::path input;
@@ -26,6 +28,7 @@ struct RunOptions {
   std::vector<std::filesystem::path> modules;  // shared objects to load
   std::optional<double> seconds;               // the input's length where not given
   std::optional<std::uint32_t> compact;  // frames moved a period; default_compaction() if not given
+  TraceRecorder* recorder = nullptr;     // writes down what is allocated, where it is given
   std::uint64_t cycles = 1;              // set-ups and tear-downs; the last one plays
 };
 

@@ -159,7 +159,8 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
                                        : platform_of_topology(options.topology.filename().string());
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
-  System system(platform, find_policy_named(options.policy.value_or(platform.policy)));
+  System system(platform, find_policy_named(options.policy.value_or(platform.policy)),
+                options.recorder);
   CFunctions c_functions(system);
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);

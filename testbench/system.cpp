@@ -9,6 +9,7 @@
 
 #include "modmem/presets.hpp"
 #include "testbench/input_error.hpp"
+#include "testbench/trace_recorder.hpp"
 
 namespace modmem::testbench {
 
@@ -84,7 +85,12 @@ const PlatformConfig& checked(const PlatformConfig& config) {
 
 }  // namespace
 
-System::System(const PlatformConfig& config, const Policy& policy) : port_(checked(config)) {
+System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder)
+    : port_(checked(config)), recorder_(recorder) {
+  if (recorder != nullptr) {
+    recorder->begin(port_, port_.blocks());
+    port_.set_block_view(recorder);
+  }
   port_.set_time_us(0);
   // Room to align within: what a vector gives is aligned for any fundamental type only.
   const std::size_t needed = Memory::arena_bytes(config, port_);
@@ -129,6 +135,13 @@ void System::on_failure(const Failure& failure) {
 
 void System::on_fault(const Fault& fault) {
   faults_.push_back({fault.heap, fault.owner_name, fault.owner_id, fault.status});
+}
+
+bool System::on_request(const Request& request) {
+  if (recorder_ != nullptr) {
+    recorder_->note(request);
+  }
+  return true;
 }
 
 void System::on_leak(const Leak& leak) {

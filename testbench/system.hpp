@@ -59,10 +59,13 @@ const Policy& find_policy_named(const std::string& name);
 // The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
 const PlatformConfig& platform_of_topology(const std::string& file_name);
 
+class TraceRecorder;
+
 class System final : private MemoryObserver {
  public:
   // Boots. Throws InputError where the configuration does not hold or its heaps do not fit.
-  System(const PlatformConfig& config, const Policy& policy);
+  // `recorder`, which must outlive it, writes down what is allocated.
+  System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder = nullptr);
   ~System() { shut_down(); }
   System(const System&) = delete;
   System& operator=(const System&) = delete;
@@ -90,6 +93,7 @@ class System final : private MemoryObserver {
   void on_failure(const Failure& failure) override;
   void on_fault(const Fault& fault) override;
   void on_leak(const Leak& leak) override;
+  bool on_request(const Request& request) override;
   static void describe(const void* context, const void* address, char* text, std::size_t size);
 
   HostPort port_;
@@ -102,6 +106,7 @@ class System final : private MemoryObserver {
   std::optional<FailureNote> first_failure_;
   std::vector<LeakNote> leaks_;
   std::vector<FaultNote> faults_;
+  TraceRecorder* recorder_ = nullptr;
 };
 
 }  // namespace modmem::testbench

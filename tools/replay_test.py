@@ -246,6 +246,36 @@ class ComposeTest(TraceTestCase):
         self.assertEqual(figures["failures"], 0)
 
 
+class RecordTest(TraceTestCase):
+    def test_what_is_recorded_can_be_replayed(self):
+        trace = self.folder / "trace.csv"
+        report = self.run_topology(program.example("playback-mixer"), "--record-trace", trace)
+        rows = list(csv.DictReader(trace.read_text().splitlines()))
+        allocations = sum(row["op"] == "sof_heap_alloc" for row in rows)
+        self.assertEqual(allocations, sum(row["op"] == "sof_heap_free" for row in rows))
+        self.assertGreaterEqual(allocations, sum(module["allocations"] for module in report["modules"]))
+        [figures] = self.replay(trace)
+        self.assertEqual((figures["allocations"], figures["frees"]), (allocations, allocations))
+        self.assertGreaterEqual(figures["peak_live_bytes"], max(
+            pipeline["peak_live_bytes"] for pipeline in report["pipelines"]))
+
+    def test_it_needs_a_file(self):
+        self.assert_refused(("run", program.example("passthrough"), "--in", self.audio,
+                             "--record-trace", "-"), "--record-trace")
+
+    def test_our_recordings(self):
+        traces = sorted((pathlib.Path(__file__).resolve().parents[1] / "examples/traces").glob("*.csv"))
+        self.assertGreaterEqual(len(traces), 10)
+        for figures in self.replay(*traces):
+            self.assertEqual(figures["failures"], 0, figures["trace"])
+            self.assertEqual(figures["allocations"], figures["frees"], figures["trace"])
+        day = self.folder / "day.csv"
+        self.assertEqual(program.run("compose", *traces, "--streams", 6, "--events", 300, "-o", day),
+                         (0, "", ""))
+        [figures] = self.replay(day, "--min-arena")
+        self.assertEqual(figures["failures"], 0)
+
+
 class RefusalTest(TraceTestCase):
     def test_damaged_rows_are_named(self):
         for row, reason in (

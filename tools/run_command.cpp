@@ -9,6 +9,7 @@
 
 #include "testbench/input_error.hpp"
 #include "testbench/script_run.hpp"
+#include "testbench/trace_recorder.hpp"
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
@@ -39,6 +40,7 @@ struct Arguments {
   std::string cycles = "1";
   std::string compact;
   std::string json;
+  std::string trace;
   std::vector<std::string> modules;
 };
 
@@ -94,7 +96,7 @@ void refuse_beside_script(const std::function<bool(const char*)>& given) {
 
 int run_command(const CLI::App& command, const Arguments& arguments) {
   const auto given = [&](const char* option) { return command.count(option) != 0; };
-  const testbench::RunOptions options = to_options(arguments, given);
+  testbench::RunOptions options = to_options(arguments, given);
   std::optional<std::filesystem::path> script;
   if (given("--script")) {
     refuse_beside_script(given);
@@ -104,6 +106,15 @@ int run_command(const CLI::App& command, const Arguments& arguments) {
   std::optional<ReportFile> json;
   if (given("--json")) {
     json.emplace(parse_path("--json", arguments.json));
+  }
+  std::optional<ReportFile> trace;
+  testbench::TraceRecorder recorder;
+  if (given("--record-trace")) {
+    trace.emplace(parse_path("--record-trace", arguments.trace));
+    if (trace->is_standard_output()) {
+      throw testbench::InputError("--record-trace -: must be a file, as the report goes there");
+    }
+    options.recorder = &recorder;
   }
   testbench::RunReport report;
   {
@@ -125,6 +136,9 @@ int run_command(const CLI::App& command, const Arguments& arguments) {
     // The names of files need not be UTF-8.
     json->write(to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
                 "\n");
+  }
+  if (trace) {
+    trace->write(recorder.text());
   }
   return report.failed() ? kMemoryTrouble : kSuccess;
 }
@@ -167,6 +181,8 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
   add("--compact", arguments->compact, "FRAMES",
       "Frames to move a period, to empty banks; 8 under elastic policies");
   add("--json", arguments->json, "FILE|-", "Write the report as JSON to a file, - for stdout");
+  add("--record-trace", arguments->trace, "FILE",
+      "Write down what is allocated and freed, for modmem replay");
   command->callback([arguments, command, &action] {
     action = [=] { return run_command(*command, *arguments); };
   });

@@ -39,6 +39,14 @@ class HostPort final : public SimulatedMemory {
   // at any time.
   void close();
 
+  // Has `view` told of all blocks in all of its memories: what blocks() was before is what `view`
+  // has to pass them on to. After open() and before the boot.
+  void set_block_view(BlockView* view) {
+    set_view(view);
+    low_power_.set_view(view);
+    l3_.set_view(view);
+  }
+
   // What open() could not do.
   const char* failure() const { return failure_; }
 

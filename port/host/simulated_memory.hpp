@@ -47,7 +47,12 @@ class SimulatedMemory : public PosixPort {
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;
   void cache_invalidate(std::byte* address, std::size_t bytes) override;
-  BlockView* blocks() override { return kAddressSanitizer ? blocks_ : nullptr; }
+  BlockView* blocks() override {
+    return view_ != nullptr ? view_ : kAddressSanitizer ? blocks_ : nullptr;
+  }
+
+  // blocks() is `view` from now on, nullptr: what it would be without. Before the boot only.
+  void set_view(BlockView* view) { view_ = view; }
 
   // Bytes from the start of the window to the end of both aliases.
   std::size_t window_bytes() const { return memory_.window_bytes(); }
@@ -69,6 +74,7 @@ class SimulatedMemory : public PosixPort {
  private:
   AliasedMemory memory_;
   AsanBlocks* blocks_ = nullptr;
+  BlockView* view_ = nullptr;
   Kind kind_ = Kind::sram;
   std::size_t pool_bytes_ = 0;
   std::size_t bank_bytes_ = 0;
