@@ -45,10 +45,18 @@ class BitmapView {
 
   // Number of set bits in [first, last).
   constexpr std::uint32_t count(std::uint32_t first, std::uint32_t last) const {
-    int sum = 0;
-    for_words(first, last,
-              [&sum](const Word& word, Word mask) { sum += std::popcount(word & mask); });
-    return static_cast<std::uint32_t>(sum);
+    // Runs of equal bits are common, and counting single ones is a library call on some targets.
+    std::uint32_t sum = 0;
+    while (first < last) {
+      const std::uint32_t low = first % kWordBits;
+      const std::uint32_t left = kWordBits - low;
+      const std::uint32_t bits = last - first < left ? last - first : left;
+      const Word mask = ~Word{0} >> (kWordBits - bits);
+      const Word word = words_[first / kWordBits] >> low & mask;
+      sum += word == mask ? bits : word == 0 ? 0 : static_cast<std::uint32_t>(std::popcount(word));
+      first += bits;
+    }
+    return sum;
   }
 
   // First set (clear) bit in [from, last), or `last` where there is none.

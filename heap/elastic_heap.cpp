@@ -4,10 +4,6 @@
 
 namespace modmem {
 
-namespace {
-constexpr std::uint32_t kAll = UINT32_MAX;
-}
-
 bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descriptors, HeapId id,
                        PageAccount& account, const ElasticHeapOptions& options) {
   MODMEM_ASSERT(!is_open());
@@ -170,10 +166,14 @@ void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
       return block;
     }
   }
-  return allocate_elsewhere(bytes, alignment);
+  return allocate_elsewhere(bytes, alignment, false);
 }
 
-void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment) {
+void* ElasticHeap::do_allocate_thriftily(std::size_t bytes, std::size_t alignment) {
+  return allocate_elsewhere(bytes, alignment, true);
+}
+
+void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment, bool thriftily) {
   const std::size_t window = std::size_t{space_->window_pages()} * kPageGranules;
   const std::size_t wanted = divide_up(bytes, config::kGranuleBytes);
   const std::size_t aligned = divide_up(alignment, config::kGranuleBytes);
@@ -182,29 +182,37 @@ void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment) 
   }
   const auto granules = static_cast<std::uint32_t>(wanted);
   const auto step = static_cast<std::uint32_t>(aligned);
-  void* block = step > 1 ? allocate_in_hole(granules, step, kOwnClassTries) : nullptr;
-  if (block == nullptr) {
-    block = allocate_in_stretch(granules, step);
+  if (!thriftily) {
+    void* block = step > 1 ? allocate_in_hole(granules, step, kTries) : nullptr;
+    if (block == nullptr) {
+      block = allocate_in_stretch(granules, step, false);
+    }
+    if (block != nullptr) {
+      return block;
+    }
   }
-  // Nothing else is left: a hole may be there that the bounded search passed over.
-  return block != nullptr ? block : allocate_in_hole(granules, step, kAll);
+  // Nothing else is left, or frames are to be saved: a hole or a joint may be there that the
+  // bounded searches passed over.
+  void* block = allocate_in_hole(granules, step, kAll);
+  return block != nullptr ? block : allocate_in_stretch(granules, step, true);
 }
 
 // In the page whose largest hole is the tightest, as far as its class tells; nullptr where none of
-// the first kOwnClassTries of the own class fits, and no other class has a page.
+// the first kTries of the own class fits, and no other class has a page.
 void* ElasticHeap::allocate_in_tight_hole(std::uint32_t granules) {
   const std::uint32_t own = PageBins::class_of(granules);
   for (std::uint32_t classes = bins_.map() >> own << own; classes != 0; classes &= classes - 1) {
     std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
-    for (std::uint32_t left = kOwnClassTries; page != FrameInfo::kNone && left > 0; --left) {
+    for (std::uint32_t left = kTries; page != FrameInfo::kNone && left > 0; --left) {
       FrameInfo& notes = info(page);
       if (notes.largest_hole >= granules) [[likely]] {
         PageDescriptor& blocks = descriptor(notes);
         const std::uint32_t rest = notes.free - granules;
         if (notes.free == notes.largest_hole) {  // the page has one hole
-          return put_in_page(page, notes, {blocks.next_free(0), rest}, granules);
+          return put_in_page(page, notes, blocks, {blocks.next_free(0), rest}, granules);
         }
-        return put_in_page(page, notes, blocks.tight_hole(granules, notes.largest_hole), granules);
+        return put_in_page(page, notes, blocks, blocks.tight_hole(granules, notes.largest_hole),
+                           granules);
       }
       page = notes.bin_next;
     }
@@ -212,9 +220,9 @@ void* ElasticHeap::allocate_in_tight_hole(std::uint32_t granules) {
   return nullptr;
 }
 
-inline void* ElasticHeap::put_in_page(std::uint32_t page, FrameInfo& notes,
+inline void* ElasticHeap::put_in_page(std::uint32_t page, FrameInfo& notes, PageDescriptor& blocks,
                                       const PageDescriptor::Fit& fit, std::uint32_t granules) {
-  descriptor(notes).put(fit.start, fit.start + granules);
+  blocks.put(fit.start, fit.start + granules);
   notes.free = static_cast<std::uint8_t>(notes.free - granules);
   if (fit.largest_after != notes.largest_hole) {
     bins_.update(*space_, page, notes, fit.largest_after);
@@ -235,10 +243,10 @@ void* ElasticHeap::allocate_in_hole(std::uint32_t granules, std::uint32_t alignm
     for (std::uint32_t left = tries; page != FrameInfo::kNone && left > 0; --left) {
       FrameInfo& notes = info(page);
       if (notes.largest_hole >= granules && may_align(notes, alignment)) {
-        const PageDescriptor::Fit fit =
-            descriptor(notes).best_hole(granules, within_page(alignment));
+        PageDescriptor& blocks = descriptor(notes);
+        const PageDescriptor::Fit fit = blocks.best_hole(granules, within_page(alignment));
         if (fit.start < kPageGranules) {
-          return put_in_page(page, notes, fit, granules);
+          return put_in_page(page, notes, blocks, fit, granules);
         }
       }
       page = notes.bin_next;

@@ -6,7 +6,8 @@
 // pages that are mapped because something lives there too, and *free pages*, which cost no memory.
 // A request is first put into a hole of one page (PageBins, O(1)); where none fits, into the
 // stretch - a hole at the end of a page, the free pages behind it, and the hole at the start of the
-// next page - that takes the fewest new frames. A page whose last block goes is unmapped.
+// next page - that takes the fewest new frames, of the first few that are found. A page whose last
+// block goes is unmapped.
 //
 // Everything that is known about blocks is in PageDescriptors and FrameInfos; a page that lies
 // wholly inside one block has no descriptor. A free block is just clear bits, so freeing coalesces
@@ -23,8 +24,9 @@
 //   a page is in the bin of its largest hole
 //   pages outside of the spans = strays (without an MMU only a fixed arena has such)
 // Cost: a request that fits a hole of a page, and its free: O(1), with at most kPageGranules / 2
-// holes of one page looked at. Others: O(pages of the heap's spans) plus mapping. No loop depends
-// on the number of blocks. Not thread-safe: Memory's lock is held.
+// holes of one page looked at. Others: O(window pages / 64 + free runs too short for the request +
+// its own pages) plus mapping; where frames have run out, O(pages) more. No loop depends on the
+// number of blocks (docs/theory.md). Not thread-safe: Memory's lock is held.
 #pragma once
 
 #include <optional>
@@ -103,8 +105,10 @@ class ElasticHeap final : public Heap {
 
  private:
   static constexpr std::uint32_t kMaxSpans = 8;
-  // Pages of the request's own size class that are looked at before going up a class.
-  static constexpr std::uint32_t kOwnClassTries = 8;
+  // Pages of the request's own size class that are looked at before going up a class; joints and
+  // stretches that are looked at for a better one.
+  static constexpr std::uint32_t kTries = 8;
+  static constexpr std::uint32_t kAll = UINT32_MAX;
 
   // Granules are numbered from the start of the window.
   static constexpr std::uint32_t kNowhere = UINT32_MAX;
@@ -139,6 +143,7 @@ class ElasticHeap final : public Heap {
   };
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  void* do_allocate_thriftily(std::size_t bytes, std::size_t alignment) override;
   PointerStatus do_free(void* pointer) override;
   PointerStatus do_status(const void* pointer) const override;
   std::size_t do_usable_size(const void* pointer) const override;
@@ -153,17 +158,19 @@ class ElasticHeap final : public Heap {
   // Holes (elastic_heap.cpp)
   void* allocate_in_hole(std::uint32_t granules, std::uint32_t alignment, std::uint32_t tries);
   void* allocate_in_tight_hole(std::uint32_t granules);
-  void* allocate_elsewhere(std::size_t bytes, std::size_t alignment);
+  void* allocate_elsewhere(std::size_t bytes, std::size_t alignment, bool thriftily);
   [[gnu::always_inline]] void* put_in_page(std::uint32_t page, FrameInfo& notes,
-                                           const PageDescriptor::Fit& fit, std::uint32_t granules);
+                                           PageDescriptor& blocks, const PageDescriptor::Fit& fit,
+                                           std::uint32_t granules);
   std::uint32_t largest_hole(std::uint32_t alignment) const;
   void hand_over(std::uint32_t page, ElasticHeap& heir);
 
   // Stretches (elastic_heap_stretch.cpp)
-  void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment);
-  void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment);
+  void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment, bool thorough);
+  void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment, bool thorough);
   void* begin_block(const Place& place);
-  std::optional<Place> find_place(std::uint32_t granules, std::uint32_t alignment) const;
+  std::optional<Place> find_place(std::uint32_t granules, std::uint32_t alignment,
+                                  bool thorough) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   static std::uint32_t span_share(const AddressSpace& space, const ElasticHeapOptions& options,
                                   std::uint32_t index);
@@ -175,7 +182,7 @@ class ElasticHeap final : public Heap {
   template <typename Visit>
   void for_each_stretch(Visit visit) const;
   template <typename Visit>
-  void for_each_joint(std::uint32_t shortest, Visit visit) const;
+  void for_each_joint(std::uint32_t shortest, std::uint32_t most, Visit visit) const;
   template <typename Visit>
   void for_each_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
   HeapBudget budget(std::uint32_t keep) const;

@@ -6,10 +6,6 @@
 
 namespace modmem {
 
-namespace {
-constexpr std::uint32_t kAll = UINT32_MAX;
-}
-
 void* ElasticHeap::allocate_in_holes(std::size_t bytes, std::size_t alignment) {
   MODMEM_ASSERT(is_open() && bytes > 0 && is_power_of_two(alignment));
   const std::size_t granules = divide_up(bytes, config::kGranuleBytes);

@@ -37,9 +37,10 @@ std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment,
     };
     for_each_start(stretch, alignment, consider);
     consider(align(furthest_start(stretch, most), alignment));
+    return false;
   };
   for_each_stretch(look);
-  for_each_joint(1, look);
+  for_each_joint(1, kAll, look);
   // A span that is not there yet.
   if (!fixed_ && !options_.one_span && span_count_ < kMaxSpans && most.descriptors > 0) {
     const std::uint32_t slack = alignment > kPageGranules ? alignment / kPageGranules - 1 : 0;

@@ -35,9 +35,11 @@ HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
 }
 
 // The place that takes the fewest frames, then powers the fewest banks, then lies in the shortest
-// stretch.
+// stretch; where the search is not thorough, of the first ones that it comes to. Nothing exactly
+// when there is no place, but for joints where the search is not thorough.
 std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules,
-                                                          std::uint32_t alignment) const {
+                                                          std::uint32_t alignment,
+                                                          bool thorough) const {
   const HeapBudget most = budget(0);
   struct Candidate {
     std::uint32_t frames = UINT32_MAX;
@@ -70,15 +72,18 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
       best = candidate;
     }
   };
+  std::uint32_t left = thorough ? kAll : kTries;
   const auto look = [&](const Stretch& stretch) {
     if (stretch.end - stretch.begin >= granules) {
       for_each_start(stretch, alignment, [&](std::uint32_t start) { consider(stretch, start); });
       // Right before the block behind.
       consider(stretch, align_back(stretch.end - granules, alignment));
     }
+    return best.frames != UINT32_MAX && --left == 0;
   };
-  for_each_joint(granules, look);  // take no frame
+  for_each_joint(granules, left, look);  // these take no frame
   if (best.frames != 0) {
+    left = thorough ? kAll : kTries;
     for_each_stretch(look);
   }
   return best.frames != UINT32_MAX ? std::optional<Place>(best.place) : std::nullopt;
@@ -102,28 +107,30 @@ bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
   return span.has_value();
 }
 
-void* ElasticHeap::allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment) {
+void* ElasticHeap::allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment,
+                                       bool thorough) {
   // Before the pages are chosen: without an MMU, a page of descriptors could take one of them.
   // Whether this works out is seen from the budget.
   const std::uint32_t pages = descriptors_->pages();
   descriptors_->reserve(2);
   const bool reserved = descriptors_->pages() != pages;
-  void* block = place_in_stretch(granules, alignment);
+  void* block = place_in_stretch(granules, alignment, thorough);
   descriptors_->trim();
   if (block == nullptr && reserved) {
     // The frame that went for descriptors may be the one that is missing.
-    block = place_in_stretch(granules, alignment);
+    block = place_in_stretch(granules, alignment, thorough);
   }
   return block;
 }
 
 // Puts a block where find_place() says, if need be in a new span.
-void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignment) {
-  std::optional<Place> place = find_place(granules, alignment);
+void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignment,
+                                    bool thorough) {
+  std::optional<Place> place = find_place(granules, alignment, thorough);
   bool added = false;
   if (!place && add_span(granules, alignment)) {
     added = true;
-    place = find_place(granules, alignment);
+    place = find_place(granules, alignment, thorough);
   }
   void* block = place ? begin_block(*place) : nullptr;
   if (block == nullptr && added) {

@@ -44,8 +44,8 @@ inline Span ElasticHeap::joined_span(std::uint32_t index) const {
   return joined;
 }
 
-// Calls visit(stretch) for every maximal run of free granules that has a free page.
-// O(window pages / 64 + such runs).
+// Calls visit(stretch) for every maximal run of free granules that has a free page, until it
+// returns true. O(window pages / 64 + such runs).
 template <typename Visit>
 void ElasticHeap::for_each_stretch(Visit visit) const {
   for (std::uint32_t i = 0; i < span_count_; ++i) {
@@ -58,8 +58,10 @@ void ElasticHeap::for_each_stretch(Visit visit) const {
       } else {
         const std::uint32_t before = page > span.first ? tail_hole(page - 1) : 0;
         const std::uint32_t after = run_end < span.end() ? head_hole(run_end) : 0;
-        visit(
-            Stretch{page * kPageGranules - before, run_end * kPageGranules + after, page, run_end});
+        if (visit(Stretch{page * kPageGranules - before, run_end * kPageGranules + after, page,
+                          run_end})) {
+          return;
+        }
         page = run_end;
       }
       page = space_->next_not_busy(page, span.end());
@@ -69,9 +71,9 @@ void ElasticHeap::for_each_stretch(Visit visit) const {
 
 // Calls visit(stretch) for every run of free granules across the border of two pages that are in
 // use, but for those that are surely shorter than `shortest`: one of the two pages has half of it
-// in one hole. O(pages with such a hole).
+// in one hole. Looks at `most` such pages. O(pages looked at).
 template <typename Visit>
-void ElasticHeap::for_each_joint(std::uint32_t shortest, Visit visit) const {
+void ElasticHeap::for_each_joint(std::uint32_t shortest, std::uint32_t most, Visit visit) const {
   const std::uint32_t half = (shortest + 1) / 2;
   if (half >= kPageGranules) {
     return;
@@ -81,6 +83,9 @@ void ElasticHeap::for_each_joint(std::uint32_t shortest, Visit visit) const {
        classes &= classes - 1) {
     std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
     for (; page != FrameInfo::kNone; page = info(page).bin_next) {
+      if (most-- == 0) {
+        return;
+      }
       for (const std::uint32_t second : {page, page + 1}) {  // of the two pages
         if (second == 0 || !in_spans(second - 1) || !in_spans(second)) {
           continue;
@@ -107,6 +112,10 @@ void ElasticHeap::for_each_start(const Stretch& stretch, std::uint32_t alignment
     return;
   }
   std::uint32_t kept = space_->next_kept(stretch.free_first, stretch.free_end);
+  if (kept == stretch.free_first &&
+      space_->kept_run_end(kept, stretch.free_end) == stretch.free_end) {
+    return;  // all of them are kept: no place costs less than the first one
+  }
   while (kept < stretch.free_end) {
     visit(align(kept * kPageGranules, alignment));
     visit(align_back(kept * kPageGranules, alignment));

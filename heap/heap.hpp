@@ -119,6 +119,10 @@ class Heap {
 
  private:
   virtual void* do_allocate(std::size_t bytes, std::size_t alignment) = 0;
+  // As do_allocate(), but with the fewest frames, whatever time that takes.
+  virtual void* do_allocate_thriftily(std::size_t bytes, std::size_t alignment) {
+    return do_allocate(bytes, alignment);
+  }
   virtual PointerStatus do_free(void* pointer) = 0;
   virtual PointerStatus do_status(const void* pointer) const = 0;
   virtual std::size_t do_usable_size(const void* pointer) const = 0;
@@ -136,7 +140,8 @@ inline Range Heap::allocate_range(std::size_t minimum, std::size_t preferred, st
   const std::size_t largest = largest_request(alignment, keep_frames);
   const std::size_t most = largest < preferred ? largest : preferred;
   const std::size_t bytes = most > minimum ? minimum + (most - minimum) / step * step : minimum;
-  void* pointer = allocate(bytes, alignment);
+  void* pointer =
+      keep_frames == 0 ? allocate(bytes, alignment) : do_allocate_thriftily(bytes, alignment);
   return Range{pointer, pointer != nullptr ? bytes : 0};
 }
 

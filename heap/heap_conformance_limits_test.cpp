@@ -80,7 +80,7 @@ TEST_P(HeapConformance, KeptFramesStayFree) {
       before = largest;
       if (largest > 0) {
         const std::uint32_t held = world().pool().taken() - world().metadata().held;
-        void* block = heap().allocate(largest, 1);
+        void* block = heap().allocate_range(largest, largest, 1, 1, keep).pointer;
         ASSERT_NE(block, nullptr);
         // What was not free cannot be kept; a page of descriptors comes on top.
         const std::uint32_t now = world().pool().taken() - world().metadata().held;

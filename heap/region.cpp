@@ -84,6 +84,14 @@ void* Region::do_allocate(std::size_t bytes, std::size_t alignment) {
                   : allocate_lifetime(rounded, alignment);
 }
 
+void* Region::do_allocate_thriftily(std::size_t bytes, std::size_t alignment) {
+  if (!interim_ || bytes > this->bytes()) {
+    return do_allocate(bytes, alignment);
+  }
+  const std::size_t rounded = align_up(bytes, unit_);
+  return heap_.allocate_range(rounded, rounded, aligned(alignment), 1, 1).pointer;
+}
+
 void* Region::allocate_coherent(std::size_t bytes, std::size_t alignment) {
   auto* block = static_cast<std::byte*>(allocate(bytes, alignment));
   if (block == nullptr) {

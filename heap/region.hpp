@@ -130,6 +130,7 @@ class Region final : public Heap {
 
  private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  void* do_allocate_thriftily(std::size_t bytes, std::size_t alignment) override;
   PointerStatus do_free(void* pointer) override;
   PointerStatus do_status(const void* pointer) const override;
   std::size_t do_usable_size(const void* pointer) const override;
