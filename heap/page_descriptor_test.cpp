@@ -133,6 +133,18 @@ RC_GTEST_PROP(PageDescriptor, FindsTheSmallestHoleThatFits, ()) {
   RC_ASSERT(fit.largest_after == largest_hole_of(model));
 }
 
+RC_GTEST_PROP(PageDescriptor, TheTightestHoleIsTheSmallestThatFits, ()) {
+  const Model model = any_page();
+  const std::uint32_t largest = largest_hole_of(model);
+  RC_PRE(largest > 0);
+  const auto granules = *rc::gen::inRange<std::uint32_t>(1, largest + 1);
+  const PageDescriptor page = descriptor_of(model);
+  const PageDescriptor::Fit fit = page.tight_hole(granules, largest);
+  const PageDescriptor::Fit expected = page.best_hole(granules, 1);
+  RC_ASSERT(fit.start == expected.start);
+  RC_ASSERT(fit.largest_after == expected.largest_after);
+}
+
 RC_GTEST_PROP(PageDescriptor, TheLargestFitFitsAndNothingLarger, ()) {
   const PageDescriptor page = descriptor_of(any_page());
   const std::uint32_t alignment = 1U << *rc::gen::inRange<std::uint32_t>(0, 9);
@@ -150,17 +162,16 @@ RC_GTEST_PROP(PageDescriptor, FollowsBlocksThatComeAndGo, ()) {
     if (model[granule] == '.') {
       const std::uint32_t room = page.hole_end(granule) - granule;
       const auto length = *rc::gen::inRange<std::uint32_t>(1, std::min(room, 40U) + 1);
-      page.occupy(granule, granule + length);
-      page.set_start(granule);
+      page.put(granule, granule + length);
       std::fill_n(model.begin() + granule, length, 'o');
       model[granule] = 'S';
     } else {
       const auto start = std::find(model.rend() - granule - 1, model.rend(), 'S').base() - 1;
       const auto first = static_cast<std::uint32_t>(start - model.begin());
       const std::uint32_t end = page.block_end(first + 1);
-      page.clear_start(first);
-      page.vacate(first, end);
+      const std::uint32_t hole = page.release(first, end);
       std::fill(model.begin() + first, model.begin() + end, '.');
+      RC_ASSERT(hole == page.hole_end(first) - page.hole_start(first));
     }
     RC_ASSERT(page.check());
     RC_ASSERT(page.start_count() == count_of(model, 'S'));
