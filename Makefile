@@ -1,6 +1,6 @@
 # The front door: each goal sets up what it needs and goes. The work is done by CMake and scripts/.
 #
-# ARGS       arguments for `modmem run`, e.g. make run ARGS='--platform ptl --json -'
+# ARGS       arguments for `modmem run`, or `make bench`, e.g. make run ARGS='--platform ptl --json -'
 # PRESET     the build that `make test` tests: debug (default), release, asan-ubsan, tsan, clang
 # CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run, test and install
 #            build
@@ -16,7 +16,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
-  check-threads format \
+  check-threads check-goals bench format \
   compare-policies menuconfig coverage clean
 
 help:
@@ -29,6 +29,8 @@ help:
 	@echo '  check-freestanding what the freestanding libraries refer to'
 	@echo '  check-tidy         clang-tidy'
 	@echo '  check-threads      the tests with threads, under ThreadSanitizer'
+	@echo '  check-goals        the goals of docs/benchmarks.md that are the same in every run, shortened'
+	@echo 'make bench         measure everything, and write docs/benchmarks.md (ARGS=--quick)'
 	@echo 'make format        format the sources'
 	@echo 'make compare-policies   play a day at a desk under every policy'
 	@echo 'make menuconfig    edit a configuration in a menu (CONFIG=...)'
@@ -62,6 +64,22 @@ check-threads:
 	$(CONFIGURE) tsan -DMODMEM_BUILD_TESTS=ON
 	@cmake --build --preset tsan --target thread-tests
 	@ctest --preset tsan --label-regex threads --parallel $$(nproc)
+
+# Instructions are counted under valgrind. All but goal 4, which is a matter of time.
+check-goals:
+	$(PACKAGES) run test
+	$(CONFIGURE) release
+	@cmake --build --preset release --target modmem-bench
+	@failed=; for goal in 1 2 3 5 6 7; do \
+	  build/release/modmem-bench --goal $$goal --quick || failed="$$failed $$goal"; \
+	done; [ -z "$$failed" ] || { echo "make: goals that are missed:$$failed" >&2; exit 1; }
+
+# Writes docs/benchmarks.md and its plots.
+bench:
+	$(PACKAGES) run test bench
+	$(CONFIGURE) release -DMODMEM_CONFIG=host
+	@cmake --build --preset release --target modmem modmem-bench modmem-operations
+	@/usr/bin/python3 -B bench/write_benchmarks.py build/release $(ARGS)
 
 check-format:
 	$(PACKAGES) check

@@ -8,6 +8,9 @@ namespace modmem::bench {
 GoalReport measure(int goal, const GoalOptions& options) {
   GoalReport report;
   switch (goal) {
+    case 1:
+      report = goal_arena(options);
+      break;
     case 2:
       report = goal_means(options);
       break;

@@ -19,6 +19,7 @@ struct GoalOptions {
 inline constexpr int kGoals = 7;
 GoalReport measure(int goal, const GoalOptions& options);
 
+GoalReport goal_arena(const GoalOptions& options);    // 1
 GoalReport goal_means(const GoalOptions& options);    // 2
 GoalReport goal_density(const GoalOptions& options);  // 3
 GoalReport goal_speed(const GoalOptions& options);    // 4
