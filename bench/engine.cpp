@@ -37,9 +37,10 @@ Engine::Engine(const PlatformConfig& config, Mapping mapping)
   }
   port_ = std::make_unique<MeteredPort>(plain ? static_cast<Port&>(plain_) : simulator_);
   if (!pool_.boot(config_, *port_, arena_) || !space_.boot(config_, *port_, pool_, arena_) ||
-      !descriptors_.boot(space_, kMetadataHeap, metadata_, pool_.frames(), arena_)) {
+      !metadata_heap_.boot(space_, kMetadataHeap, metadata_, config_.metadata_bytes, arena_)) {
     throw std::runtime_error("the tables of the engine do not fit");
   }
+  descriptors_.boot(metadata_heap_);
 }
 
 ElasticHeap& Engine::open(std::size_t place, std::uint32_t retained_pages) {

@@ -56,6 +56,7 @@ class Engine {
   PagePool pool_;
   AddressSpace space_;
   PageAccount metadata_;
+  MetadataHeap metadata_heap_;
   MetadataStore<PageDescriptor> descriptors_;
   std::vector<Place> places_;
 };

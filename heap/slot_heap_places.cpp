@@ -166,9 +166,9 @@ std::optional<SlotHeap::Run> SlotHeap::choose(const Bundle& bundle, std::uint32_
     if (place) {
       return place;
     }
-    // The frame that went for descriptors may be the one that is missing.
-    descriptors_->trim();
   }
+  // The frame that went for descriptors may be the one that is missing.
+  descriptors_->trim();
   return contiguous_ ? find(bundle, units, alignment, budget(0), true) : std::nullopt;
 }
 
@@ -220,8 +220,8 @@ std::size_t SlotHeap::largest_in(const Bundle& bundle, std::size_t alignment,
     descriptors_->reserve(descriptors_for_block(bundle));
     if (descriptors_->pages() != pages) {
       units = largest_in(bundle, alignment, budget(keep));
-      descriptors_->trim();
     }
+    descriptors_->trim();
   }
   return std::size_t{units} * bundle.unit_bytes;
 }

@@ -31,14 +31,17 @@ struct HeapSlot {
   Owner* owner = nullptr;
   const char* name = "";
   std::uint16_t handle = SlotStore::kNone;
+  std::uint8_t number = 0;                // what pages are noted with
   std::uint16_t next = SlotStore::kNone;  // all heaps, for walking
   std::size_t live_bytes = 0;
   std::size_t peak_live_bytes = 0;
+  SlotList records;          // of the blocks here
+  std::uint32_t guests = 0;  // blocks here of owners that are neither the heap's nor below it
   std::uint64_t allocations = 0;
   std::uint64_t frees = 0;
   std::uint64_t failures = 0;
 
-  HeapId id() const { return HeapId{static_cast<std::uint8_t>(handle)}; }
+  HeapId id() const { return HeapId{number}; }
   // True where `page` lies in a span of the heap.
   bool owns_page(std::uint32_t page) const {
     return slots != nullptr    ? slots->owns_page(page)
@@ -46,6 +49,16 @@ struct HeapSlot {
                                : elastic.owns_page(page);
   }
 };
+
+template <>
+inline constexpr std::size_t kTargetBytes<HeapSlot> = 336;
+static_assert(sizeof(void*) != 4 || sizeof(HeapSlot) <= kTargetBytes<HeapSlot>);
+template <>
+inline constexpr std::size_t kTargetBytes<SlotHeap> = 404;
+static_assert(sizeof(void*) != 4 || sizeof(SlotHeap) <= kTargetBytes<SlotHeap>);
+template <>
+inline constexpr std::size_t kTargetBytes<Region> = 272;
+static_assert(sizeof(void*) != 4 || sizeof(Region) <= kTargetBytes<Region>);
 
 // Low-power SRAM or L3: its own pool, in which page = frame, and the heap in it. Its tables lie in
 // the boot arena, or, those of L3, which is large, in its own first pages.

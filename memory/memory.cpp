@@ -40,6 +40,10 @@ const char* Memory::config_error(const PlatformConfig& config) {
                          config.window_bytes / kPage >= kMostPages)) {
     return "window and span must be multiples of the page, the window no smaller than a span";
   }
+  if (config.max_sites == 0 || config.max_sites >= SiteTable::kUnknown ||
+      config.metadata_bytes % config::kGranuleBytes != 0) {
+    return "sites must be 1 to 65534, the metadata a multiple of the granule";
+  }
   if (config.max_heaps == 0 || config.max_heaps > kMaxHeaps || config.max_owners == 0 ||
       config.max_owners >= SlotStore::kNone) {
     return "heaps must be 1 to 254, owners 1 to 65534";
@@ -61,17 +65,21 @@ bool Memory::set_up(MetadataArena& arena) {
   bool done = pool_.boot(config_, *port_, arena);
   done = space_.boot(config_, *port_, pool_, arena) && done;
   done = set_up_low_power(arena) && done;
-  const std::size_t frames = std::size_t{pool_.frames()} + low_power_.pool.frames() +
-                             (port_->l3() != nullptr ? config_.l3_bytes / config::kPageBytes : 0);
-  const std::size_t blocks = frames * kPageGranules;
-  PageAccount& account = metadata_account_;
-  done = descriptors_.boot(space_, kMetadataHeap, account, frames, arena) && done;
-  done = records_.boot(space_, kMetadataHeap, account, blocks, arena) && done;
-  done = owners_.boot(space_, kMetadataHeap, account, config_.max_owners, arena) && done;
-  done = heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
-  done = slot_heaps_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
-  done = pins_.boot(space_, kMetadataHeap, account, kMaxPins, arena) && done;
-  done = regions_.boot(space_, kMetadataHeap, account, config_.max_heaps, arena) && done;
+  heap_handles_ = arena.take<std::uint16_t>(config_.max_heaps);
+  done = heap_handles_ != nullptr && done;
+  for (std::uint32_t i = 0; done && i < config_.max_heaps; ++i) {
+    heap_handles_[i] = SlotStore::kNone;
+  }
+  done = sites_.boot(config_.max_sites, arena) && done;
+  done = metadata_.boot(space_, kMetadataHeap, metadata_account_, config_.metadata_bytes, arena) &&
+         done;
+  descriptors_.boot(metadata_);
+  records_.boot(metadata_);
+  owners_.boot(metadata_);
+  heaps_.boot(metadata_);
+  slot_heaps_.boot(metadata_);
+  regions_.boot(metadata_);
+  pins_.boot(metadata_);
   arena_used_ = arena.used();
   return done;
 }
@@ -145,7 +153,7 @@ void Memory::watch_sram(bool on) {
 
 std::size_t Memory::shutdown() {
   const LockGuard guard(*port_);
-  const std::size_t leaks = destroy_tree(*system_, nullptr);
+  const std::size_t leaks = destroy_tree(*system_, nullptr, true);
   while (first_heap_ != SlotStore::kNone) {
     close_heap(heaps_[first_heap_]);
   }
@@ -155,13 +163,8 @@ std::size_t Memory::shutdown() {
   slots_heap_ = nullptr;
   shared_heap_ = nullptr;
   close_l3();
-  descriptors_.shutdown();
-  records_.shutdown();
-  owners_.shutdown();
-  heaps_.shutdown();
-  slot_heaps_.shutdown();
-  regions_.shutdown();
-  pins_.shutdown();
+  metadata_.shutdown();
+  sites_.clear();
   watch_sram(false);
   return leaks;
 }

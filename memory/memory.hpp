@@ -26,7 +26,9 @@
 #include "memory/owner.hpp"
 #include "memory/policy.hpp"
 #include "memory/record.hpp"
+#include "memory/site_table.hpp"
 #include "page/address_space.hpp"
+#include "page/metadata_heap.hpp"
 #include "page/metadata_store.hpp"
 #include "page/page_pool.hpp"
 #include "port/port.hpp"
@@ -69,6 +71,13 @@ struct Energy {
   std::uint64_t heaps_us = 0;  // of the heaps that there are, metadata included
   std::uint64_t ended_us = 0;  // of heaps that have ended
   std::uint64_t idle_us = 0;   // of frames that nobody held: free ones, and the reserve's
+};
+
+// What the library's own notes take, in bytes as on a target with 32-bit pointers.
+struct MetadataUse {
+  std::size_t tables = 0;  // fixed by the configuration: frames, pages, banks; and the call sites
+  std::size_t live = 0;    // records, descriptors, owners and heaps
+  std::size_t peak = 0;    // the most that those took
 };
 
 // What became of a reference to a region.
@@ -136,6 +145,11 @@ class Memory {
   // The same where the owner and its descendants hold nothing. Returns false, with nothing changed,
   // where they do.
   bool destroy_empty_owner(Owner& owner);
+
+  // Ends the owner, its descendants and all that they hold, which is no leak: for owners whose end
+  // ends what is theirs. O(pages of its heap), plus O(blocks) for what lies in other heaps and for
+  // owners without a heap.
+  void release_owner(Owner& owner);
 
   // Ends all blocks of the owner itself, newest first, without calling that a leak. Returns how
   // many.
@@ -253,6 +267,8 @@ class Memory {
   const AddressSpace& space() const { return space_; }
   // Bytes of the arena and of the metadata pages that are mapped now.
   std::size_t metadata_bytes() const;
+  // The same as it is on a target with 32-bit pointers, without what is only set aside.
+  MetadataUse metadata_use() const;
   // Calls of allocating and freeing functions from the audio path so far.
   std::uint64_t audio_path_calls() const;
   // The owner as it is at one moment, while other threads may charge to it.
@@ -291,6 +307,7 @@ class Memory {
   struct Sums {
     std::size_t blocks = 0;
     std::size_t live_by_heap[kMaxHeaps] = {};
+    std::uint32_t guests_by_heap[kMaxHeaps] = {};
   };
 
   // What an owner and those below hold and are sure to get, for limits above.
@@ -334,13 +351,19 @@ class Memory {
   std::uint32_t fixed_arena_pages() const;
   static std::uint32_t metadata_share(std::uint32_t pages);
   void set_metadata_aside(const HeapSlot* slot) const;
-  std::uint16_t take_heap_handle();
+  HeapSlot* add_heap();
+  void remove_heap(HeapSlot& slot);
+  HeapSlot& heap_at(HeapId id) const { return heaps_[heap_handles_[number(id)]]; }
   HeapSpec heap_of_role(HeapKind kind) const;
   HeapSlot* open_heap(const HeapSpec& spec, Owner& owner, const char* name, AddressSpace& space);
   void close_heap(HeapSlot& slot);
   static const Owner* keeper_of(const Owner& owner);
   Route route(const Request& request) const;
   HeapSlot* place(Place place, const Owner& owner) const;
+  bool may_borrow(const Owner& owner, std::size_t bytes, const Route& route) const;
+  bool may_lend(const HeapSlot& slot, const Route& route) const;
+  void* borrow(const Request& request, const Route& route);
+  std::size_t largest_to_borrow(const Owner& owner, const Route& route) const;
   HeapReport report(const HeapSlot& slot) const;
   HeapReport metadata_report() const;
   const AddressSpace& space_of(const void* pointer) const;
@@ -384,17 +407,25 @@ class Memory {
   std::size_t room_below_limits(const Owner& owner) const;
   void charge(Owner& owner, HeapSlot& slot, std::size_t bytes);
   void uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes);
+  bool is_outside(const Owner& owner, const HeapSlot& slot) const;
+  static bool is_guest(const Owner& owner, const HeapSlot& slot);
   PointerStatus status_of(const void* pointer) const;
   PointerStatus status_for(const void* pointer, const Owner* owner) const;
   std::uint16_t find_record(const void* pointer) const;
+  const AddressSpace& space_of(const Record& record) const;
+  std::uint32_t number_of(const AddressSpace& space) const;
+  std::uint32_t page_of(const Record& record) const;
+  HeapSlot& heap_of(const Record& record) const;
   std::byte* block_of(const Record& record) const;
   void* handed_out(const Record& record) const;
-  void drop_record(std::uint16_t handle);
+  void drop_record(std::uint16_t handle, HeapSlot& slot);
   std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
   HeapKind heap_kind_of(OwnerKind kind) const;
   Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap);
-  std::size_t destroy_tree(Owner& owner, const HeapSlot* closing);
-  std::size_t destroy_owner_locked(Owner& owner, bool leaks);
+  std::size_t destroy_tree(Owner& owner, HeapSlot* closing, bool leaks);
+  std::size_t destroy_owner_locked(Owner& owner, bool own_leaks, bool others_leaks);
+  void forget_blocks(Owner& owner, HeapSlot& closing);
+  void drop_pages(const HeapSlot& slot) const;
   void unlink(Owner& owner);
   void end_owner(Owner& owner);
 
@@ -412,6 +443,7 @@ class Memory {
   bool check_owner(const Owner& owner, Sums& sums) const;
   bool check_guarantees(const Owner& owner) const;
   bool check_records(const Owner& owner) const;
+  bool check_record_lists() const;
   static bool check_side(const SideMemory& side);
 
   PlatformConfig config_{};
@@ -428,10 +460,13 @@ class Memory {
   mutable PageAccount aside_account_;  // holds nothing: what is guaranteed to it is set aside
   std::uint32_t set_aside_ = 0;        // frames for the metadata of guaranteed blocks
   std::uint32_t guarantees_ = 0;       // owners that have one
+  MetadataHeap metadata_;
+  SiteTable sites_;
   mutable MetadataStore<PageDescriptor> descriptors_;
   mutable MetadataStore<Record> records_;
   MetadataStore<Owner> owners_;
   MetadataStore<HeapSlot> heaps_;
+  std::uint16_t* heap_handles_ = nullptr;  // by heap number, kNone for those that there are not
   MetadataStore<SlotHeap> slot_heaps_;
   MetadataStore<Region> regions_;
   MetadataStore<Pin> pins_;
@@ -445,6 +480,10 @@ class Memory {
   std::uint16_t first_pin_ = SlotStore::kNone;
   mutable std::uint64_t audio_path_calls_ = 0;
 };
+
+template <>
+inline constexpr std::size_t kTargetBytes<Memory> = 1200;
+static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>
 void Memory::for_each_heap(Visit visit) const {

@@ -50,8 +50,12 @@ void* Memory::serve(const Request& request, const Route& where) {
   set_metadata_aside(where.slot);
   // The record first: its page is not to take what the block was promised.
   if (where.slot != nullptr && request.bytes <= room_below_limits(owner_of(request)) &&
-      records_.reserve(1)) {
+      records_.reserve(where.slot->records, 1)) {
     block = where.slot->heap->allocate(where.bytes, where.alignment);
+  }
+  if (block == nullptr && may_borrow(owner_of(request), request.bytes, where)) {
+    records_.trim(where.slot->records);
+    return borrow(request, where);
   }
   if (block != nullptr &&
       hand_out(static_cast<std::byte*>(block), request.bytes, where.alignment) == nullptr) {
@@ -59,8 +63,65 @@ void* Memory::serve(const Request& request, const Route& where) {
     block = nullptr;
   }
   void* result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
-  records_.trim();
+  if (where.slot != nullptr) {
+    records_.trim(where.slot->records);
+  }
   return result;
+}
+
+// Whether a request that its own heap can't serve may go into another one's holes.
+bool Memory::may_borrow(const Owner& owner, std::size_t bytes, const Route& where) const {
+  return policy_->lends && where.slot != nullptr && where.slot->kind == HeapKind::elastic &&
+         where.slot->space == &space_ && keeper_of(owner) == nullptr &&
+         bytes <= room_below_limits(owner);
+}
+
+bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
+  return &slot != where.slot && slot.kind == HeapKind::elastic && slot.space == &space_ &&
+         !is_private(slot.owner->spec.kind);
+}
+
+// A block in a hole of a page of another heap, oldest first: the system's, which lives longest, is
+// the oldest.
+void* Memory::borrow(const Request& request, const Route& where) {
+  for (std::uint16_t at = first_heap_; at != SlotStore::kNone; at = heaps_[at].next) {
+    HeapSlot& slot = heaps_[at];
+    if (!may_lend(slot, where) || slot.elastic.largest_in_holes(where.alignment) < where.bytes ||
+        !records_.reserve(slot.records, 1)) {
+      continue;
+    }
+    Route lent = where;
+    lent.slot = &slot;
+    void* block = slot.elastic.allocate_in_holes(where.bytes, where.alignment);
+    if (block != nullptr &&
+        hand_out(static_cast<std::byte*>(block), request.bytes, where.alignment) == nullptr) {
+      slot.heap->free(block);
+      block = nullptr;
+    }
+    void* result = block != nullptr ? commit(request, lent, block, request.bytes) : nullptr;
+    records_.trim(slot.records);
+    if (result != nullptr) {
+      return result;
+    }
+  }
+  return nullptr;
+}
+
+// Bytes of the largest block that borrow() would find.
+std::size_t Memory::largest_to_borrow(const Owner& owner, const Route& where) const {
+  std::size_t largest = 0;
+  if (!may_borrow(owner, 0, where)) {
+    return largest;
+  }
+  for (std::uint16_t at = first_heap_; at != SlotStore::kNone; at = heaps_[at].next) {
+    HeapSlot& slot = heaps_[at];
+    if (may_lend(slot, where) && records_.reserve(slot.records, 1)) {
+      const std::size_t here = slot.elastic.largest_in_holes(where.alignment);
+      largest = here > largest ? here : largest;
+      records_.trim(slot.records);
+    }
+  }
+  return align_down(largest, where.unit);
 }
 
 std::byte* Memory::hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) {
@@ -80,22 +141,22 @@ bool Memory::resize_view(std::byte* block, std::size_t old_bytes, std::size_t by
 // Notes and charges a block that the heap has given and that was handed out.
 void* Memory::commit(const Request& request, const Route& where, void* block, std::size_t bytes) {
   Owner& owner = owner_of(request);
-  const std::uint16_t handle = records_.create();  // reserved by the caller
+  const std::uint16_t handle = records_.create(where.slot->records);  // reserved by the caller
   const AddressSpace& space = *where.slot->space;
-  FrameInfo& page = space.info(*space.page_of(block));
+  const std::uint32_t page = *space.page_of(block);
+  FrameInfo& notes = space.info(page);
   Record& record = records_[handle];
-  record.site = request.site;
-  record.place = static_cast<std::uint32_t>(
-      static_cast<std::size_t>(static_cast<std::byte*>(block) - space.address_of(0)) /
-      Record::kPlaceBytes);
-  record.bytes = static_cast<std::uint32_t>(bytes);
+  record.site = sites_.number_of(request.site);
+  record.set_place(static_cast<std::byte*>(block));
+  record.set_bytes(bytes);
   record.owner = owner.handle;
-  record.heap = where.slot->id();
-  record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
-  record.uncached = where.uncached;
-  record.kept = (request.flags & flag::kKept) != 0;
-  record.page_next = page.records;
-  page.records = handle;
+  record.set_memory(number_of(space));
+  record.set_alignment(where.alignment);
+  record.uncached = where.uncached ? 1 : 0;
+  record.kept = (request.flags & flag::kKept) != 0 ? 1 : 0;
+  record.last = notes.records == SlotStore::kNone ? 1 : 0;
+  record.page_next = record.last ? static_cast<std::uint16_t>(page) : notes.records;
+  notes.records = handle;
   record.older = owner.newest;
   if (owner.newest != SlotStore::kNone) {
     records_[owner.newest].newer = handle;
@@ -152,10 +213,10 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   }
   std::size_t chosen = request.bytes;
   set_metadata_aside(where.slot);
-  if (where.slot != nullptr && records_.reserve(1)) {
+  if (where.slot != nullptr && records_.reserve(where.slot->records, 1)) {
     const std::size_t room = room_below_limits(owner_of(request));
     std::size_t most = align_down(largest_over_headroom(where), where.unit);
-    records_.trim();
+    records_.trim(where.slot->records);
     most = most < preferred ? most : preferred;
     most = most < room ? most : room;
     if (most > chosen) {
@@ -215,14 +276,14 @@ void* Memory::reallocate(void* pointer, const Request& request) {
 bool Memory::resize_in_place(Record& record, const Request& request, const Route& where) {
   Owner& owner = *request.owner;
   std::byte* block = block_of(record);
-  HeapSlot& slot = *slot_of(block);
+  HeapSlot& slot = heap_of(record);
   const std::size_t more = request.bytes > record.bytes ? request.bytes - record.bytes : 0;
   // The address that the user has may be a stand-in's.
   const bool aligned =
       is_power_of_two(where.alignment) &&
       reinterpret_cast<std::uintptr_t>(handed_out(record)) % where.alignment == 0 &&
       reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
-  if (where.slot != &slot || !aligned || where.uncached != record.uncached ||
+  if (where.slot != &slot || !aligned || where.uncached != (record.uncached != 0) ||
       more > room_below_limits(owner)) {
     return false;
   }
@@ -253,9 +314,9 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   // One block all along: no free and no allocation.
   --owner.frees;
   --slot.frees;
-  record.bytes = static_cast<std::uint32_t>(request.bytes);
-  record.alignment_log2 = static_cast<std::uint8_t>(std::countr_zero(where.alignment));
-  record.site = request.site;
+  record.set_bytes(request.bytes);
+  record.set_alignment(where.alignment);
+  record.site = sites_.number_of(request.site);
   if (slot.space->info(*slot.space->page_of(block)).pinned) {
     settle_pins();
   }

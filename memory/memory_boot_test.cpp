@@ -121,11 +121,15 @@ TEST_P(MemoryBoot, ShutdownReportsAndReleasesWhatIsHeld) {
 }
 
 TEST_P(MemoryBoot, CountsItsMetadata) {
-  TestSystem system(GetParam().config, *GetParam().policy);
-  const std::size_t arena = Memory::arena_bytes(system.config(), system.port());
-  const std::size_t pages = system.heap("metadata").mapped_bytes;
-  EXPECT_GT(pages, 0U);
-  EXPECT_EQ(system.memory().metadata_bytes(), arena + pages);
+  for (const bool in_arena : {true, false}) {
+    PlatformConfig config = GetParam().config;
+    config.metadata_bytes = in_arena ? config.metadata_bytes : 0;
+    TestSystem system(config, *GetParam().policy);
+    const std::size_t arena = Memory::arena_bytes(system.config(), system.port());
+    const std::size_t pages = system.heap("metadata").mapped_bytes;
+    EXPECT_EQ(pages == 0, in_arena);
+    EXPECT_EQ(system.memory().metadata_bytes(), arena + pages);
+  }
 }
 
 TEST(MemoryBootRefuses, SlotsWithoutAnMmu) {
@@ -205,6 +209,7 @@ TEST(MemoryBootRefuses, APolicyWhoseHeapsDoNotFit) {
 
   for (const char* name : {"mtl", "mcu"}) {
     config = preset(name);
+    config.metadata_bytes = 0;
     config.arena_bytes = config.sram_bytes - config.reserve_bytes;  // nothing left for metadata
     EXPECT_FALSE(boots(config, kSinglePolicy)) << name;
     EXPECT_TRUE(boots(config, kElasticPolicy)) << name;
@@ -244,13 +249,14 @@ TEST(MemoryBootRefuses, APlatformThatDoesNotMapOrPower) {
   for (const char* name : {"mtl", "mcu"}) {
     for (const Policy* policy : kPolicies) {
       for (std::uint64_t maps = 0; maps < 4; ++maps) {
-        const PlatformConfig config = preset(name);
+        PlatformConfig config = preset(name);
+        config.metadata_bytes = 0;
         CheckingPort port(config);
         const ArenaMemory arena(Memory::arena_bytes(config, port));
         port.host().fail_maps_after(maps);
         Memory memory;
         const bool done = memory.boot(config, *policy, port, nullptr, arena.span());
-        EXPECT_TRUE(!done || (maps >= 2 && policy->system != HeapKind::fixed));
+        EXPECT_TRUE(!done || (maps >= 1 && policy->system != HeapKind::fixed));
         if (done) {
           memory.shutdown();
         }

@@ -20,18 +20,22 @@ void Memory::verify() const {
 
 bool Memory::check_owner(const Owner& owner, Sums& sums) const {
   std::size_t own = 0;
+  std::uint32_t outside = 0;
   std::uint16_t newer = SlotStore::kNone;
   for (std::uint16_t handle = owner.newest; handle != SlotStore::kNone;) {
     const Record& record = records_[handle];
-    const std::uint32_t page = record.place / Record::kPlacesPerPage;
-    if (record.owner != owner.handle || record.newer != newer || number(record.heap) >= kMaxHeaps) {
+    if (record.owner != owner.handle || record.newer != newer || record.memory > 2) {
       return false;
     }
-    const AddressSpace& space = *heaps_[number(record.heap)].space;
-    if (!space.is_busy(page) || space.heap_of(page) != record.heap) {
+    const AddressSpace& space = space_of(record);
+    const std::uint32_t page = page_of(record);
+    const HeapId heap = space.heap_of(page);
+    if (!space.is_busy(page) || number(heap) >= kMaxHeaps) {
       return false;
     }
-    sums.live_by_heap[number(record.heap)] += record.bytes;
+    sums.live_by_heap[number(heap)] += record.bytes;
+    sums.guests_by_heap[number(heap)] += is_guest(owner, heap_at(heap)) ? 1U : 0U;
+    outside += is_outside(owner, heap_at(heap)) ? 1U : 0U;
     ++sums.blocks;
     own += record.bytes;
     newer = handle;
@@ -44,8 +48,8 @@ bool Memory::check_owner(const Owner& owner, Sums& sums) const {
     }
     tree += child->tree;
   }
-  return own == owner.own && tree == owner.tree && tree <= owner.spec.limit &&
-         owner.own <= owner.own_peak && owner.tree <= owner.tree_peak;
+  return own == owner.own && outside == owner.outside && tree == owner.tree &&
+         tree <= owner.spec.limit && owner.own <= owner.own_peak && owner.tree <= owner.tree_peak;
 }
 
 bool Memory::check_accounts() const {
@@ -55,7 +59,8 @@ bool Memory::check_accounts() const {
   }
   for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
        handle = heaps_[handle].next) {
-    if (sums.live_by_heap[handle] != heaps_[handle].live_bytes) {
+    if (sums.live_by_heap[number(heaps_[handle].id())] != heaps_[handle].live_bytes ||
+        sums.guests_by_heap[number(heaps_[handle].id())] != heaps_[handle].guests) {
       return false;
     }
   }
@@ -68,7 +73,7 @@ bool Memory::check_records(const Owner& owner) const {
        handle = records_[handle].older) {
     const std::byte* block = block_of(records_[handle]);
     if (find_record(block) != handle ||
-        heaps_[number(records_[handle].heap)].heap->usable_size(block) < records_[handle].bytes) {
+        heap_of(records_[handle]).heap->usable_size(block) < records_[handle].bytes) {
       return false;
     }
   }
@@ -78,6 +83,18 @@ bool Memory::check_records(const Owner& owner) const {
     }
   }
   return true;
+}
+
+// The records of the heaps' lists are all that there are.
+bool Memory::check_record_lists() const {
+  std::uint32_t live = 0;
+  for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
+       handle = heaps_[handle].next) {
+    if (!records_.check(heaps_[handle].records, live)) {
+      return false;
+    }
+  }
+  return live == records_.live();
 }
 
 bool Memory::check_side(const SideMemory& side) {
@@ -109,10 +126,11 @@ bool Memory::check_locked(CheckDepth depth) const {
     return false;
   }
   return depth == CheckDepth::cheap ||
-         (check_accounts() && check_guarantees(*system_) && check_side(low_power_) && check_side(l3_) &&
-          check_records(*system_) && pool_.check() && space_.check() && descriptors_.check() &&
-          records_.check() && owners_.check() && heaps_.check() && slot_heaps_.check() &&
-          regions_.check() && pins_.check());
+         (check_accounts() && check_guarantees(*system_) && check_side(low_power_) &&
+          check_side(l3_) && check_records(*system_) && pool_.check() && space_.check() &&
+          descriptors_.check() && check_record_lists() && owners_.check() && heaps_.check() &&
+          slot_heaps_.check() && regions_.check() && pins_.check() && metadata_.check() &&
+          sites_.check());
 }
 
 }  // namespace modmem

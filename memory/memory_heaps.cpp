@@ -57,16 +57,28 @@ void Memory::set_metadata_aside(const HeapSlot* slot) const {
   }
 }
 
-// A slot for a heap. Its handle is the heap's number, and must be one that a HeapId can name.
-std::uint16_t Memory::take_heap_handle() {
-  const std::uint16_t handle = heaps_.create();
-  if (handle == SlotStore::kNone || handle < kMaxHeaps) {
-    return handle;
+// A slot for a heap, with a number; nullptr where one of the two is not to be had.
+HeapSlot* Memory::add_heap() {
+  std::uint32_t free = 0;
+  while (free < config_.max_heaps && heap_handles_[free] != SlotStore::kNone) {
+    ++free;
   }
-  // The last page of the store has a few slots beyond: there is a free one before them.
-  const std::uint16_t lower = take_heap_handle();
-  heaps_.destroy(handle);
-  return lower;
+  const std::uint16_t handle =
+      free < config_.max_heaps ? heaps_.create() : std::uint16_t{SlotStore::kNone};
+  if (handle == SlotStore::kNone) {
+    return nullptr;
+  }
+  heap_handles_[free] = handle;
+  HeapSlot& slot = heaps_[handle];
+  slot.handle = handle;
+  slot.number = static_cast<std::uint8_t>(free);
+  return &slot;
+}
+
+// Ends a slot whose engine is not open.
+void Memory::remove_heap(HeapSlot& slot) {
+  heap_handles_[slot.number] = SlotStore::kNone;
+  heaps_.destroy(slot.handle);
 }
 
 // What serves a role of the policy.
@@ -131,7 +143,23 @@ bool Memory::open_region(HeapSlot& slot, const HeapSpec& spec) {
   return opened;
 }
 
+// Where others live in the heap's pages, those become the system's.
 void Memory::close_engine(HeapSlot& slot) {
+  if (slot.guests != 0) {
+    HeapSlot& heir = *system_heap_;
+    slot.elastic.close_into(heir.elastic);
+    records_.splice(heir.records, slot.records);
+    heir.live_bytes += slot.live_bytes;
+    heir.peak_live_bytes =
+        heir.live_bytes > heir.peak_live_bytes ? heir.live_bytes : heir.peak_live_bytes;
+    heir.allocations += slot.guests;
+    return;
+  }
+  if (slot.records.full != MetadataHeap::kNoChunk ||
+      slot.records.with_room != MetadataHeap::kNoChunk) {
+    drop_pages(slot);  // blocks end with the heap
+    records_.drop_all(slot.records);
+  }
   if (slot.slots != nullptr) {
     slot.slots->close();
     slot_heaps_.destroy(slot.engine_handle);
@@ -145,25 +173,23 @@ void Memory::close_engine(HeapSlot& slot) {
 
 HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name,
                             AddressSpace& space) {
-  const std::uint16_t handle =
-      heaps_.live() < config_.max_heaps ? take_heap_handle() : SlotStore::kNone;
-  if (handle == SlotStore::kNone) {
+  HeapSlot* added = add_heap();
+  if (added == nullptr) {
     return nullptr;
   }
-  HeapSlot& slot = heaps_[handle];
-  slot.handle = handle;
+  HeapSlot& slot = *added;
   slot.owner = &owner;
   slot.name = name;
   slot.kind = spec.kind;
   slot.space = &space;
   slot.account.limit = spec.frame_limit;
   if (!begin_guarantee(slot, owner)) {
-    heaps_.destroy(handle);
+    remove_heap(slot);
     return nullptr;
   }
   if (!open_engine(slot, spec)) {
     end_guarantee(slot);
-    heaps_.destroy(handle);
+    remove_heap(slot);
     return nullptr;
   }
   set_metadata_aside(nullptr);
@@ -171,7 +197,7 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
   while (*last != SlotStore::kNone) {
     last = &heaps_[*last].next;
   }
-  *last = handle;
+  *last = slot.handle;
   return &slot;
 }
 
@@ -186,7 +212,7 @@ void Memory::close_heap(HeapSlot& slot) {
     link = &heaps_[*link].next;
   }
   *link = slot.next;
-  heaps_.destroy(slot.handle);
+  remove_heap(slot);
 }
 
 const char* Memory::memory_name(const AddressSpace& space) const {
@@ -234,6 +260,15 @@ std::size_t Memory::metadata_bytes() const {
   return arena_used_ + std::size_t{metadata_account_.held} * config::kPageBytes;
 }
 
+MetadataUse Memory::metadata_use() const {
+  const LockGuard guard(*port_);
+  const std::size_t set_aside = config_.metadata_bytes + config_.max_sites * SiteTable::kEntryBytes;
+  return {.tables = arena_used_ - set_aside + sites_.used() * SiteTable::kTargetBytes +
+                    kTargetBytes<Memory>,
+          .live = metadata_.use(),
+          .peak = metadata_.peak_use()};
+}
+
 std::uint64_t Memory::audio_path_calls() const {
   const LockGuard guard(*port_);
   return audio_path_calls_;
@@ -246,7 +281,7 @@ Owner Memory::snapshot(const Owner& owner) const {
 
 HeapSlot& Memory::own_heap(const Owner& owner) const {
   MODMEM_ASSERT(owner.heap != kNoHeap);
-  return heaps_[number(owner.heap)];
+  return heap_at(owner.heap);
 }
 
 HeapReport Memory::heap_report(const Owner& owner) const {

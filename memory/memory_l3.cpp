@@ -119,15 +119,17 @@ std::uint64_t Memory::write_list(const Span& list) {
     if (l3_.space.heap_of(page) != l3_.slot->id()) {
       continue;
     }
-    for (std::uint16_t handle = l3_.space.info(page).records; handle != SlotStore::kNone;
-         handle = records_[handle].page_next) {
+    std::uint16_t handle = l3_.space.info(page).records;
+    while (handle != SlotStore::kNone) {
       const Record& record = records_[handle];
       std::byte* block = block_of(record);
       const std::size_t room = l3_.slot->heap->usable_size(block);
-      new (saved + count) SavedBlock{record.site, record.place, record.bytes,
-                                     static_cast<std::uint32_t>(room), record.alignment_log2};
+      new (saved + count)
+          SavedBlock{sites_[record.site], page * Record::kPlacesPerPage + record.place,
+                     record.bytes, static_cast<std::uint32_t>(room), record.alignment_log2};
       ++count;
       l3_.port->cache_writeback(block, align_up(room, config_.cache_line_bytes));
+      handle = record.last != 0 ? std::uint16_t{SlotStore::kNone} : record.page_next;
     }
   }
   MODMEM_ASSERT(list_pages(count) == list.pages);
@@ -185,7 +187,7 @@ bool Memory::bring_back(const Site& site, std::uint32_t place, std::uint32_t roo
                         std::uint32_t bytes, std::uint32_t alignment_log2) {
   const std::size_t places = std::size_t{l3_.space.window_pages()} * Record::kPlacesPerPage;
   if (place >= places || bytes == 0 || bytes > room || alignment_log2 >= 32 ||
-      !records_.reserve(1)) {
+      !records_.reserve(l3_.slot->records, 1)) {
     return false;
   }
   std::byte* block = l3_.space.address_of(0) + std::size_t{place} * Record::kPlaceBytes;
@@ -198,7 +200,7 @@ bool Memory::bring_back(const Site& site, std::uint32_t place, std::uint32_t roo
     const Route route{.slot = l3_.slot, .alignment = std::size_t{1} << alignment_log2};
     commit({.bytes = bytes, .site = site}, route, block, bytes);
   }
-  records_.trim();
+  records_.trim(l3_.slot->records);
   return claimed;
 }
 

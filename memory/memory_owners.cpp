@@ -154,7 +154,7 @@ void Memory::report_leak(const Leak& leak) {
 std::size_t Memory::destroy_owner(Owner& owner) {
   const LockGuard guard(*port_);
   enter();
-  const std::size_t leaks = destroy_owner_locked(owner, true);
+  const std::size_t leaks = destroy_owner_locked(owner, true, true);
   verify();
   return leaks;
 }
@@ -165,19 +165,26 @@ bool Memory::destroy_empty_owner(Owner& owner) {
   if (owner.tree != 0) {
     return false;
   }
-  destroy_owner_locked(owner, true);
+  destroy_owner_locked(owner, true, true);
   verify();
   return true;
 }
 
-// `leaks`: whether what the owner itself holds is called that.
-std::size_t Memory::destroy_owner_locked(Owner& owner, bool leaks) {
+void Memory::release_owner(Owner& owner) {
+  const LockGuard guard(*port_);
+  enter();
+  destroy_owner_locked(owner, false, false);
+  verify();
+}
+
+// Whether what the owner itself holds, and what its descendants hold, is called a leak.
+std::size_t Memory::destroy_owner_locked(Owner& owner, bool own_leaks, bool others_leaks) {
   MODMEM_ASSERT(&owner != system_);
-  HeapSlot* slot = owner.heap != kNoHeap ? &heaps_[number(owner.heap)] : nullptr;
-  if (!leaks) {
+  HeapSlot* slot = owner.heap != kNoHeap ? &heap_at(owner.heap) : nullptr;
+  if (!own_leaks && others_leaks) {
     drop_blocks(owner, false, slot);
   }
-  const std::size_t count = destroy_tree(owner, slot);
+  const std::size_t count = destroy_tree(owner, slot, others_leaks);
   if (slot != nullptr) {
     close_heap(*slot);
   }
@@ -187,20 +194,49 @@ std::size_t Memory::destroy_owner_locked(Owner& owner, bool leaks) {
 }
 
 // Ends the descendants, and the blocks of all of them. Blocks on `closing`, a heap that is about to
-// be closed as a whole, lose only their records.
-std::size_t Memory::destroy_tree(Owner& owner, const HeapSlot* closing) {
-  std::size_t leaks = 0;
+// be closed as a whole, lose only their records; that of the owner, or of one above it.
+std::size_t Memory::destroy_tree(Owner& owner, HeapSlot* closing, bool leaks) {
+  std::size_t count = 0;
   while (owner.first_child != nullptr) {
     Owner& child = *owner.first_child;
-    HeapSlot* slot = child.heap != kNoHeap ? &heaps_[number(child.heap)] : nullptr;
-    leaks += destroy_tree(child, slot != nullptr ? slot : closing);
+    HeapSlot* slot = child.heap != kNoHeap ? &heap_at(child.heap) : nullptr;
+    count += destroy_tree(child, slot != nullptr ? slot : closing, leaks);
     if (slot != nullptr) {
       close_heap(*slot);
     }
     owner.first_child = child.next_sibling;
     end_owner(child);
   }
-  return leaks + drop_blocks(owner, true, closing);
+  if (!leaks && closing != nullptr && closing->guests == 0 && owner.outside == 0 &&
+      views_ == nullptr) {
+    forget_blocks(owner, *closing);
+    return count;
+  }
+  return count + drop_blocks(owner, leaks, closing);
+}
+
+// Takes what the owner holds, all of it on `closing`, off the accounts. Its records go with the
+// heap's.
+void Memory::forget_blocks(Owner& owner, HeapSlot& closing) {
+  const std::size_t bytes = owner.own;
+  for (Owner* at = &owner; at != nullptr; at = at->parent) {
+    at->tree -= bytes;
+  }
+  closing.live_bytes -= bytes;
+  owner.own = 0;
+  owner.newest = SlotStore::kNone;
+}
+
+// Drops what this core's cache has of a heap's pages.
+void Memory::drop_pages(const HeapSlot& slot) const {
+  const AddressSpace& space = *slot.space;
+  const std::uint32_t end = space.window_pages();
+  for (std::uint32_t page = space.next_mapped(0, end); page < end;
+       page = space.next_mapped(page + 1, end)) {
+    if (space.heap_of(page) == slot.id()) {
+      space.port().cache_invalidate(space.address_of(page), config::kPageBytes);
+    }
+  }
 }
 
 std::size_t Memory::release_all(Owner& owner) {
@@ -218,15 +254,15 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
     const Record& record = records_[handle];
     if (leaks && observer_ != nullptr) {
       observer_->on_leak({owner.spec.kind, owner.spec.id, owner.spec.name, record.bytes,
-                          std::size_t{1} << record.alignment_log2, record.site});
+                          std::size_t{1} << record.alignment_log2, sites_[record.site]});
     }
     std::byte* block = block_of(record);
-    HeapSlot& slot = heaps_[number(record.heap)];
+    HeapSlot& slot = heap_of(record);
     drop_lines(slot, block, slot.heap->usable_size(block));
     take_back(block, record.bytes);
     uncharge(owner, slot, record.bytes);
-    drop_record(handle);
-    if (&slot != closing) {
+    drop_record(handle, slot);
+    if (&slot != closing || slot.guests != 0) {
       slot.heap->free(block);
     }
   }
@@ -253,7 +289,7 @@ RegionPut Memory::put_region(Owner& region, bool held) {
   }
   slot.held_references -= held ? 1 : 0;
   if (references == 1) {
-    destroy_owner_locked(region, false);
+    destroy_owner_locked(region, false, true);
   } else {
     slot.region->put();
   }
@@ -285,6 +321,8 @@ void Memory::charge(Owner& owner, HeapSlot& slot, std::size_t bytes) {
     at->tree += bytes;
     at->tree_peak = at->tree > at->tree_peak ? at->tree : at->tree_peak;
   }
+  owner.outside += is_outside(owner, slot) ? 1U : 0U;
+  slot.guests += is_guest(owner, slot) ? 1U : 0U;
   slot.live_bytes += bytes;
   slot.peak_live_bytes =
       slot.live_bytes > slot.peak_live_bytes ? slot.live_bytes : slot.peak_live_bytes;
@@ -298,7 +336,28 @@ void Memory::uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes) {
     MODMEM_ASSERT(at->tree >= bytes);
     at->tree -= bytes;
   }
+  owner.outside -= is_outside(owner, slot) ? 1U : 0U;
+  slot.guests -= is_guest(owner, slot) ? 1U : 0U;
   slot.live_bytes -= bytes;
+}
+
+// Whether the heap is another one than that which goes with the owner, or with one above it. Not of
+// those whom the system's serves: that one goes with nobody.
+bool Memory::is_outside(const Owner& owner, const HeapSlot& slot) const {
+  const Owner* at = &owner;
+  while (at != system_ && at->heap == kNoHeap) {
+    at = at->parent;
+  }
+  return at != system_ && at->heap != slot.id();
+}
+
+// Whether the owner is neither the heap's nor below that one.
+bool Memory::is_guest(const Owner& owner, const HeapSlot& slot) {
+  const Owner* at = &owner;
+  while (at != nullptr && at != slot.owner) {
+    at = at->parent;
+  }
+  return at == nullptr;
 }
 
 }  // namespace modmem

@@ -14,7 +14,7 @@ class Memory::Mover final : public PageMover {
   // has in one piece are addresses, which stay.
   bool may_move(std::uint32_t page) override {
     const HeapId id = memory_.space_.heap_of(page);
-    return id == kMetadataHeap || memory_.heaps_[number(id)].kind != HeapKind::fixed;
+    return id == kMetadataHeap || memory_.heap_at(id).kind != HeapKind::fixed;
   }
 
  private:

@@ -23,22 +23,43 @@ HeapSlot* Memory::slot_of(const void* pointer) const {
   const AddressSpace& space = space_of(pointer);
   const std::optional<std::uint32_t> page = space.page_of(pointer);
   const HeapId id = page ? space.heap_of(*page) : kNoHeap;
-  return id == kNoHeap || id == kMetadataHeap ? nullptr : &heaps_[number(id)];
+  return id == kNoHeap || id == kMetadataHeap ? nullptr : &heap_at(id);
+}
+
+// The memories have numbers, by which records name them.
+std::uint32_t Memory::number_of(const AddressSpace& space) const {
+  return &space == &space_ ? 0 : &space == &low_power_.space ? 1 : 2;
+}
+
+const AddressSpace& Memory::space_of(const Record& record) const {
+  return record.memory == 0 ? space_ : record.memory == 1 ? low_power_.space : l3_.space;
+}
+
+// O(blocks that start in the page).
+std::uint32_t Memory::page_of(const Record& record) const {
+  const Record* at = &record;
+  while (!at->last) {
+    at = &records_[at->page_next];
+  }
+  return at->page_next;
+}
+
+HeapSlot& Memory::heap_of(const Record& record) const {
+  return heap_at(space_of(record).heap_of(page_of(record)));
 }
 
 std::byte* Memory::block_of(const Record& record) const {
-  const AddressSpace& space = *heaps_[number(record.heap)].space;
-  return space.address_of(0) + std::size_t{record.place} * Record::kPlaceBytes;
+  return space_of(record).address_of(page_of(record)) + record.place * Record::kPlaceBytes;
 }
 
 // The block through the alias that its owner got.
 void* Memory::handed_out(const Record& record) const {
-  const AddressSpace& space = *heaps_[number(record.heap)].space;
+  const AddressSpace& space = space_of(record);
   std::byte* block = block_of(record);
   if (views_ != nullptr) {
     block = views_->user_of(block);
   }
-  return record.uncached ? space.to_uncached(block) : block;
+  return record.uncached != 0 ? space.to_uncached(block) : block;
 }
 
 PointerStatus Memory::status_of(const void* pointer) const {
@@ -54,22 +75,28 @@ PointerStatus Memory::status_of(const void* pointer) const {
 // Record of the live block that starts at `pointer`.
 std::uint16_t Memory::find_record(const void* pointer) const {
   const AddressSpace& space = space_of(pointer);
-  const std::byte* block = space.to_cached(pointer);
+  const std::uint16_t place = Record::place_of(space.to_cached(pointer));
   std::uint16_t handle = space.info(*space.page_of(pointer)).records;
-  while (handle != SlotStore::kNone && block_of(records_[handle]) != block) {
+  while (records_[handle].place != place) {
     handle = records_[handle].page_next;
   }
   return handle;
 }
 
-void Memory::drop_record(std::uint16_t handle) {
+// Takes the record out of its page's list and its owner's, and ends it.
+void Memory::drop_record(std::uint16_t handle, HeapSlot& slot) {
   const Record& record = records_[handle];
-  const AddressSpace& space = *heaps_[number(record.heap)].space;
-  std::uint16_t* link = &space.info(record.place / Record::kPlacesPerPage).records;
-  while (*link != handle) {
-    link = &records_[*link].page_next;
+  std::uint16_t& first = space_of(record).info(page_of(record)).records;
+  if (first == handle) {
+    first = record.last != 0 ? SlotStore::kNone : record.page_next;
+  } else {
+    std::uint16_t before = first;
+    while (records_[before].page_next != handle || records_[before].last != 0) {
+      before = records_[before].page_next;
+    }
+    records_[before].page_next = record.page_next;
+    records_[before].last = record.last;
   }
-  *link = record.page_next;
   Owner& owner = owners_[record.owner];
   if (record.newer != SlotStore::kNone) {
     records_[record.newer].older = record.older;
@@ -79,7 +106,7 @@ void Memory::drop_record(std::uint16_t handle) {
   if (record.older != SlotStore::kNone) {
     records_[record.older].newer = record.newer;
   }
-  records_.destroy(handle);
+  records_.destroy(slot.records, handle);
 }
 
 void Memory::fault(const void* pointer, PointerStatus status, const Owner* owner) {
@@ -131,7 +158,7 @@ PointerStatus Memory::status_for(const void* pointer, const Owner* owner) const 
     return status;
   }
   const Record& record = records_[find_record(pointer)];
-  const bool others = owner != nullptr ? record.owner != owner->handle : record.kept;
+  const bool others = owner != nullptr ? record.owner != owner->handle : record.kept != 0;
   return others ? PointerStatus::foreign : PointerStatus::live;
 }
 
@@ -143,13 +170,13 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
     return status;
   }
   const std::uint16_t handle = find_record(given);
-  HeapSlot& slot = heaps_[number(records_[handle].heap)];
+  HeapSlot& slot = *slot_of(given);
   std::byte* block = slot.space->to_cached(given);
   drop_lines(slot, block, slot.heap->usable_size(block));
   take_back(block, records_[handle].bytes);
   uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
   const bool pinned = slot.space->info(*slot.space->page_of(block)).pinned;
-  drop_record(handle);
+  drop_record(handle, slot);
   slot.heap->free(block);
   if (pinned) {
     settle_pins();

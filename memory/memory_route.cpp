@@ -19,7 +19,7 @@ HeapSlot* Memory::place(Place place, const Owner& owner) const {
     case Place::owner:
       for (const Owner* at = &owner; at != nullptr; at = at->parent) {
         if (at->heap != kNoHeap) {
-          return &heaps_[number(at->heap)];
+          return &heap_at(at->heap);
         }
       }
       return system_heap_;
@@ -110,10 +110,12 @@ std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
     return 0;
   }
   set_metadata_aside(where.slot);
-  const bool recordable = records_.reserve(1);
-  const std::size_t fits =
+  const bool recordable = records_.reserve(where.slot->records, 1);
+  std::size_t fits =
       recordable ? align_down(where.slot->heap->largest_request(where.alignment), where.unit) : 0;
-  records_.trim();
+  records_.trim(where.slot->records);
+  const std::size_t borrowed = largest_to_borrow(owner, where);
+  fits = borrowed > fits ? borrowed : fits;
   const std::size_t room = room_below_limits(owner);
   return fits < room ? fits : room;
 }

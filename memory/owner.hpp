@@ -66,6 +66,12 @@ struct Owner {
   std::uint64_t frees = 0;
   std::uint64_t failures = 0;
   std::uint16_t newest = SlotStore::kNone;  // its live blocks' records, newest first
+  // Its live blocks in other heaps than the one that serves it; 0 where the system's does.
+  std::uint32_t outside = 0;
 };
+
+template <>
+inline constexpr std::size_t kTargetBytes<Owner> = 88;
+static_assert(sizeof(void*) != 4 || sizeof(Owner) <= kTargetBytes<Owner>);
 
 }  // namespace modmem

@@ -68,6 +68,9 @@ struct Policy {
   HeapKind slots;     // a heap of slots for all; none: the system's serves it
   HeapKind shared;    // the heap of shared buffers; none: the system's serves it
   HeapKind own;       // a heap of its own for each private heap; none: the system's serves it
+  // Whether a request that finds no frame any more may go into a hole of a page of the system's or
+  // of another pipeline. Elastic heaps only.
+  bool lends;
   std::span<const SlotBundle> bundles;  // of heaps of slots, in the order in which they are tried
   PolicyRow unflagged;
   std::array<PolicyRow, 9> rows;
@@ -84,6 +87,7 @@ inline constexpr Policy kElasticPolicy{
     .slots = HeapKind::none,
     .shared = HeapKind::elastic,
     .own = HeapKind::elastic,
+    .lends = true,
     .bundles = {},
     .unflagged = {0, Place::owner, false, false, false},
     .rows = {{
@@ -103,6 +107,7 @@ inline constexpr Policy kElasticPolicy{
 inline constexpr Policy kModuleHeapsPolicy = [] {
   Policy policy = kElasticPolicy;
   policy.name = "module-heaps";
+  policy.lends = false;
   policy.module = HeapKind::elastic;
   return policy;
 }();
@@ -117,6 +122,7 @@ inline constexpr Policy kSinglePolicy{
     .slots = HeapKind::none,
     .shared = HeapKind::none,
     .own = HeapKind::none,
+    .lends = false,
     .bundles = {},
     .unflagged = {0, Place::system, true, false, false},
     .rows = {{
@@ -142,6 +148,7 @@ inline constexpr Policy kSlotsPolicy{
     .slots = HeapKind::slots,
     .shared = HeapKind::elastic,
     .own = HeapKind::none,
+    .lends = false,
     .bundles = kProductionBundles,
     .unflagged = {0, Place::system, true, false, false},
     .rows = {{
@@ -176,6 +183,7 @@ inline constexpr Policy kSlotsAllPolicy{
     .slots = HeapKind::none,
     .shared = HeapKind::none,
     .own = HeapKind::none,
+    .lends = false,
     .bundles = kProductionBundles,
     .unflagged = {0, Place::system, true, false, false},
     .rows = kSinglePolicy.rows,

@@ -2,208 +2,218 @@
 
 #include "base/bits.hpp"
 #include "base/check.hpp"
-#include "modmem/config.hpp"
 
 namespace modmem {
 
-// A page of the store uses its FrameInfo thus: `reach` counts live slots, `records` heads the list
-// of free slots, each of which holds the number of the next.
+void SlotStore::boot(MetadataHeap& heap, std::size_t slot_bytes, std::size_t target_bytes) {
+  heap_ = &heap;
+  id_ = heap.add_store();
+  const auto units = [](std::size_t bytes) {
+    return static_cast<std::uint32_t>(divide_up(bytes, MetadataHeap::kUnitBytes));
+  };
+  const auto chunks = [](std::size_t bytes) {
+    return static_cast<std::uint32_t>(divide_up(bytes, MetadataHeap::kChunkBytes));
+  };
+  chunks_ = static_cast<std::uint8_t>(chunks(slot_bytes));
+  empty_ = 0;
+  for (std::uint32_t unit = 0; unit + units(slot_bytes) <= MetadataHeap::kUnitsPerChunk;
+       unit += units(slot_bytes)) {
+    empty_ = static_cast<std::uint16_t>(empty_ | 1U << unit);
+  }
+  if (chunks_ > 1) {
+    empty_ = 1;
+  }
+  target_bytes_ = 0;
+  if (target_bytes != slot_bytes) {
+    const std::uint32_t per_chunk = MetadataHeap::kUnitsPerChunk / units(target_bytes);
+    target_bytes_ = static_cast<std::uint16_t>(
+        per_chunk != 0 ? MetadataHeap::kChunkBytes / per_chunk
+                       : chunks(target_bytes) * MetadataHeap::kChunkBytes);
+  }
+  live_ = 0;
+}
 
-bool SlotStore::boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t slot_bytes,
-                     std::size_t most, MetadataArena& arena) {
-  space_ = &space;
-  id_ = id;
-  account_ = &account;
-  slot_bytes_ = static_cast<std::uint32_t>(slot_bytes);
-  slots_per_page_ = static_cast<std::uint32_t>(config::kPageBytes / slot_bytes);
-  const std::size_t wanted = divide_up(most, slots_per_page_);
-  const std::size_t nameable = kNone / slots_per_page_;  // all handles are below kNone
-  const std::size_t pages = wanted < nameable ? wanted : nameable;
-  const std::size_t frames = space.pool().frames();
-  directory_size_ = static_cast<std::uint32_t>(pages < frames ? pages : frames);
-  directory_ = arena.take<std::uint16_t>(directory_size_);
-  if (directory_ == nullptr) {
+void SlotStore::push(Chunk& head, Chunk chunk) {
+  Notes& pushed = notes(chunk);
+  pushed.prev = kNoChunk;
+  pushed.next = head;
+  if (head != kNoChunk) {
+    notes(head).prev = chunk;
+  }
+  head = chunk;
+}
+
+void SlotStore::remove(Chunk& head, Chunk chunk) {
+  const Notes& removed = notes(chunk);
+  if (removed.next != kNoChunk) {
+    notes(removed.next).prev = removed.prev;
+  }
+  if (removed.prev != kNoChunk) {
+    notes(removed.prev).next = removed.next;
+  } else {
+    head = removed.next;
+  }
+}
+
+// Takes another chunk, which is the second with room where there is a first: that is filled up
+// before it.
+bool SlotStore::add_chunk(SlotList& list) {
+  const Chunk chunk = heap_->take(chunks_, id_);
+  if (chunk == kNoChunk) {
     return false;
   }
-  for (std::uint32_t i = 0; i < directory_size_; ++i) {
-    directory_[i] = FrameInfo::kNone;
+  notes(chunk).free_units = empty_;
+  if (list.with_room == kNoChunk) {
+    push(list.with_room, chunk);
+  } else {
+    push(notes(list.with_room).next, chunk);
+    notes(chunk).prev = list.with_room;
+  }
+  list.free = static_cast<std::uint16_t>(list.free + slots());
+  if (target_bytes_ == 0) {
+    heap_->note_use(static_cast<std::ptrdiff_t>(chunks_ * MetadataHeap::kChunkBytes));
   }
   return true;
 }
 
-void SlotStore::shutdown() {
-  for (std::uint32_t index = 0; index < directory_size_; ++index) {
-    if (directory_[index] != FrameInfo::kNone) {
-      remove_page(index);
-    }
+void SlotStore::give_chunk(SlotList& list, Chunk chunk) {
+  list.free = static_cast<std::uint16_t>(list.free - slots());
+  heap_->give(chunk, chunks_);
+  if (target_bytes_ == 0) {
+    heap_->note_use(-static_cast<std::ptrdiff_t>(chunks_ * MetadataHeap::kChunkBytes));
   }
-  live_ = 0;
-  free_ = 0;
-  spare_ = kNoSpare;
-  ahead_ = false;
 }
 
-void* SlotStore::at(Handle handle) const {
-  MODMEM_ASSERT(handle != kNone && handle / slots_per_page_ < directory_size_);
-  const std::uint16_t page = directory_[handle / slots_per_page_];
-  MODMEM_ASSERT(page != FrameInfo::kNone);
-  return space_->to_uncached(space_->address_of(page)) +
-         std::size_t{handle % slots_per_page_} * slot_bytes_;
+bool SlotStore::reserve(SlotList& list, std::uint32_t count) {
+  const std::uint32_t pages = heap_->pages();
+  while (list.free < count && add_chunk(list)) {
+    ++list.ahead;
+  }
+  mapped_ahead_ = mapped_ahead_ || heap_->pages() != pages;
+  return list.free >= count;
+}
+
+// Those that are still empty are among the first: each was put behind the first one at its time.
+void SlotStore::give_ahead(SlotList& list) {
+  Chunk chunk = list.with_room;
+  for (std::uint32_t left = list.ahead + 1U; left > 0 && chunk != kNoChunk; --left) {
+    const Chunk next = notes(chunk).next;
+    if (notes(chunk).free_units == empty_) {
+      remove(list.with_room, chunk);
+      give_chunk(list, chunk);
+    }
+    chunk = next;
+  }
+  list.ahead = 0;
+  if (mapped_ahead_) {
+    heap_->drop_spare();  // where it is empty still, it is that page
+    mapped_ahead_ = false;
+  }
+}
+
+SlotStore::Handle SlotStore::take(SlotList& list) {
+  if (list.free == 0 && !add_chunk(list)) {
+    return kNone;
+  }
+  const Chunk chunk = list.with_room;
+  Notes& here = notes(chunk);
+  const auto unit = static_cast<std::uint32_t>(std::countr_zero(here.free_units));
+  here.free_units = static_cast<std::uint16_t>(here.free_units & (here.free_units - 1U));
+  if (here.free_units == 0) {
+    remove(list.with_room, chunk);
+    push(list.full, chunk);
+  }
+  --list.free;
+  ++live_;
+  if (target_bytes_ != 0) {
+    heap_->note_use(target_bytes_);
+  }
+  return static_cast<Handle>(chunk * MetadataHeap::kUnitsPerChunk + unit);
+}
+
+void SlotStore::give(SlotList& list, Handle handle) {
+  const auto chunk = static_cast<Chunk>(handle / MetadataHeap::kUnitsPerChunk);
+  const std::uint32_t bit = 1U << handle % MetadataHeap::kUnitsPerChunk;
+  Notes& here = notes(chunk);
+  MODMEM_ASSERT(here.store == id_ && (here.free_units & bit) == 0);
+  if (here.free_units == 0) {
+    remove(list.full, chunk);
+    push(list.with_room, chunk);
+  }
+  here.free_units = static_cast<std::uint16_t>(here.free_units | bit);
+  ++list.free;
+  --live_;
+  if (target_bytes_ != 0) {
+    heap_->note_use(-std::ptrdiff_t{target_bytes_});
+  }
+  if (here.free_units == empty_) {
+    remove(list.with_room, chunk);
+    give_chunk(list, chunk);
+  }
+}
+
+void SlotStore::drop_all(SlotList& list) {
+  for (Chunk* head : {&list.with_room, &list.full}) {
+    while (*head != kNoChunk) {
+      const Chunk chunk = *head;
+      *head = notes(chunk).next;
+      const auto dropped =
+          slots() - static_cast<std::uint32_t>(std::popcount(notes(chunk).free_units));
+      live_ -= dropped;
+      list.free = static_cast<std::uint16_t>(list.free + dropped);
+      heap_->note_use(-static_cast<std::ptrdiff_t>(dropped * target_bytes_));
+      give_chunk(list, chunk);
+    }
+  }
+  MODMEM_ASSERT(list.free == 0);
+  list = SlotList();
+}
+
+void SlotStore::splice(SlotList& to, SlotList& from) {
+  MODMEM_ASSERT(to.ahead == 0 && from.ahead == 0);
+  for (Chunk SlotList::*head : {&SlotList::with_room, &SlotList::full}) {
+    while (from.*head != kNoChunk) {
+      const Chunk chunk = from.*head;
+      from.*head = notes(chunk).next;
+      push(to.*head, chunk);
+    }
+  }
+  to.free = static_cast<std::uint16_t>(to.free + from.free);
+  from = SlotList();
 }
 
 SlotStore::Handle SlotStore::handle_of(const void* address) const {
-  const std::optional<std::uint32_t> page = space_->page_of(address);
-  if (!page) {
+  const std::uint32_t unit = heap_->unit_of(address, id_);
+  if (unit == MetadataHeap::kNoUnit) {
     return kNone;
   }
-  const auto byte = reinterpret_cast<std::uintptr_t>(address) % config::kPageBytes;
-  const std::size_t slot = byte / slot_bytes_;
-  for (std::uint32_t index = 0; index < directory_size_; ++index) {
-    if (directory_[index] == *page && slot < slots_per_page_) {
-      const auto handle = static_cast<Handle>(std::size_t{index} * slots_per_page_ + slot);
-      return at(handle) == address ? handle : kNone;
-    }
-  }
-  return kNone;
+  const std::uint32_t bit = 1U << unit % MetadataHeap::kUnitsPerChunk;
+  const auto chunk = static_cast<Chunk>(unit / MetadataHeap::kUnitsPerChunk);
+  // Of a slot of several chunks, only the first one is in a list.
+  const bool starts = (empty_ & bit) != 0 && (notes(chunk).free_units & bit) == 0;
+  return starts && (chunks_ == 1 || !notes(chunk).continues) ? static_cast<Handle>(unit) : kNone;
 }
 
-bool SlotStore::add_page() {
-  std::uint32_t index = 0;
-  while (index < directory_size_ && directory_[index] != FrameInfo::kNone) {
-    ++index;
+bool SlotStore::check_list(Chunk head, bool full, std::uint32_t& free, std::uint32_t& live) const {
+  Chunk prev = kNoChunk;
+  for (Chunk chunk = head; chunk != kNoChunk; chunk = notes(chunk).next) {
+    const Notes& here = notes(chunk);
+    if (here.store != id_ || here.prev != prev || (here.free_units & ~empty_) != 0 ||
+        (here.free_units == 0) != full) {
+      return false;
+    }
+    const auto left = static_cast<std::uint32_t>(std::popcount(here.free_units));
+    free += left;
+    live += slots() - left;
+    prev = chunk;
   }
-  if (index == directory_size_) {
-    return false;
-  }
-  const std::optional<std::uint32_t> page = space_->reserve_page();
-  if (!page) {
-    return false;
-  }
-  if (!space_->map(*page, 1, id_, *account_)) {
-    space_->release_span({*page, 1});
-    return false;
-  }
-  directory_[index] = static_cast<std::uint16_t>(*page);
-  if (BlockView* views = space_->blocks()) {
-    views->expose(space_->address_of(*page), config::kPageBytes);
-  }
-  FrameInfo& notes = info(index);
-  notes.reach = 0;
-  notes.records = kEndOfList;
-  for (std::uint32_t slot = slots_per_page_; slot-- > 0;) {
-    const auto handle = static_cast<Handle>(index * slots_per_page_ + slot);
-    *static_cast<std::uint16_t*>(at(handle)) = notes.records;
-    notes.records = static_cast<std::uint16_t>(slot);
-  }
-  free_ += slots_per_page_;
-  ++pages_;
-  spare_ = index;
   return true;
 }
 
-void SlotStore::remove_page(std::uint32_t index) {
-  const std::uint16_t page = directory_[index];
-  directory_[index] = FrameInfo::kNone;
-  free_ -= slots_per_page_;
-  --pages_;
-  if (BlockView* views = space_->blocks()) {
-    views->cover(space_->address_of(page), config::kPageBytes);
-  }
-  space_->unmap(page, 1, *account_);
-  space_->release_span({page, 1});
-}
-
-SlotStore::Handle SlotStore::take() {
-  if (!reserve(1)) {
-    return kNone;
-  }
-  std::uint32_t index = 0;
-  while (directory_[index] == FrameInfo::kNone || info(index).records == kEndOfList) {
-    ++index;  // ends: some page has a free slot
-  }
-  FrameInfo& notes = info(index);
-  const auto handle = static_cast<Handle>(index * slots_per_page_ + notes.records);
-  notes.records = *static_cast<std::uint16_t*>(at(handle));
-  if (spare_ == index) {
-    spare_ = kNoSpare;
-    ahead_ = false;
-  }
-  ++notes.reach;
-  ++live_;
-  --free_;
-  return handle;
-}
-
-void SlotStore::give(Handle handle) {
-  const std::uint32_t index = handle / slots_per_page_;
-  FrameInfo& notes = info(index);
-  MODMEM_ASSERT(notes.reach > 0);
-  *static_cast<std::uint16_t*>(at(handle)) = notes.records;
-  notes.records = static_cast<std::uint16_t>(handle % slots_per_page_);
-  --notes.reach;
-  --live_;
-  ++free_;
-  if (notes.reach == 0) {
-    if (spare_ != kNoSpare) {
-      remove_page(index);
-    } else {
-      spare_ = index;
-    }
-  }
-  if (spare_ != kNoSpare && (live_ == 0 || free_ - slots_per_page_ >= slots_per_page_ / 2)) {
-    drop_spare();
-  }
-}
-
-bool SlotStore::reserve(std::uint32_t count) {
-  MODMEM_ASSERT(count <= slots_per_page_);
-  if (free_ >= count) {
-    return true;
-  }
-  ahead_ = add_page();
-  return ahead_;
-}
-
-void SlotStore::trim() {
-  if (ahead_) {
-    drop_spare();
-  }
-}
-
-void SlotStore::drop_spare() {
-  if (spare_ != kNoSpare) {
-    remove_page(spare_);
-  }
-  spare_ = kNoSpare;
-  ahead_ = false;
-}
-
-bool SlotStore::check() const {
-  std::uint32_t live = 0;
-  std::uint32_t pages = 0;
-  for (std::uint32_t index = 0; index < directory_size_; ++index) {
-    if (directory_[index] == FrameInfo::kNone) {
-      continue;
-    }
-    ++pages;
-    if (!space_->is_busy(directory_[index]) || info(index).heap != id_) {
-      return false;
-    }
-    std::uint32_t free = 0;
-    for (std::uint16_t slot = info(index).records; slot != kEndOfList && free <= slots_per_page_;
-         ++free) {
-      const auto handle = static_cast<Handle>(index * slots_per_page_ + slot);
-      slot = *static_cast<std::uint16_t*>(at(handle));
-    }
-    if (free + info(index).reach != slots_per_page_) {
-      return false;
-    }
-    live += info(index).reach;
-    if (info(index).reach == 0 && index != spare_) {
-      return false;
-    }
-  }
-  return live == live_ && pages == pages_ && free_ == pages * slots_per_page_ - live;
+bool SlotStore::check(const SlotList& list, std::uint32_t& live) const {
+  std::uint32_t free = 0;
+  return check_list(list.with_room, false, free, live) && check_list(list.full, true, free, live) &&
+         free == list.free;
 }
 
 }  // namespace modmem

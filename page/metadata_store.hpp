@@ -1,24 +1,28 @@
-// MetadataStore: objects of one size for the allocator's own use, in pages of their own.
+// MetadataStore: objects of one type for the allocator's own use, in chunks of a MetadataHeap.
 //
-// What the library must note about blocks (page descriptors, allocation records) lies neither in
-// payload pages nor in a table sized for the worst case: the store takes a frame when it needs one
-// and gives it back when its last object goes. Objects are named by 16-bit handles, and reached
-// through the uncached alias, so that every core sees the same.
+// Objects are named by 16-bit handles that never change. A store can keep its objects in several
+// lists (SlotList), one for each heap, say, so that all of a list can be dropped chunk by chunk.
 //
-// Invariants (check()): live = sum over pages of their live objects; a page of the store has at
-// least one live object, but for at most one spare page. Cost: take and give O(pages of the store)
-// at worst, O(1) while the first page has room. The spare is kept only while the other pages have
-// less than half a page of room, so that an object that comes and goes does not map and unmap. Not
-// thread-safe: Memory's lock is held.
+// Invariants (check()): live = sum over lists of objects; a chunk of a list has at least one live
+// object, but for those that reserve() took ahead. Cost: create and destroy O(1), plus a new chunk;
+// drop_all() O(chunks). Not thread-safe: Memory's lock is held.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <new>
 
-#include "page/address_space.hpp"
+#include "page/metadata_heap.hpp"
 
 namespace modmem {
+
+// Chunks with objects of one store.
+struct SlotList {
+  MetadataHeap::Chunk with_room = MetadataHeap::kNoChunk;
+  MetadataHeap::Chunk full = MetadataHeap::kNoChunk;
+  std::uint16_t free = 0;   // slots
+  std::uint16_t ahead = 0;  // chunks that reserve() took and nothing was created in yet, at most
+};
 
 // The untyped half of MetadataStore.
 class SlotStore {
@@ -26,95 +30,119 @@ class SlotStore {
   using Handle = std::uint16_t;
   static constexpr Handle kNone = FrameInfo::kNone;
 
-  // Stores up to about `most` objects (a whole number of pages) of `slot_bytes` in pages noted as
-  // `id`'s and charged to `account`. Takes the directory from `arena`; returns false where the
-  // arena has too little.
-  bool boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t slot_bytes,
-            std::size_t most, MetadataArena& arena);
-  // Gives every page back, live objects or not.
-  void shutdown();
+  // Stores slots of `slot_bytes` (of `target_bytes` where pointers have 32 bits) in chunks of
+  // `heap`.
+  void boot(MetadataHeap& heap, std::size_t slot_bytes, std::size_t target_bytes);
 
-  // Maps a page ahead so that take() can't fail `count` times; returns whether that holds. trim()
-  // follows: it gives the page back if nothing was taken from it, so that a call that fails in
-  // between leaves no trace.
-  bool reserve(std::uint32_t count);
-  void trim();
-
-  // Gives the spare page back, where there is one.
-  void drop_spare();
+  // Takes chunks ahead so that take() can't fail `count` times; returns whether that holds. trim()
+  // follows: it gives those back in which nothing was created, so that a call that fails in between
+  // leaves no trace.
+  bool reserve(SlotList& list, std::uint32_t count);
+  void trim(SlotList& list) {
+    if (list.ahead != 0) {
+      give_ahead(list);
+    }
+  }
 
   // A free slot, kNone exactly when no slot is free and no page can be mapped.
-  Handle take();
-  void give(Handle handle);
+  Handle take(SlotList& list);
+  void give(SlotList& list, Handle handle);
+  // Ends all objects of the list. O(chunks).
+  void drop_all(SlotList& list);
+  // Makes the objects of `from` those of `to`. O(chunks of both).
+  void splice(SlotList& to, SlotList& from);
 
-  void* at(Handle handle) const;
-  // The slot that starts at `address`, taken or not; kNone where none does. Any address is allowed.
-  // O(pages of the store).
+  void* at(Handle handle) const {
+    MODMEM_ASSERT(handle != kNone);
+    return heap_->at(handle);
+  }
+  // The live object that starts at `address`, which may be any; kNone where none does. O(pages of
+  // metadata).
   Handle handle_of(const void* address) const;
-  std::uint32_t free() const { return free_; }
   std::uint32_t live() const { return live_; }
-  std::uint32_t pages() const { return pages_; }
-  bool check() const;
+  // Slots of the list that can be taken without mapping a page.
+  std::uint32_t free(const SlotList& list) const {
+    return list.free + (chunks_ == 1 ? heap_->free_chunks() * slots() : 0);
+  }
+  MetadataHeap& heap() const { return *heap_; }
+  bool check(const SlotList& list, std::uint32_t& live) const;
 
  private:
-  static constexpr std::uint16_t kEndOfList = 0xffff;
-  static constexpr std::uint32_t kNoSpare = UINT32_MAX;
+  using Chunk = MetadataHeap::Chunk;
+  using Notes = MetadataHeap::Notes;
+  static constexpr Chunk kNoChunk = MetadataHeap::kNoChunk;
 
-  bool add_page();
-  void remove_page(std::uint32_t index);
-  FrameInfo& info(std::uint32_t index) const { return space_->info(directory_[index]); }
+  Notes& notes(Chunk chunk) const { return heap_->notes(chunk); }
+  void push(Chunk& head, Chunk chunk);
+  void remove(Chunk& head, Chunk chunk);
+  bool add_chunk(SlotList& list);
+  void give_ahead(SlotList& list);
+  void give_chunk(SlotList& list, Chunk chunk);
+  bool check_list(Chunk head, bool full, std::uint32_t& free, std::uint32_t& live) const;
+  std::uint32_t slots() const { return static_cast<std::uint32_t>(std::popcount(empty_)); }
 
-  AddressSpace* space_ = nullptr;
-  PageAccount* account_ = nullptr;
-  HeapId id_ = kNoHeap;
-  std::uint32_t slot_bytes_ = 0;
-  std::uint32_t slots_per_page_ = 0;
-  std::uint32_t directory_size_ = 0;
-  std::uint16_t* directory_ = nullptr;  // index -> page, FrameInfo::kNone where there is none
+  MetadataHeap* heap_ = nullptr;
+  std::uint8_t id_ = Notes::kFree;
+  std::uint8_t chunks_ = 1;         // that a slot, or a group of slots, lies in
+  std::uint16_t empty_ = 0;         // the free units of a chunk without an object
+  std::uint16_t target_bytes_ = 0;  // of use that a slot is on a 32-bit target; 0: chunks count
   std::uint32_t live_ = 0;
-  std::uint32_t free_ = 0;
-  std::uint32_t pages_ = 0;
-  std::uint32_t spare_ = kNoSpare;  // directory index of the page without a live object
-  bool ahead_ = false;              // the spare was mapped by reserve(), and trim() is to come
+  bool mapped_ahead_ = false;  // reserve() mapped a page
 };
+
+// The bytes of a T where pointers have 32 bits. What has pointers says so itself.
+template <typename T>
+inline constexpr std::size_t kTargetBytes = sizeof(T);
 
 template <typename T>
 class MetadataStore {
  public:
   using Handle = SlotStore::Handle;
   static constexpr Handle kNone = SlotStore::kNone;
-  static_assert(alignof(T) <= 16);
+  static_assert(alignof(T) <= MetadataHeap::kUnitBytes && sizeof(T) <= MetadataHeap::kMostBytes);
 
-  bool boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t most,
-            MetadataArena& arena) {
-    return slots_.boot(space, id, account, sizeof(T), most, arena);
-  }
-  void shutdown() { slots_.shutdown(); }
+  void boot(MetadataHeap& heap) { slots_.boot(heap, sizeof(T), kTargetBytes<T>); }
 
   // A value-initialised object, kNone exactly when out of memory.
-  Handle create() {
-    const Handle handle = slots_.take();
+  Handle create() { return create(list_); }
+  Handle create(SlotList& list) {
+    const Handle handle = slots_.take(list);
     if (handle != kNone) {
       new (slots_.at(handle)) T();
     }
     return handle;
   }
-  void destroy(Handle handle) { slots_.give(handle); }
+  void destroy(Handle handle) { slots_.give(list_, handle); }
+  void destroy(SlotList& list, Handle handle) { slots_.give(list, handle); }
+
+  // Ends all objects, or those of a list.
+  void clear() { slots_.drop_all(list_); }
+  void drop_all(SlotList& list) { slots_.drop_all(list); }
+  void splice(SlotList& to, SlotList& from) { slots_.splice(to, from); }
 
   T& operator[](Handle handle) const { return *static_cast<T*>(slots_.at(handle)); }
 
   // As in SlotStore.
   Handle handle_of(const void* address) const { return slots_.handle_of(address); }
-  bool reserve(std::uint32_t count) { return slots_.reserve(count); }
-  void trim() { slots_.trim(); }
-  void drop_spare() { slots_.drop_spare(); }
-  std::uint32_t free() const { return slots_.free(); }
+  bool reserve(std::uint32_t count) { return slots_.reserve(list_, count); }
+  void trim() { slots_.trim(list_); }
+  bool reserve(SlotList& list, std::uint32_t count) { return slots_.reserve(list, count); }
+  void trim(SlotList& list) { slots_.trim(list); }
+  void drop_spare() { slots_.heap().drop_spare(); }
+  // Objects that can be created without mapping a page.
+  std::uint32_t free() const { return slots_.free(list_); }
   std::uint32_t live() const { return slots_.live(); }
-  std::uint32_t pages() const { return slots_.pages(); }
-  bool check() const { return slots_.check(); }
+  // Pages of the pool that metadata of all kinds holds.
+  std::uint32_t pages() const { return slots_.heap().pages(); }
+  bool check() const {
+    std::uint32_t live = 0;
+    return slots_.check(list_, live) && live == slots_.live();
+  }
+  bool check(const SlotList& list, std::uint32_t& live) const { return slots_.check(list, live); }
 
  private:
   SlotStore slots_;
+  SlotList list_;
 };
 
 }  // namespace modmem

@@ -25,18 +25,20 @@ struct Item {
   std::uint64_t key = 42;
   std::array<std::uint64_t, 31> rest{};
 };
-constexpr std::uint32_t kPerPage = config::kPageBytes / sizeof(Item);
+// A chunk each; the first of a page holds notes.
+constexpr std::uint32_t kPerPage = config::kPageBytes / sizeof(Item) - 1;
 using Store = MetadataStore<Item>;
 
 struct StoreWorld {
-  explicit StoreWorld(bool has_mmu, PortKind kind = PortKind::fake, std::size_t most = 1000)
+  explicit StoreWorld(bool has_mmu, PortKind kind = PortKind::fake, std::size_t in_arena = 0)
       : world(small_platform(has_mmu, kFrames), kind) {
-    if (!store.boot(world.space(), kStore, account, most, world.arena())) {
+    if (!heap.boot(world.space(), kStore, account, in_arena, world.arena())) {
       std::abort();
     }
+    store.boot(heap);
   }
   bool sound() const {
-    return world.check() && store.check() && account.held == store.pages() &&
+    return world.check() && heap.check() && store.check() && account.held == store.pages() &&
            world.space().mapped_pages() == store.pages();
   }
   // Leaves `frames` free frames in the pool.
@@ -49,6 +51,7 @@ struct StoreWorld {
   PageWorld world;
   PageAccount account;
   PageAccount pin;
+  MetadataHeap heap;
   Store store;
 };
 
@@ -212,21 +215,101 @@ TEST_P(MetadataStoreTest, FailsWithoutATraceWhereNoPageCanBeMapped) {
   EXPECT_EQ(setup.world.space().largest_gap(), gap);
 }
 
-TEST_P(MetadataStoreTest, HoldsAWholeNumberOfPagesAndNoMore) {
-  StoreWorld few(GetParam(), PortKind::fake, kPerPage + 1);
-  for (std::uint32_t i = 0; i < 2 * kPerPage; ++i) {
-    EXPECT_NE(few.store.create(), Store::kNone);
+TEST_P(MetadataStoreTest, FillsTheArenaBeforeItTakesPages) {
+  StoreWorld part(GetParam(), PortKind::fake, 5 * MetadataHeap::kChunkBytes);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NE(part.store.create(), Store::kNone);
   }
-  EXPECT_EQ(few.store.create(), Store::kNone);
-  EXPECT_FALSE(few.store.reserve(1));
-  EXPECT_TRUE(few.sound());
+  EXPECT_EQ(part.store.pages(), 0U);
+  EXPECT_EQ(part.store.free(), 0U);
+  const Store::Handle fifth = part.store.create();
+  EXPECT_EQ(part.store.pages(), 1U);
+  EXPECT_TRUE(part.sound());
+  part.store.destroy(fifth);
+  part.store.drop_spare();
+  EXPECT_EQ(part.store.pages(), 0U);
+  EXPECT_TRUE(part.sound());
+}
+
+TEST_P(MetadataStoreTest, AnArenaTooSmallForAChunkIsNotUsed) {
+  for (const std::size_t bytes : {16UL, 255UL, 256UL, 511UL, 4096UL + 256UL}) {
+    StoreWorld world(GetParam(), PortKind::fake, bytes);
+    EXPECT_EQ(world.store.free(), bytes > 4096 ? kPerPage : 0U) << bytes;
+    EXPECT_NE(world.store.create(), Store::kNone);
+    EXPECT_TRUE(world.sound());
+  }
+}
+
+TEST_P(MetadataStoreTest, StoresOfAllSizesShareAPage) {
+  MetadataStore<std::uint16_t> small;
+  MetadataStore<std::array<std::uint64_t, 8>> medium;
+  MetadataStore<std::array<std::uint64_t, 100>> large;  // four chunks
+  small.boot(setup.heap);
+  medium.boot(setup.heap);
+  large.boot(setup.heap);
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_NE(small.create(), SlotStore::kNone);
+  }
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NE(medium.create(), SlotStore::kNone);
+  }
+  const SlotStore::Handle first = large.create();
+  const SlotStore::Handle second = large.create();
+  EXPECT_EQ(store().pages(), 1U);
+  large[first].fill(1);
+  large[second].fill(2);
+  EXPECT_EQ(large[first][99], 1U);
+  EXPECT_EQ(large.handle_of(&large[second]), second);
+  EXPECT_EQ(large.handle_of(&large[second][32]), SlotStore::kNone);  // its second chunk
+  EXPECT_EQ(medium.handle_of(&large[second]), SlotStore::kNone);
+  EXPECT_EQ(setup.heap.use(), (2 + 8) * 256U + 10 * 256U / 15);
+  large.destroy(first);
+  EXPECT_EQ(setup.heap.peak_use(), (2 + 8) * 256U + 10 * 256U / 15);
+  EXPECT_LT(setup.heap.use(), setup.heap.peak_use());
+  EXPECT_TRUE(small.check() && medium.check() && large.check() && setup.heap.check());
+}
+
+TEST_P(MetadataStoreTest, AListIsDroppedAsAWholeAndOthersStay) {
+  MetadataStore<std::uint64_t> store;
+  store.boot(setup.heap);
+  SlotList mine;
+  SlotList others;
+  std::vector<SlotStore::Handle> kept;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    ASSERT_NE(store.create(mine), SlotStore::kNone);
+    kept.push_back(store.create(others));
+    store[kept.back()] = i;
+  }
+  EXPECT_EQ(store.live(), 200U);
+  store.drop_all(mine);
+  EXPECT_EQ(store.live(), 100U);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(store[kept[i]], i);
+  }
+  std::uint32_t live = 0;
+  EXPECT_TRUE(store.check(others, live));
+  EXPECT_EQ(live, 100U);
+  EXPECT_EQ(mine.free, 0U);
+  // ... and joins another one as a whole.
+  ASSERT_NE(store.create(mine), SlotStore::kNone);
+  store.splice(mine, others);
+  EXPECT_EQ(store.live(), 101U);
+  live = 0;
+  EXPECT_TRUE(store.check(mine, live) && setup.heap.check());
+  EXPECT_EQ(live, 101U);
+  for (const SlotStore::Handle handle : kept) {
+    store.destroy(mine, handle);
+  }
+  EXPECT_EQ(store.live(), 1U);
 }
 
 TEST_P(MetadataStoreTest, SmallObjectsNeverGetTheHandleNone) {
-  PageWorld world(small_platform(GetParam(), 64), PortKind::fake);
+  PageWorld world(small_platform(GetParam(), 512), PortKind::fake);
   PageAccount account;
+  MetadataHeap heap;
+  ASSERT_TRUE(heap.boot(world.space(), kStore, account, 0, world.arena()));
   MetadataStore<std::uint16_t> store;
-  ASSERT_TRUE(store.boot(world.space(), kStore, account, 1U << 20U, world.arena()));
+  store.boot(heap);
   std::uint32_t count = 0;
   for (auto handle = store.create(); handle != SlotStore::kNone; handle = store.create()) {
     store[handle] = static_cast<std::uint16_t>(count++);
@@ -234,7 +317,7 @@ TEST_P(MetadataStoreTest, SmallObjectsNeverGetTheHandleNone) {
   EXPECT_GT(count, 60000U);
   EXPECT_LT(count, 65536U);
   EXPECT_TRUE(store.check());
-  store.shutdown();
+  heap.shutdown();
   EXPECT_EQ(world.pool().taken(), 0U);
 }
 
@@ -242,26 +325,28 @@ TEST_P(MetadataStoreTest, ShutdownGivesEverythingBack) {
   create(2 * kPerPage + 3);
   const std::vector<Store::Handle> one = create(1);
   store().destroy(one[0]);
-  store().shutdown();
+  setup.heap.shutdown();
   EXPECT_EQ(setup.world.pool().taken(), 0U);
   EXPECT_EQ(setup.world.space().mapped_pages(), 0U);
   EXPECT_EQ(setup.world.space().largest_gap(), GetParam() ? 4 * kFrames : 0U);
   EXPECT_EQ(setup.account.held, 0U);
-  EXPECT_EQ(store().live() + store().free() + store().pages(), 0U);
-  EXPECT_TRUE(setup.sound());
+  EXPECT_EQ(setup.heap.free_chunks() + setup.heap.pages() + setup.heap.use(), 0U);
+  EXPECT_TRUE(setup.world.check() && setup.heap.check());
 }
 
 TEST_P(MetadataStoreTest, NeedsItsDirectory) {
   PageWorld world(small_platform(GetParam(), kFrames), PortKind::fake);
   PageAccount account;
-  MetadataArena measure;
-  Store nothing;
-  EXPECT_FALSE(nothing.boot(world.space(), kStore, account, 1000, measure));
-  std::vector<std::byte> memory(measure.used());
-  for (std::size_t bytes = 0; bytes <= memory.size(); ++bytes) {
-    MetadataArena arena(std::span<std::byte>(memory).first(bytes));
-    Store each;
-    EXPECT_EQ(each.boot(world.space(), kStore, account, 1000, arena), bytes == memory.size());
+  for (const std::size_t in_arena : {std::size_t{0}, 3 * MetadataHeap::kChunkBytes}) {
+    MetadataArena measure;
+    MetadataHeap nothing;
+    EXPECT_FALSE(nothing.boot(world.space(), kStore, account, in_arena, measure));
+    std::vector<std::byte> memory(measure.used());
+    for (std::size_t bytes = 0; bytes <= memory.size(); ++bytes) {
+      MetadataArena arena(std::span<std::byte>(memory).first(bytes));
+      MetadataHeap each;
+      EXPECT_EQ(each.boot(world.space(), kStore, account, in_arena, arena), bytes == memory.size());
+    }
   }
 }
 

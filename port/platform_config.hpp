@@ -39,6 +39,9 @@ struct PlatformConfig {
   std::uint32_t bank_hold_us;      // how long an empty bank stays powered; 0: not at all
   std::uint32_t max_heaps;         // heaps that can exist at a time, at most 254
   std::uint32_t max_owners;        // owners that can exist at a time, at most 65,534
+  std::uint32_t max_sites;         // call sites that reports can name, at most 65,534
+  std::size_t metadata_bytes;      // of the boot arena, which metadata fills before it takes pages
+                                   // of the pool
 };
 
 // What a memory of `bytes` beside the SRAM is to the page layer: a small platform of its own, in

@@ -45,6 +45,8 @@ PLATFORM_MEMBERS = (
     ("bank_hold_us", "BANK_HOLD_US"),
     ("max_heaps", "MAX_HEAPS"),
     ("max_owners", "MAX_OWNERS"),
+    ("max_sites", "MAX_SITES"),
+    ("metadata_bytes", "METADATA_BYTES"),
 )
 
 POWERS_OF_TWO = ("PAGE_BYTES", "GRANULE_BYTES", "BANK_BYTES", "CACHE_LINE_BYTES", "DMA_ALIGNMENT")

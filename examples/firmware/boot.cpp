@@ -39,6 +39,8 @@ constexpr modmem::PlatformConfig kChip = {
     .bank_hold_us = 0,
     .max_heaps = 16,
     .max_owners = 64,
+    .max_sites = 64,
+    .metadata_bytes = 0,
 };
 
 alignas(modmem::config::kPageBytes) std::byte pool[kPoolBytes];

@@ -23,17 +23,19 @@ class HeapWorld : public PageWorld {
   static constexpr HeapId kMetadataHeap{0xfd};
 
   HeapWorld(const PlatformConfig& config, PortKind kind) : PageWorld(config, kind) {
-    if (!descriptors_.boot(space(), kMetadataHeap, metadata_, frames(), arena())) {
+    if (!heap_.boot(space(), kMetadataHeap, metadata_, config.metadata_bytes, arena())) {
       std::abort();
     }
+    descriptors_.boot(heap_);
   }
 
   MetadataStore<PageDescriptor>& descriptors() { return descriptors_; }
   PageAccount& metadata() { return metadata_; }
-  bool check() const { return PageWorld::check() && descriptors_.check(); }
+  bool check() const { return PageWorld::check() && heap_.check() && descriptors_.check(); }
 
  private:
   PageAccount metadata_;
+  MetadataHeap heap_;
   MetadataStore<PageDescriptor> descriptors_;
 };
 

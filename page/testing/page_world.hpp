@@ -32,6 +32,7 @@ inline PlatformConfig small_platform(bool has_mmu, std::uint32_t frames) {
   config.policy = "elastic";
   config.max_heaps = 16;
   config.max_owners = 16;
+  config.max_sites = 256;
   return config;
 }
 

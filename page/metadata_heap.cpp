@@ -1,0 +1,242 @@
+#include "page/metadata_heap.hpp"
+
+#include <new>
+
+#include "base/bits.hpp"
+#include "base/check.hpp"
+
+namespace modmem {
+
+bool MetadataHeap::boot(AddressSpace& space, HeapId id, PageAccount& account,
+                        std::size_t arena_bytes, MetadataArena& arena) {
+  space_ = &space;
+  id_ = id;
+  account_ = &account;
+  // A part of a page must hold its notes and a chunk, or it is of no use.
+  const std::size_t most = std::size_t{kMostPages} * config::kPageBytes;
+  std::size_t bytes = align_down(arena_bytes < most ? arena_bytes : most, kChunkBytes);
+  const std::size_t rest = bytes % config::kPageBytes;
+  if (rest != 0 && rest <= kNoteChunks * kChunkBytes) {
+    bytes -= rest;
+  }
+  arena_units_ = static_cast<std::uint32_t>(bytes / kUnitBytes);
+  arena_pages_ = static_cast<std::uint32_t>(divide_up(bytes, config::kPageBytes));
+  last_arena_chunks_ = static_cast<std::uint32_t>(bytes % config::kPageBytes / kChunkBytes);
+  if (arena_pages_ != 0 && last_arena_chunks_ == 0) {
+    last_arena_chunks_ = kChunksPerPage;
+  }
+  const std::uint32_t frames = space.pool().frames();
+  const std::uint32_t nameable = kMostPages - arena_pages_;
+  end_ = arena_pages_ + (frames < nameable ? frames : nameable);
+  arena_ = bytes != 0 ? arena.take<std::byte>(bytes) : nullptr;
+  directory_ = arena.take<std::uint16_t>(end_ - arena_pages_);
+  if (directory_ == nullptr || (bytes != 0 && arena_ == nullptr)) {
+    return false;
+  }
+  for (std::uint32_t i = 0; i < end_ - arena_pages_; ++i) {
+    directory_[i] = FrameInfo::kNone;
+  }
+  for (std::uint32_t page = 0; page < arena_pages_; ++page) {
+    start_page(page);
+  }
+  return true;
+}
+
+void MetadataHeap::shutdown() {
+  for (std::uint32_t page = arena_pages_; page < end_; ++page) {
+    if (exists(page)) {
+      remove_page(page);
+    }
+  }
+  free_ = 0;
+  for (std::uint32_t page = 0; page < arena_pages_; ++page) {
+    start_page(page);
+  }
+  spare_ = kNoSpare;
+  use_ = 0;
+}
+
+void MetadataHeap::note_use(std::ptrdiff_t bytes) {
+  use_ += static_cast<std::size_t>(bytes);
+  peak_use_ = use_ > peak_use_ ? use_ : peak_use_;
+}
+
+std::byte* MetadataHeap::page_at(std::uint32_t page) const {
+  if (page < arena_pages_) {
+    return arena_ + page * config::kPageBytes;
+  }
+  const std::uint16_t window_page = directory_[page - arena_pages_];
+  MODMEM_ASSERT(window_page != FrameInfo::kNone);
+  return space_->to_uncached(space_->address_of(window_page));
+}
+
+std::uint32_t MetadataHeap::chunks_in(std::uint32_t page) const {
+  return page + 1 == arena_pages_ ? last_arena_chunks_ : kChunksPerPage;
+}
+
+std::uint32_t MetadataHeap::free_in(std::uint32_t page) const {
+  std::uint32_t free = 0;
+  for (std::uint32_t i = kNoteChunks; i < chunks_in(page); ++i) {
+    free += notes(static_cast<Chunk>(page * kChunksPerPage + i)).store == Notes::kFree ? 1 : 0;
+  }
+  return free;
+}
+
+// The first of `count` free neighbours in the page, kNoChunk where there are none.
+MetadataHeap::Chunk MetadataHeap::find(std::uint32_t page, std::uint32_t count) const {
+  std::uint32_t run = 0;
+  for (std::uint32_t i = kNoteChunks; i < chunks_in(page); ++i) {
+    const auto chunk = static_cast<Chunk>(page * kChunksPerPage + i);
+    run = notes(chunk).store == Notes::kFree ? run + 1 : 0;
+    if (run == count) {
+      return static_cast<Chunk>(chunk - (count - 1));
+    }
+  }
+  return kNoChunk;
+}
+
+void MetadataHeap::start_page(std::uint32_t page) {
+  auto* first = reinterpret_cast<Notes*>(page_at(page));
+  for (std::uint32_t i = 0; i < kChunksPerPage; ++i) {
+    new (first + i) Notes();
+  }
+  free_ += chunks_in(page) - kNoteChunks;
+}
+
+// The number of a new page, `end_` where none can be had.
+std::uint32_t MetadataHeap::add_page() {
+  std::uint32_t page = arena_pages_;
+  while (page < end_ && exists(page)) {
+    ++page;
+  }
+  if (page == end_) {
+    return end_;
+  }
+  const std::optional<std::uint32_t> reserved = space_->reserve_page();
+  if (!reserved) {
+    return end_;
+  }
+  if (!space_->map(*reserved, 1, id_, *account_)) {
+    space_->release_span({*reserved, 1});
+    return end_;
+  }
+  directory_[page - arena_pages_] = static_cast<std::uint16_t>(*reserved);
+  if (BlockView* views = space_->blocks()) {
+    views->expose(space_->address_of(*reserved), config::kPageBytes);
+  }
+  start_page(page);
+  ++pool_pages_;
+  return page;
+}
+
+void MetadataHeap::remove_page(std::uint32_t page) {
+  const std::uint16_t window_page = directory_[page - arena_pages_];
+  directory_[page - arena_pages_] = FrameInfo::kNone;
+  free_ -= kChunksPerPage - kNoteChunks;
+  --pool_pages_;
+  if (BlockView* views = space_->blocks()) {
+    views->cover(space_->address_of(window_page), config::kPageBytes);
+  }
+  space_->unmap(window_page, 1, *account_);
+  space_->release_span({window_page, 1});
+}
+
+MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) {
+  MODMEM_ASSERT(count > 0 && count <= kChunksPerPage - kNoteChunks);
+  Chunk first = kNoChunk;
+  // What is in use anyway first: the spare is to stay empty.
+  for (std::uint32_t page = 0; page < end_ && free_ >= count && first == kNoChunk; ++page) {
+    if (page != spare_ && exists(page)) {
+      first = find(page, count);
+    }
+  }
+  if (first == kNoChunk) {
+    const std::uint32_t page = spare_ != kNoSpare ? spare_ : add_page();
+    if (page == end_) {
+      return kNoChunk;
+    }
+    spare_ = kNoSpare;
+    first = find(page, count);
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Notes& taken = notes(static_cast<Chunk>(first + i));
+    taken = Notes();
+    taken.store = store;
+    taken.continues = i != 0;
+  }
+  free_ -= count;
+  return first;
+}
+
+void MetadataHeap::give(Chunk first, std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    notes(static_cast<Chunk>(first + i)) = Notes();
+  }
+  free_ += count;
+  const std::uint32_t page = first / kChunksPerPage;
+  const std::uint32_t whole = kChunksPerPage - kNoteChunks;
+  if (page >= arena_pages_ && free_in(page) == whole) {
+    if (spare_ != kNoSpare) {
+      remove_page(page);
+    } else {
+      spare_ = page;
+    }
+  }
+  const bool unused = pool_pages_ == 1 && arena_pages_ == 0;
+  if (spare_ != kNoSpare && (unused || free_ - whole >= whole / 2)) {
+    drop_spare();
+  }
+}
+
+void MetadataHeap::drop_spare() {
+  if (spare_ != kNoSpare) {
+    remove_page(spare_);
+  }
+  spare_ = kNoSpare;
+}
+
+std::uint32_t MetadataHeap::unit_of(const void* address, std::uint8_t store) const {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  std::uint32_t page = 0;
+  for (; page < end_; ++page) {
+    if (exists(page) &&
+        at - reinterpret_cast<std::uintptr_t>(page_at(page)) < chunks_in(page) * kChunkBytes) {
+      break;
+    }
+  }
+  if (page == end_) {
+    return kNoUnit;
+  }
+  const std::uintptr_t offset = at - reinterpret_cast<std::uintptr_t>(page_at(page));
+  const auto chunk = static_cast<Chunk>(page * kChunksPerPage + offset / kChunkBytes);
+  if (offset % kUnitBytes != 0 || offset < kNoteChunks * kChunkBytes ||
+      notes(chunk).store != store) {
+    return kNoUnit;
+  }
+  return static_cast<std::uint32_t>(page * (kChunksPerPage * kUnitsPerChunk) + offset / kUnitBytes);
+}
+
+bool MetadataHeap::check() const {
+  std::uint32_t free = 0;
+  std::uint32_t pages = 0;
+  for (std::uint32_t page = 0; page < end_; ++page) {
+    if (!exists(page)) {
+      continue;
+    }
+    const std::uint32_t here = free_in(page);
+    free += here;
+    if (page < arena_pages_) {
+      continue;
+    }
+    ++pages;
+    const std::uint16_t window_page = directory_[page - arena_pages_];
+    const bool empty = here == kChunksPerPage - kNoteChunks;
+    if (!space_->is_busy(window_page) || space_->heap_of(window_page) != id_ ||
+        empty != (page == spare_)) {
+      return false;
+    }
+  }
+  return free == free_ && pages == pool_pages_ && use_ <= peak_use_;
+}
+
+}  // namespace modmem

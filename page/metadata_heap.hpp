@@ -1,0 +1,134 @@
+// MetadataHeap: the memory of the allocator's own objects, in chunks.
+//
+// What the library must note about blocks (page descriptors, allocation records), owners and heaps
+// lies neither in payload pages nor in tables sized for the worst case. It lies in chunks of 256
+// bytes: first those of a part of the boot arena, then those of pages that are mapped when they are
+// needed and given back when they are empty, reached through the uncached alias, so that every core
+// sees the same. Stores of all sizes share the pages, so that a small system does not pay a page
+// for each kind of object.
+//
+// A chunk is named by a number, an object by the number of the 16-byte unit that it starts at, in
+// 16 bits: up to 1 MiB of metadata. The first chunks of each page hold the notes of its chunks.
+//
+// Invariants (check()): a chunk is free or its store's; pages of the pool have a chunk in use, but
+// for at most one spare. The spare is kept only while other pages have less than half a page of
+// free chunks, so that an object that comes and goes does not map and unmap.
+// Cost: take O(pages of metadata), at() O(1). Not thread-safe: Memory's lock is held.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "modmem/config.hpp"
+#include "page/address_space.hpp"
+
+namespace modmem {
+
+class MetadataHeap {
+ public:
+  using Chunk = std::uint16_t;
+  static constexpr Chunk kNoChunk = 0xffff;
+  static constexpr std::size_t kUnitBytes = 16;
+  static constexpr std::size_t kChunkBytes = 256;
+  static constexpr std::uint32_t kUnitsPerChunk = kChunkBytes / kUnitBytes;
+  static constexpr std::uint32_t kChunksPerPage = config::kPageBytes / kChunkBytes;
+
+  // What is noted about a chunk. Free chunks have only `store`.
+  struct Notes {
+    static constexpr std::uint8_t kFree = 0;
+
+    std::uint16_t free_units = 0;  // a bit for each unit at which a free slot starts
+    Chunk next = kNoChunk;         // in a list of the store's
+    Chunk prev = kNoChunk;
+    std::uint8_t store = kFree;
+    bool continues = false;  // not the first chunk of an object of several
+  };
+  static constexpr std::uint32_t kNoteChunks =
+      (kChunksPerPage * sizeof(Notes) + kChunkBytes - 1) / kChunkBytes;
+  // The largest object that can be had.
+  static constexpr std::size_t kMostBytes = (kChunksPerPage - kNoteChunks) * kChunkBytes;
+  static_assert(kChunksPerPage > kNoteChunks);
+
+  // Sets up an empty heap whose first chunks are `arena_bytes` of `arena`, from which its directory
+  // comes as well; what is behind that lies in pages of `space`, noted as `id`'s and charged to
+  // `account`. Returns false where the arena has too little.
+  bool boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t arena_bytes,
+            MetadataArena& arena);
+  // Gives every page back, in use or not.
+  void shutdown();
+
+  // A new number for a store, not Notes::kFree.
+  std::uint8_t add_store() { return ++stores_; }
+
+  // The first of `count` (1 to what fits a page) neighbouring chunks for `store`; kNoChunk exactly
+  // when there are none and no page can be mapped.
+  Chunk take(std::uint32_t count, std::uint8_t store);
+  void give(Chunk first, std::uint32_t count);
+  // Gives the spare page back, where there is one.
+  void drop_spare();
+
+  Notes& notes(Chunk chunk) const {
+    return reinterpret_cast<Notes*>(page_at(chunk / kChunksPerPage))[chunk % kChunksPerPage];
+  }
+  // The object at `unit`.
+  void* at(std::uint32_t unit) const {
+    constexpr std::uint32_t kUnits = kChunksPerPage * kUnitsPerChunk;
+    if (unit < arena_units_) {
+      return arena_ + unit * kUnitBytes;
+    }
+    return page_at(unit / kUnits) + unit % kUnits * kUnitBytes;
+  }
+  // The unit that starts at `address`, which may be any, where that is one of a chunk of `store`;
+  // kNoUnit elsewhere. O(pages).
+  static constexpr std::uint32_t kNoUnit = 0xffff;
+  std::uint32_t unit_of(const void* address, std::uint8_t store) const;
+
+  // Pages of the pool that it holds.
+  std::uint32_t pages() const { return pool_pages_; }
+  std::uint32_t free_chunks() const { return free_; }
+  const PageAccount& account() const { return *account_; }
+
+  // Bytes that the objects take on a target with 32-bit pointers: stores say what comes and goes.
+  void note_use(std::ptrdiff_t bytes);
+  std::size_t use() const { return with_notes(use_); }
+  std::size_t peak_use() const { return with_notes(peak_use_); }
+
+  bool check() const;
+
+ private:
+  static constexpr std::uint32_t kMostPages = 0xffff / (kChunksPerPage * kUnitsPerChunk);
+  static constexpr std::uint32_t kNoSpare = UINT32_MAX;
+
+  static constexpr std::size_t with_notes(std::size_t bytes) {
+    return bytes + bytes * kNoteChunks / (kChunksPerPage - kNoteChunks);
+  }
+  // Start of the numbered page, of the arena or of the pool.
+  std::byte* page_at(std::uint32_t page) const;
+  std::uint32_t chunks_in(std::uint32_t page) const;
+  std::uint32_t free_in(std::uint32_t page) const;
+  bool exists(std::uint32_t page) const {
+    return page < arena_pages_ || directory_[page - arena_pages_] != FrameInfo::kNone;
+  }
+  Chunk find(std::uint32_t page, std::uint32_t count) const;
+  void start_page(std::uint32_t page);
+  std::uint32_t add_page();
+  void remove_page(std::uint32_t page);
+
+  AddressSpace* space_ = nullptr;
+  PageAccount* account_ = nullptr;
+  HeapId id_ = kNoHeap;
+  std::uint8_t stores_ = 0;
+  std::byte* arena_ = nullptr;
+  std::uint32_t arena_units_ = 0;
+  std::uint32_t arena_pages_ = 0;        // the last one may be a part of one
+  std::uint32_t last_arena_chunks_ = 0;  // in that one
+  std::uint32_t end_ = 0;                // pages that can have a number
+  std::uint16_t* directory_ = nullptr;   // of pool pages: number -> page of the window
+  std::uint32_t pool_pages_ = 0;
+  std::uint32_t free_ = 0;  // chunks
+  std::uint32_t spare_ = kNoSpare;
+  std::size_t use_ = 0;
+  std::size_t peak_use_ = 0;
+};
+
+}  // namespace modmem
