@@ -90,6 +90,11 @@ int modmem_named_heap_info(const char* name, struct modmem_heap_info* info) {
   return found ? 0 : -ENOENT;
 }
 
+size_t modmem_drain(uint32_t most) {
+  CSystem* system = modmem::booted();
+  return system != nullptr ? system->memory.drain(most) : 0;
+}
+
 int modmem_info(struct modmem_info* info) {
   CSystem* system = info != nullptr ? modmem::booted() : nullptr;
   if (system == nullptr) {

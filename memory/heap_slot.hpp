@@ -19,6 +19,8 @@
 namespace modmem {
 
 struct HeapSlot {
+  static constexpr std::uint8_t kAnyCore = 0xff;
+
   ElasticHeap elastic;        // the engine, but where the kind is slots or region
   SlotHeap* slots = nullptr;  // then it is one of these, which are larger and rare
   Region* region = nullptr;
@@ -26,6 +28,7 @@ struct HeapSlot {
   std::uint16_t engine_handle = SlotStore::kNone;  // in Memory's store of such
   Heap* heap = nullptr;                            // the engine, while it is open
   HeapKind kind = HeapKind::none;
+  std::uint8_t core = kAnyCore;  // the one core that it serves
   AddressSpace* space = nullptr;
   PageAccount account;
   Owner* owner = nullptr;
@@ -33,6 +36,12 @@ struct HeapSlot {
   std::uint16_t handle = SlotStore::kNone;
   std::uint8_t number = 0;                // what pages are noted with
   std::uint16_t next = SlotStore::kNone;  // all heaps, for walking
+  // Blocks that other cores ended and whose memory this heap's core is to take back: their records.
+  std::uint16_t queue_first = SlotStore::kNone;
+  std::uint16_t queue_last = SlotStore::kNone;
+  std::uint16_t queue_next = SlotStore::kNone;  // heaps of the same core with such
+  std::uint32_t queued_blocks = 0;
+  std::size_t queued_bytes = 0;  // as asked for
   std::size_t live_bytes = 0;
   std::size_t peak_live_bytes = 0;
   SlotList records;          // of the blocks here
@@ -51,7 +60,7 @@ struct HeapSlot {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<HeapSlot> = 336;
+inline constexpr std::size_t kTargetBytes<HeapSlot> = 352;
 static_assert(sizeof(void*) != 4 || sizeof(HeapSlot) <= kTargetBytes<HeapSlot>);
 template <>
 inline constexpr std::size_t kTargetBytes<SlotHeap> = 404;

@@ -44,6 +44,9 @@ const char* Memory::config_error(const PlatformConfig& config) {
       config.metadata_bytes % config::kGranuleBytes != 0) {
     return "sites must be 1 to 65534, the metadata a multiple of the granule";
   }
+  if (config.cores == 0 || config.cores > kMaxCores) {
+    return "cores must be 1 to 16";
+  }
   if (config.max_heaps == 0 || config.max_heaps > kMaxHeaps || config.max_owners == 0 ||
       config.max_owners >= SlotStore::kNone) {
     return "heaps must be 1 to 254, owners 1 to 65534";
@@ -105,6 +108,7 @@ bool Memory::boot(const PlatformConfig& config, const Policy& policy, Port& port
 
 bool Memory::set_up_policy() {
   watch_sram(true);
+  queues_.fill(SlotStore::kNone);
   const std::uint16_t handle = owners_.create();
   if (handle == SlotStore::kNone) {
     watch_sram(false);
@@ -115,6 +119,7 @@ bool Memory::set_up_policy() {
   system_->spec = {.kind = OwnerKind::system, .name = "system"};
   system_heap_ = open_heap(heap_of_role(policy_->system), *system_, "system", space_);
   if (system_heap_ != nullptr) {
+    system_heap_->core = has_core_heaps() ? kPrimaryCore : HeapSlot::kAnyCore;
     system_->heap = system_heap_->id();
     slots_heap_ = open_or(policy_->slots, "slots");
     shared_heap_ = open_or(policy_->shared, "shared");
@@ -160,6 +165,7 @@ std::size_t Memory::shutdown() {
   end_owner(*system_);
   system_ = nullptr;
   system_heap_ = nullptr;
+  core_heaps_ = {};
   slots_heap_ = nullptr;
   shared_heap_ = nullptr;
   close_l3();

@@ -54,6 +54,7 @@ struct HeapReport {
   std::size_t peak_live_bytes = 0;
   std::size_t mapped_bytes = 0;
   std::size_t peak_mapped_bytes = 0;
+  std::size_t queued_bytes = 0;  // of blocks that other cores ended: Memory::drain()
   std::uint64_t allocations = 0;
   std::uint64_t frees = 0;
   std::uint64_t failures = 0;
@@ -118,8 +119,9 @@ class Memory {
   // A new account under `parent`, with the heap that `heap` asks for, or else with one where the
   // policy gives its kind one and `parent` is neither below a private heap nor a module. nullptr,
   // with nothing changed, exactly when metadata, heaps, frames or address space are exhausted, the
-  // guarantee can't be kept or would pass a limit, or a region or heap of slots can't be as it is
-  // asked for (Region::open(), SlotHeap::open()); that is explained to the observer.
+  // guarantee can't be kept or would pass a limit, a region or heap of slots can't be as it is
+  // asked for (Region::open(), SlotHeap::open()), or the platform has no such core; that is
+  // explained to the observer.
   Owner* create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap = {});
 
   // Whether an owner lives at that address, which may be any: for those who are given owners by
@@ -201,8 +203,18 @@ class Memory {
   // kept block's must be. What is not the start of a live
   // block changes nothing, is reported to the observer as a fault, and its status is returned.
   // What the calling core's cache has of the block is dropped; other cores clean their own before.
+  // Where its heap is another core's and the block a cached one, it ends at once for its user, and
+  // that core takes its memory back: drain().
   // O(lines of the block), plus unmapping.
   PointerStatus free(void* pointer, const Owner* owner = nullptr);
+
+  // Takes back the memory of at most `most` blocks in heaps of the calling core that other cores
+  // ended. allocate(), free() and reallocate() do so by kDrainStep blocks, and in one go where a
+  // request would fail; this is for cores that are idle, and gives pages back that metadata keeps
+  // for the next call. Returns how many blocks are left. O(most + heaps), plus the lines of these
+  // blocks and unmapping.
+  std::size_t drain(std::uint32_t most);
+  static constexpr std::uint32_t kDrainStep = 4;
 
   // What `pointer` is: `live` where free() would end a block. O(1).
   PointerStatus status(const void* pointer) const;
@@ -291,6 +303,7 @@ class Memory {
   static constexpr HeapId kMetadataHeap{0xfe};
   static constexpr std::uint32_t kMaxHeaps = 0xfe;
   static constexpr std::uint32_t kPrimaryCore = 0;
+  static constexpr std::uint32_t kMaxCores = 16;
 
   static constexpr std::uint32_t kMaxPins = 1024;
 
@@ -333,6 +346,10 @@ class Memory {
 
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
+  bool has_core_heaps() const;
+  bool open_core_heap(std::uint32_t core);
+  HeapSlot* system_heap() const;
+  bool is_of_another_core(const HeapSlot& slot) const;
   HeapSlot* open_or(HeapKind kind, const char* name);
   bool set_up_low_power(MetadataArena& arena);
   bool set_up_l3();
@@ -359,6 +376,7 @@ class Memory {
   void close_heap(HeapSlot& slot);
   static const Owner* keeper_of(const Owner& owner);
   Route route(const Request& request) const;
+  Route route_opened(const Request& request);
   HeapSlot* place(Place place, const Owner& owner) const;
   bool may_borrow(const Owner& owner, std::size_t bytes, const Route& route) const;
   bool may_lend(const HeapSlot& slot, const Route& route) const;
@@ -418,9 +436,22 @@ class Memory {
   HeapSlot& heap_of(const Record& record) const;
   std::byte* block_of(const Record& record) const;
   void* handed_out(const Record& record) const;
+  void unlink_from_owner(const Record& record);
+  void unlink_from_page(std::uint16_t handle) const;
   void drop_record(std::uint16_t handle, HeapSlot& slot);
+  void end_block(std::uint16_t handle);
+  static bool is_queued(const Record& record) { return record.owner == SlotStore::kNone; }
+  HeapSlot* heir_of(const HeapSlot& slot) const;
+  void queue(std::uint16_t handle, HeapSlot& slot);
+  void link_queue(HeapSlot& slot);
+  void unlink_queue(const HeapSlot& slot) const;
+  std::uint16_t take_queued(HeapSlot& slot) const;
+  std::uint32_t drain_locked(std::uint32_t most) const;
+  void move_queue(HeapSlot& from, HeapSlot* to);
+  bool check_queue(const HeapSlot& slot) const;
   std::size_t drop_blocks(Owner& owner, bool leaks, const HeapSlot* closing);
   HeapKind heap_kind_of(OwnerKind kind) const;
+  std::uint8_t core_for(const Owner& parent, const OwnerSpec& spec) const;
   Owner* create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap);
   std::size_t destroy_tree(Owner& owner, HeapSlot* closing, bool leaks);
   std::size_t destroy_owner_locked(Owner& owner, bool own_leaks, bool others_leaks);
@@ -472,7 +503,9 @@ class Memory {
   MetadataStore<Pin> pins_;
   std::size_t arena_used_ = 0;
   Owner* system_ = nullptr;
-  HeapSlot* system_heap_ = nullptr;
+  HeapSlot* system_heap_ = nullptr;                // that of the primary core, or the only one
+  std::array<HeapSlot*, kMaxCores> core_heaps_{};  // the others', opened by their first request
+  mutable std::array<std::uint16_t, kMaxCores> queues_{};  // first heap with queued blocks, by core
   HeapSlot* slots_heap_ = nullptr;  // the system's where the policy has none of its own
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
@@ -482,7 +515,7 @@ class Memory {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1200;
+inline constexpr std::size_t kTargetBytes<Memory> = 1300;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>

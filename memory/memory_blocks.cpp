@@ -7,6 +7,10 @@
 
 namespace modmem {
 
+namespace {
+constexpr std::uint32_t kAll = UINT32_MAX;
+}
+
 bool Memory::well_formed(const Request& request) const {
   return request.bytes != 0 && (request.alignment == 0 || is_power_of_two(request.alignment)) &&
          (request.owner == nullptr || lives(*request.owner));
@@ -32,12 +36,16 @@ void* Memory::allocate_locked(const Request& request) {
   if (!well_formed(request)) {
     return nullptr;
   }
-  const Route where = route(request);
+  drain_locked(kDrainStep);
+  const Route where = route_opened(request);
   if (is_refused(request)) {
     fail(request, where, FailureReason::injected);
     return nullptr;
   }
   void* block = serve(request, where);
+  if (block == nullptr && drain_locked(kAll) > 0) {
+    block = serve(request, where);
+  }
   if (block == nullptr) {
     fail(request, where);
   }
@@ -78,7 +86,10 @@ bool Memory::may_borrow(const Owner& owner, std::size_t bytes, const Route& wher
 
 bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
   return &slot != where.slot && slot.kind == HeapKind::elastic && slot.space == &space_ &&
-         !is_private(slot.owner->spec.kind);
+         !is_private(slot.owner->spec.kind) && heir_of(slot) != nullptr &&
+         // Whole lines may lie in a heap of any core; others in those of their own.
+         (config_.cores == 1 || slot.core == where.slot->core ||
+          where.unit == config_.cache_line_bytes);
 }
 
 // A block in a hole of a page of another heap, oldest first: the system's, which lives longest, is
@@ -206,7 +217,7 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   if (!well_formed(request) || preferred < request.bytes || step == 0) {
     return {};
   }
-  const Route where = route(request);
+  const Route where = route_opened(request);
   if (is_refused(request)) {
     fail(request, where, FailureReason::injected);
     return {};
@@ -216,6 +227,9 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   if (where.slot != nullptr && records_.reserve(where.slot->records, 1)) {
     const std::size_t room = room_below_limits(owner_of(request));
     std::size_t most = align_down(largest_over_headroom(where), where.unit);
+    if (most < preferred && drain_locked(kAll) > 0) {
+      most = align_down(largest_over_headroom(where), where.unit);
+    }
     records_.trim(where.slot->records);
     most = most < preferred ? most : preferred;
     most = most < room ? most : room;
@@ -295,10 +309,12 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   }
   set_metadata_aside(&slot);
   const std::size_t before = slot.heap->usable_size(block);
-  if (where.bytes < before) {
+  // What another core's block no longer needs stays with it: only that core may take it back.
+  const bool keeps = where.bytes < before && !record.uncached && is_of_another_core(slot);
+  if (where.bytes < before && !keeps) {
     drop_lines(slot, block + where.bytes, before - where.bytes);
   }
-  if (!slot.heap->resize(block, where.bytes)) {
+  if (!keeps && !slot.heap->resize(block, where.bytes)) {
     return false;
   }
   if (grows && !resize_view(block, record.bytes, request.bytes)) {

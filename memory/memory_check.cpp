@@ -54,17 +54,19 @@ bool Memory::check_owner(const Owner& owner, Sums& sums) const {
 
 bool Memory::check_accounts() const {
   Sums sums;
-  if (!check_owner(*system_, sums) || sums.blocks != records_.live()) {
+  if (!check_owner(*system_, sums)) {
     return false;
   }
   for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
        handle = heaps_[handle].next) {
     if (sums.live_by_heap[number(heaps_[handle].id())] != heaps_[handle].live_bytes ||
-        sums.guests_by_heap[number(heaps_[handle].id())] != heaps_[handle].guests) {
+        sums.guests_by_heap[number(heaps_[handle].id())] != heaps_[handle].guests ||
+        !check_queue(heaps_[handle])) {
       return false;
     }
+    sums.blocks += heaps_[handle].queued_blocks;
   }
-  return true;
+  return sums.blocks == records_.live();
 }
 
 // Every block has a record that can be found from its address, and as many bytes as that says.

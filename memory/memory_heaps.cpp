@@ -98,8 +98,8 @@ bool Memory::open_engine(HeapSlot& slot, const HeapSpec& spec) {
   ElasticHeapOptions options;
   options.span_pages = static_cast<std::uint32_t>(config_.span_bytes / config::kPageBytes);
   options.span_divisor = kSpanDivisor;
-  options.retained_pages = spec.retained_pages != HeapSpec::kConfigured ? spec.retained_pages
-                                                                         : config_.retained_pages;
+  options.retained_pages =
+      spec.retained_pages != HeapSpec::kConfigured ? spec.retained_pages : config_.retained_pages;
   options.retained_us =
       spec.retained_us != HeapSpec::kConfigured ? spec.retained_us : config_.retained_us;
   options.fixed_pages = slot.kind == HeapKind::fixed ? fixed_arena_pages() : 0;
@@ -146,7 +146,8 @@ bool Memory::open_region(HeapSlot& slot, const HeapSpec& spec) {
 // Where others live in the heap's pages, those become the system's.
 void Memory::close_engine(HeapSlot& slot) {
   if (slot.guests != 0) {
-    HeapSlot& heir = *system_heap_;
+    HeapSlot& heir = *heir_of(slot);
+    move_queue(slot, &heir);
     slot.elastic.close_into(heir.elastic);
     records_.splice(heir.records, slot.records);
     heir.live_bytes += slot.live_bytes;
@@ -155,6 +156,7 @@ void Memory::close_engine(HeapSlot& slot) {
     heir.allocations += slot.guests;
     return;
   }
+  move_queue(slot, nullptr);
   if (slot.records.full != MetadataHeap::kNoChunk ||
       slot.records.with_room != MetadataHeap::kNoChunk) {
     drop_pages(slot);  // blocks end with the heap
@@ -181,6 +183,8 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
   slot.owner = &owner;
   slot.name = name;
   slot.kind = spec.kind;
+  slot.core =
+      &owner != system_ && spec.kind != HeapKind::slots ? owner.spec.core : HeapSlot::kAnyCore;
   slot.space = &space;
   slot.account.limit = spec.frame_limit;
   if (!begin_guarantee(slot, owner)) {
@@ -230,6 +234,7 @@ HeapReport Memory::report(const HeapSlot& slot) const {
   result.peak_live_bytes = slot.peak_live_bytes;
   result.mapped_bytes = stats.mapped_bytes;
   result.peak_mapped_bytes = stats.peak_mapped_bytes;
+  result.queued_bytes = slot.queued_bytes;
   result.allocations = slot.allocations;
   result.frees = slot.frees;
   result.failures = slot.failures;

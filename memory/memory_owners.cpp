@@ -41,7 +41,8 @@ HeapKind Memory::heap_kind_of(OwnerKind kind) const {
 Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
   set_metadata_aside(nullptr);
   const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
-  if ((in_frames && heap.kind == HeapKind::none) || passes_limit(parent, spec)) {
+  const bool has_core = spec.core == OwnerSpec::kNearest || spec.core < config_.cores;
+  if ((in_frames && heap.kind == HeapKind::none) || !has_core || passes_limit(parent, spec)) {
     return nullptr;
   }
   const std::uint16_t handle =
@@ -51,6 +52,7 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
   }
   Owner& owner = owners_[handle];
   owner.spec = spec;
+  owner.spec.core = core_for(parent, spec);
   owner.handle = handle;
   owner.parent = &parent;
   if (heap.kind != HeapKind::none) {
@@ -60,6 +62,9 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
       return nullptr;
     }
     owner.heap = slot->id();
+    if (heap.kind == HeapKind::elastic) {
+      open_core_heap(owner.spec.core);  // which inherits pages of the owner's that others live in
+    }
   }
   Owner** last = &parent.first_child;
   while (*last != nullptr) {
@@ -91,14 +96,14 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& he
   const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
   const bool over_limit =
       passes_limit(parent, spec) || divide_up(taken, config::kPageBytes) > heap.frame_limit;
-  if (owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps) {
+  const bool too_many = owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps;
+  const bool unsupported = (in_frames && heap.kind == HeapKind::none) ||
+                           (heap.grows && !space_.has_mmu()) ||
+                           (spec.core != OwnerSpec::kNearest && spec.core >= config_.cores);
+  if (too_many || (!unsupported && over_limit)) {
     failure.reason = FailureReason::limit;
-  } else if (heap.grows && !space_.has_mmu()) {
+  } else if (unsupported) {
     failure.reason = FailureReason::unsupported;
-  } else if (in_frames && heap.kind == HeapKind::none) {
-    failure.reason = FailureReason::unsupported;
-  } else if (over_limit) {
-    failure.reason = FailureReason::limit;
   } else if (spec.guarantee != 0 && !can_guarantee(&parent, spec.guarantee, failure.guarantee)) {
     const GuaranteeFigures& figures = failure.guarantee;
     failure.reason = figures.within != nullptr || figures.asked <= figures.total - figures.held
@@ -256,15 +261,16 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
       observer_->on_leak({owner.spec.kind, owner.spec.id, owner.spec.name, record.bytes,
                           std::size_t{1} << record.alignment_log2, sites_[record.site]});
     }
-    std::byte* block = block_of(record);
     HeapSlot& slot = heap_of(record);
+    if (&slot != closing || slot.guests != 0) {
+      end_block(handle);
+      continue;
+    }
+    std::byte* block = block_of(record);
     drop_lines(slot, block, slot.heap->usable_size(block));
     take_back(block, record.bytes);
     uncharge(owner, slot, record.bytes);
     drop_record(handle, slot);
-    if (&slot != closing || slot.guests != 0) {
-      slot.heap->free(block);
-    }
   }
   settle_pins();
   return count;

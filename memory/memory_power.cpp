@@ -11,10 +11,14 @@ class Memory::Mover final : public PageMover {
   explicit Mover(Memory& memory) : memory_(memory) {}
 
   // A fixed arena stands for memory that is one piece physically. What a heap of slots or a region
-  // has in one piece are addresses, which stay.
+  // has in one piece are addresses, which stay. What another core works with may be in its cache.
   bool may_move(std::uint32_t page) override {
     const HeapId id = memory_.space_.heap_of(page);
-    return id == kMetadataHeap || memory_.heap_at(id).kind != HeapKind::fixed;
+    if (id == kMetadataHeap) {
+      return true;
+    }
+    const HeapSlot& slot = memory_.heap_at(id);
+    return slot.kind != HeapKind::fixed && !memory_.is_of_another_core(slot);
   }
 
  private:

@@ -64,7 +64,11 @@ void* Memory::handed_out(const Record& record) const {
 
 PointerStatus Memory::status_of(const void* pointer) const {
   if (const HeapSlot* slot = slot_of(pointer)) {
-    return slot->heap->status(pointer);
+    const PointerStatus status = slot->heap->status(pointer);
+    // For its user, a block that waits for its core has ended.
+    const bool ended = status == PointerStatus::live && slot->queued_blocks != 0 &&
+                       is_queued(records_[find_record(pointer)]);
+    return ended ? PointerStatus::not_live : status;
   }
   // Nothing lives where no frame lies: what did went with its page, or with its heap.
   const AddressSpace& space = space_of(pointer);
@@ -83,8 +87,8 @@ std::uint16_t Memory::find_record(const void* pointer) const {
   return handle;
 }
 
-// Takes the record out of its page's list and its owner's, and ends it.
-void Memory::drop_record(std::uint16_t handle, HeapSlot& slot) {
+// Takes the record out of its page's list.
+void Memory::unlink_from_page(std::uint16_t handle) const {
   const Record& record = records_[handle];
   std::uint16_t& first = space_of(record).info(page_of(record)).records;
   if (first == handle) {
@@ -97,6 +101,9 @@ void Memory::drop_record(std::uint16_t handle, HeapSlot& slot) {
     records_[before].page_next = record.page_next;
     records_[before].last = record.last;
   }
+}
+
+void Memory::unlink_from_owner(const Record& record) {
   Owner& owner = owners_[record.owner];
   if (record.newer != SlotStore::kNone) {
     records_[record.newer].older = record.older;
@@ -106,6 +113,11 @@ void Memory::drop_record(std::uint16_t handle, HeapSlot& slot) {
   if (record.older != SlotStore::kNone) {
     records_[record.older].newer = record.newer;
   }
+}
+
+void Memory::drop_record(std::uint16_t handle, HeapSlot& slot) {
+  unlink_from_page(handle);
+  unlink_from_owner(records_[handle]);
   records_.destroy(slot.records, handle);
 }
 
@@ -133,6 +145,7 @@ PointerStatus Memory::free(void* pointer, const Owner* owner) {
   }
   const LockGuard guard(*port_);
   enter();
+  drain_locked(kDrainStep);
   const PointerStatus status = free_locked(pointer, owner);
   verify();
   return status;
@@ -170,18 +183,30 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
     return status;
   }
   const std::uint16_t handle = find_record(given);
-  HeapSlot& slot = *slot_of(given);
-  std::byte* block = slot.space->to_cached(given);
-  drop_lines(slot, block, slot.heap->usable_size(block));
-  take_back(block, records_[handle].bytes);
-  uncharge(owners_[records_[handle].owner], slot, records_[handle].bytes);
-  const bool pinned = slot.space->info(*slot.space->page_of(block)).pinned;
-  drop_record(handle, slot);
-  slot.heap->free(block);
+  const AddressSpace& space = space_of(given);
+  const bool pinned = space.info(*space.page_of(given)).pinned;
+  end_block(handle);
   if (pinned) {
     settle_pins();
   }
   return status;
+}
+
+// Ends the block of that record for its user and its owner, and its memory's use, now or when the
+// core of its heap gets to it.
+void Memory::end_block(std::uint16_t handle) {
+  const Record& record = records_[handle];
+  HeapSlot& slot = heap_of(record);
+  std::byte* block = block_of(record);
+  drop_lines(slot, block, slot.heap->usable_size(block));
+  take_back(block, record.bytes);
+  uncharge(owners_[record.owner], slot, record.bytes);
+  if (record.uncached == 0 && is_of_another_core(slot)) {
+    queue(handle, slot);
+    return;
+  }
+  drop_record(handle, slot);
+  slot.heap->free(block);
 }
 
 PointerStatus Memory::status(const void* pointer) const {
@@ -200,10 +225,12 @@ bool Memory::is_mapped(const void* address) const {
 std::size_t Memory::usable_size(const void* pointer) const {
   const LockGuard guard(*port_);
   const void* block = in_window(pointer);
-  const HeapSlot* slot = slot_of(block);
-  const std::size_t bytes = slot != nullptr ? slot->heap->usable_size(block) : 0;
+  if (status_of(block) != PointerStatus::live) {
+    return 0;
+  }
   // Of a block that a view watches, the user may touch no more than he asked for.
-  return bytes != 0 && views_ != nullptr ? records_[find_record(block)].bytes : bytes;
+  return views_ != nullptr ? records_[find_record(block)].bytes
+                           : slot_of(block)->heap->usable_size(block);
 }
 
 }  // namespace modmem

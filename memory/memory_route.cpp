@@ -17,14 +17,14 @@ HeapSlot* Memory::place(Place place, const Owner& owner) const {
       [[fallthrough]];  // a wish, and not one that this platform can grant
     case Place::any:
     case Place::owner:
-      for (const Owner* at = &owner; at != nullptr; at = at->parent) {
+      for (const Owner* at = &owner; at != system_; at = at->parent) {
         if (at->heap != kNoHeap) {
           return &heap_at(at->heap);
         }
       }
-      return system_heap_;
+      return system_heap();
     case Place::system:
-      return system_heap_;
+      return system_heap();
     case Place::shared:
       return shared_heap_;
     case Place::slots:
@@ -85,10 +85,10 @@ Memory::Route Memory::route(const Request& request) const {
   }
   route.alignment =
       request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
-  // The system's heaps serve every core: what one writes back must not take another's bytes with
-  // it.
+  // What one core writes back must not take another's bytes with it: blocks share lines only where
+  // all of their heap are one core's.
   lines = lines || (config_.cores > 1 && route.slot != nullptr && route.slot != l3_.slot &&
-                    route.slot->owner == system_);
+                    (route.slot->core == HeapSlot::kAnyCore || is_of_another_core(*route.slot)));
   // What is reached past the cache shares no line with what is reached through it, in any policy.
   if (lines || route.uncached) {
     route.unit = config_.cache_line_bytes;
@@ -124,6 +124,7 @@ std::size_t Memory::largest_request(const Request& request) const {
   const LockGuard guard(*port_);
   Request any = request;
   any.bytes = 1;
+  drain_locked(UINT32_MAX);  // as a request does that would fail else
   return well_formed(any) ? largest_for(owner_of(request), route(any)) : 0;
 }
 

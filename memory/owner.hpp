@@ -48,6 +48,10 @@ struct OwnerSpec {
   // heap, which it gets for it where the policy gives it none. Where an owner above has a guarantee
   // too, it is a part of that: those of the owners below never exceed it.
   std::size_t guarantee = 0;
+  // The core that works with what lies in the owner's own heap; fewer than the platform's cores.
+  // kNearest: that of the parent, or, right below the system, the core that creates it.
+  static constexpr std::uint8_t kNearest = 0xff;
+  std::uint8_t core = kNearest;
 };
 
 struct Owner {
@@ -71,7 +75,7 @@ struct Owner {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Owner> = 88;
+inline constexpr std::size_t kTargetBytes<Owner> = 92;
 static_assert(sizeof(void*) != 4 || sizeof(Owner) <= kTargetBytes<Owner>);
 
 }  // namespace modmem

@@ -33,9 +33,9 @@ struct Record {
   std::uint16_t last : 1 = 0;  // of the page's list
   std::uint16_t kept : 1 = 0;  // kKept
   std::uint16_t site = SiteTable::kUnknown;
-  std::uint16_t owner = SlotStore::kNone;      // handle of the owner
+  std::uint16_t owner = SlotStore::kNone;      // its handle; none: ended, and waits for its core
   std::uint16_t page_next = SlotStore::kNone;  // in the page's list; of the last one, the page
-  std::uint16_t older = SlotStore::kNone;      // same owner
+  std::uint16_t older = SlotStore::kNone;      // same owner, or the next that waits
   std::uint16_t newer = SlotStore::kNone;
 
   void set_bytes(std::size_t value) { bytes = static_cast<std::uint32_t>(value) & kMostBytes; }

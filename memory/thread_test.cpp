@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -86,7 +87,6 @@ class MemoryThreads : public ::testing::TestWithParam<const Policy*> {
 
   TestSystem system_{preset("mtl"), *GetParam()};
   Memory& memory_ = system_.memory();
-  const testing::PoolState boot_ = system_.pool_state();
 };
 
 INSTANTIATE_TEST_SUITE_P(Policies, MemoryThreads, ::testing::ValuesIn(kPolicies),
@@ -125,7 +125,70 @@ TEST_P(MemoryThreads, OwnAndSharedOwnersAcrossThreads) {
   EXPECT_TRUE(system_.seen().failures.empty());
 }
 
+// Every block is freed by another core than the one that took it.
+TEST_P(MemoryThreads, BlocksEndOnOtherCores) {
+  TestSystem system{preset("tgl"), *GetParam()};  // of as many cores as there are threads
+  Memory& memory = system.memory();
+  std::array<Exchange, kThreads> to;
+  std::array<Owner*, kThreads> owners{};
+  for (int number = 0; number < kThreads; ++number) {
+    owners[static_cast<std::size_t>(number)] =
+        &system.owner(memory.system(), {.kind = OwnerKind::pipeline,
+                                        .name = "pipeline",
+                                        .core = static_cast<std::uint8_t>(number)});
+  }
+  const auto end = [&](const Exchange::Item& item) {
+    for (std::size_t i = 0; i < item.bytes; ++i) {
+      ASSERT_EQ(item.block[i], item.pattern);
+    }
+    EXPECT_EQ(memory.free(item.block), PointerStatus::live);
+  };
+  in_threads([&](int number) {
+    const auto self = static_cast<std::size_t>(number);
+    std::uint32_t random = static_cast<std::uint32_t>(number) + 1;
+    for (int round = 0; round < kRounds; ++round) {
+      random = random * 1664525U + 1013904223U;
+      Owner& owner = (random & 0x10000) != 0 ? *owners[self] : memory.system();
+      Exchange::Item item{nullptr, 1 + (random >> 8) % 700, static_cast<unsigned char>(random)};
+      item.block =
+          static_cast<unsigned char*>(memory.allocate({&owner, item.bytes, 0, 0, MODMEM_HERE}));
+      if (item.block == nullptr) {
+        EXPECT_NE(GetParam()->pipeline, HeapKind::elastic) << "arenas and slots may run out";
+        continue;
+      }
+      std::memset(item.block, item.pattern, item.bytes);
+      to[(self + 1 + (random >> 20) % (kThreads - 1)) % kThreads].put(item);
+      const Exchange::Item other = to[self].take();
+      if (other.block != nullptr) {
+        end(other);
+      }
+    }
+  });
+  in_threads([&](int number) {
+    Exchange& mine = to[static_cast<std::size_t>(number)];
+    for (Exchange::Item item = mine.take(); item.block != nullptr; item = mine.take()) {
+      end(item);
+    }
+  });
+  EXPECT_EQ(memory.system().tree, 0U);
+  EXPECT_TRUE(system.check());
+  in_threads([&](int) { EXPECT_EQ(memory.drain(UINT32_MAX), 0U); });
+  memory.for_each_heap([](const HeapReport& heap) {
+    EXPECT_EQ(heap.queued_bytes, 0U);
+    EXPECT_EQ(heap.live_bytes, 0U);
+  });
+  EXPECT_TRUE(system.check());
+  EXPECT_TRUE(system.seen().faults.empty());
+}
+
 TEST_P(MemoryThreads, OwnersComeAndGo) {
+  // Each core's heap of the system is there from its first request on.
+  const auto settle = [&] {
+    in_threads([&](int) { free(allocate(memory_.system(), 1, 0)); });
+    in_threads([&](int) { EXPECT_EQ(memory_.drain(UINT32_MAX), 0U); });
+  };
+  settle();
+  const testing::PoolState before = system_.pool_state();
   in_threads([&](int number) {
     for (std::uint32_t round = 0; round < kRounds / 4; ++round) {
       const auto id = static_cast<std::uint32_t>(number);
@@ -143,7 +206,8 @@ TEST_P(MemoryThreads, OwnersComeAndGo) {
     }
   });
   EXPECT_TRUE(system_.check());
-  EXPECT_EQ(system_.pool_state(), boot_);
+  settle();
+  EXPECT_EQ(system_.pool_state(), before);
 }
 
 TEST_P(MemoryThreads, BlocksAreResizedWhileOthersLook) {

@@ -5,9 +5,11 @@
 namespace modmem::testbench {
 
 bool PipelineInstance::create(Memory& memory, const Pipeline& description) {
-  owner_ = memory.create_owner(
-      memory.system(),
-      {.kind = OwnerKind::pipeline, .id = description.id, .name = description.name.c_str()});
+  owner_ =
+      memory.create_owner(memory.system(), {.kind = OwnerKind::pipeline,
+                                            .id = description.id,
+                                            .name = description.name.c_str(),
+                                            .core = static_cast<std::uint8_t>(description.core)});
   void* block = owner_ == nullptr ? nullptr
                                   : memory.allocate({.owner = owner_,
                                                      .bytes = sizeof(Record),

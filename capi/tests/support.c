@@ -287,8 +287,23 @@ struct modmem_config test_config(void) {
 /* The heap of pages comes with the first page, and stays. */
 static void bring_up_pages(void) { vpage_free(vpage_alloc(1)); }
 
+/* So do the other cores' heaps of the system, with their first block. (Declared here: see below.)
+ */
+void* rmalloc(uint32_t flags, size_t bytes);
+void rfree(void* ptr);
+static void bring_up_cores(void) {
+  for (unsigned core = 1; core < 5; core++) {
+    modmem_host_set_core(core);
+    rfree(rmalloc(0, 1));
+    modmem_drain(UINT32_MAX);
+  }
+  modmem_host_set_core(0);
+  modmem_drain(UINT32_MAX);
+}
+
 static void remember(void) {
   bring_up_pages();
+  bring_up_cores();
   before.info = info();
   before.heap = heap_info(NULL);
   before.live = system_live();
@@ -296,6 +311,7 @@ static void remember(void) {
 
 static void assert_as_before(void) {
   bring_up_pages();
+  bring_up_cores(); /* and what others have freed goes back */
   const struct modmem_info now = info();
   assert_true(modmem_check(true));
   assert_int_equal(now.mapped_bytes, before.info.mapped_bytes);
@@ -385,7 +401,8 @@ size_t named_live(const char* name) {
 }
 
 size_t system_live(void) {
-  static const char* const kHeaps[] = {"system", "slots", "shared", "low-power", "l3"};
+  static const char* const kHeaps[] = {"system", "system-1", "system-2",  "system-3", "system-4",
+                                       "slots",  "shared",   "low-power", "l3"};
   size_t live = 0;
   for (size_t i = 0; i < COUNT(kHeaps); i++) {
     live += named_live(kHeaps[i]);

@@ -176,6 +176,16 @@ int modmem_set_limit(struct k_heap* heap, size_t limit);
  */
 struct vregion* modmem_vregion_create_growing(size_t most);
 
+/* --- cores --- */
+
+/*
+ * For cores that are idle: takes back the memory of at most `most` allocations in heaps of the
+ * calling core that other cores freed. Those have ended for their users; the core that has them in
+ * its cache gets their memory back, a few with each of its calls that allocate or free, and all
+ * where one would fail else. Returns how many are left. O(most + heaps), plus unmapping.
+ */
+size_t modmem_drain(uint32_t most);
+
 /* --- tests of what happens without memory --- */
 
 /*
@@ -208,8 +218,9 @@ struct modmem_heap_info {
 };
 
 /*
- * What a heap holds. heap NULL: the system's. 0; -EINVAL where info is NULL or heap is none;
- * -ENOENT where there is no heap of that name. O(heaps).
+ * What a heap holds. heap NULL: the system's, that of the primary core (the others' are named
+ * "system-1" and so on, and are there from their first request on). 0; -EINVAL where info is NULL
+ * or heap is none; -ENOENT where there is no heap of that name. O(heaps).
  */
 int modmem_heap_info(const struct k_heap* heap, struct modmem_heap_info* info);
 int modmem_vregion_heap_info(const struct vregion* vr, struct modmem_heap_info* info);

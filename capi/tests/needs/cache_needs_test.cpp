@@ -55,6 +55,16 @@ class CachedSystem {
     set_host_core(core);
     return memory_.free(block);
   }
+  // A pipeline whose heap, where it has one, is core 0's.
+  Owner* pipeline() {
+    set_host_core(0);
+    return memory_.create_owner(memory_.system(), {OwnerKind::pipeline, 1, "pipeline"});
+  }
+  // Core 0 takes back what others have freed in its heaps.
+  void drain() {
+    set_host_core(0);
+    memory_.drain(UINT32_MAX);
+  }
   std::byte* cached(std::byte* block) { return memory_.space().to_cached(block); }
 
  private:
@@ -80,14 +90,15 @@ TEST_P(CacheNeeds, s02_stale_lines_of_a_freed_block_are_dropped) {
   for (const Flags flags : kWholeLines) {
     for (const Flags next_flags : {flags, flags | flag::kCoherent}) {
       CachedSystem system(*GetParam());
-      std::byte* const neighbour = system.allocate(0, 256, flags);  // the page stays mapped
-      std::byte* const block = system.allocate(0, 256, flags);
+      Owner* const owner = system.pipeline();
+      std::byte* const neighbour = system.allocate(0, 256, flags, owner);  // the page stays mapped
+      std::byte* const block = system.allocate(0, 256, flags, owner);
       ASSERT_NE(block, nullptr);
       system.port().write(0, neighbour, 256, 1);
       system.port().write(0, block, 256, 2);
       ASSERT_EQ(system.free(0, block), PointerStatus::live);
 
-      std::byte* const next = system.allocate(1, 256, next_flags);
+      std::byte* const next = system.allocate(1, 256, next_flags, owner);
       ASSERT_EQ(system.cached(next), block) << "another place: this shows nothing";
       if (next == block) {
         system.port().write(1, block, 256, 3);
@@ -200,8 +211,9 @@ TEST_P(CacheNeeds, s30_blocks_of_two_cores_share_no_line) {
 TEST_P(CacheNeeds, s29_core_b_frees_the_dirty_buffer_of_core_a) {
   for (const Flags flags : kWholeLines) {
     CachedSystem system(*GetParam());
-    std::byte* const neighbour = system.allocate(0, 512, flags);
-    std::byte* const buffer = system.allocate(0, 512, flags);
+    Owner* const owner = system.pipeline();
+    std::byte* const neighbour = system.allocate(0, 512, flags, owner);
+    std::byte* const buffer = system.allocate(0, 512, flags, owner);
     ASSERT_NE(buffer, nullptr);
     system.port().write(0, neighbour, 512, 1);
     system.port().write(0, buffer, 512, 2);
@@ -212,7 +224,8 @@ TEST_P(CacheNeeds, s29_core_b_frees_the_dirty_buffer_of_core_a) {
     system.port().write(1, buffer, 256, 3);  // the reader marks what it has read
     ASSERT_EQ(system.free(1, buffer), PointerStatus::live);
 
-    std::byte* const next = system.allocate(2, 512, flags | flag::kCoherent);
+    system.drain();
+    std::byte* const next = system.allocate(2, 512, flags | flag::kCoherent, owner);
     ASSERT_EQ(system.cached(next), buffer) << "another place: this shows nothing";
     system.port().write_past(buffer, 512, 4);
     system.port().evict_all();
@@ -221,9 +234,20 @@ TEST_P(CacheNeeds, s29_core_b_frees_the_dirty_buffer_of_core_a) {
     EXPECT_EQ(system.free(2, next), PointerStatus::live);
 
     // Where the writer forgets its duty, the library's own notes are as good as ever.
-    std::byte* const careless = system.allocate(0, 512, flags);
+    std::byte* const careless = system.allocate(0, 512, flags, owner);
     system.port().write(0, careless, 512, 5);
     ASSERT_EQ(system.free(1, careless), PointerStatus::live);
+    if (system.memory().heap_report(*owner).queued_bytes != 0) {
+      // And in a heap of its own core, nothing else is lost, either: it takes the memory back, and
+      // drops its lines, before others have it.
+      system.drain();
+      std::byte* const other = system.allocate(2, 512, flags | flag::kCoherent, owner);
+      ASSERT_EQ(system.cached(other), careless);
+      system.port().write_past(careless, 512, 6);
+      system.port().evict_all();
+      EXPECT_TRUE(system.port().reads_past(careless, 512, 6));
+      EXPECT_EQ(system.free(2, other), PointerStatus::live);
+    }
     system.port().evict_all();
     EXPECT_TRUE(system.memory().check(CheckDepth::deep));
     EXPECT_EQ(system.free(0, neighbour), PointerStatus::live);
