@@ -23,6 +23,9 @@ std::uint64_t ns_between(Clock::time_point begin, Clock::time_point end) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin).count());
 }
 
+// Room for all metadata of a replay outside of the pool: what it takes there is counted, not this.
+constexpr std::size_t kMetadataBytes = std::size_t{1} << 20;
+
 // What two readings of the clock, one behind the other, mostly differ by.
 std::uint64_t clock_cost() {
   std::array<std::uint64_t, 1001> costs{};
@@ -57,8 +60,11 @@ struct Replay::Platform {
   HostPort simulated;
 };
 
-Replay::Replay(const PlatformConfig& config, const Policy& policy, const ReplayOptions& options)
+Replay::Replay(const PlatformConfig& platform_config, const Policy& policy,
+               const ReplayOptions& options)
     : options_(options), memory_(std::make_unique<Memory>()) {
+  PlatformConfig config = platform_config;
+  config.metadata_bytes = kMetadataBytes;
   const std::string platform = std::string("platform ") + config.name + ": ";
   if (const char* error = Memory::config_error(config)) {
     throw TraceError(platform + error);
@@ -76,6 +82,7 @@ Replay::Replay(const PlatformConfig& config, const Policy& policy, const ReplayO
   }
   clock_ns_ = options.time_calls ? clock_cost() : 0;
   note_peaks();
+  figures_.metadata_bytes = metadata_bytes();
 }
 
 Replay::~Replay() { memory_->shutdown(); }
@@ -94,6 +101,12 @@ auto Replay::timed(Operation operation) {
 }
 
 bool Replay::play(std::span<const Event> events) {
+  const bool done = play_all(events);
+  figures_.metadata_bytes = metadata_bytes();
+  return done;
+}
+
+bool Replay::play_all(std::span<const Event> events) {
   for (const Event& event : events) {
     switch (event.kind) {
       case OpKind::allocate:
@@ -231,7 +244,7 @@ void Replay::release(const Event& event) {
     blocks_[place].address = nullptr;
   }
   if (stream.owner != nullptr) {
-    memory_->destroy_owner(*stream.owner);
+    memory_->release_owner(*stream.owner);
   }
   stream = {};
 }
@@ -264,15 +277,15 @@ void Replay::note_peaks() {
   figures_.peak_live_bytes = std::max(figures_.peak_live_bytes, live_bytes_);
   figures_.peak_mapped_bytes = std::size_t{pool.peak_taken()} * config::kPageBytes;
   figures_.peak_banks_on = std::max<std::size_t>(figures_.peak_banks_on, pool.banks_on());
-  figures_.metadata_bytes = std::max(figures_.metadata_bytes, memory_->metadata_bytes());
+}
+
+std::size_t Replay::metadata_bytes() const {
+  const MetadataUse use = memory_->metadata_use();
+  return use.tables + use.peak;
 }
 
 std::size_t Replay::memory_bytes() const {
-  std::size_t outside = memory_->metadata_bytes();
-  memory_->for_each_heap([&](const HeapReport& heap) {
-    outside -= std::string_view(heap.kind) == "metadata" ? heap.mapped_bytes : 0;
-  });
-  return std::size_t{memory_->pool().frames()} * config::kPageBytes + outside;
+  return std::size_t{memory_->pool().frames()} * config::kPageBytes + metadata_bytes();
 }
 
 // A start or a stop is complete: firmware has time now.

@@ -5,6 +5,9 @@
 // does with that block later does nothing. Memory::compact() runs after every start and stop, as
 // firmware would that has the time then.
 //
+// All metadata lies in the boot arena, however much the platform sets aside there, so that frames
+// of the pool hold blocks only and nothing is counted twice.
+//
 // Unless told otherwise every block is filled with a pattern of its own, which is looked at when it
 // is resized and when it goes.
 //
@@ -32,7 +35,7 @@ struct ReplayOptions {
   ReplayPort port = ReplayPort::plain;
   bool check_payload = true;
   bool time_calls = true;
-  bool compact = true;  // after every start and stop, to the end
+  bool compact = true;           // after every start and stop, to the end
   bool stop_at_failure = false;  // play() gives up with the first request that fails
 };
 
@@ -44,7 +47,7 @@ struct ReplayFigures {
   std::size_t peak_live_bytes = 0;
   std::size_t peak_mapped_bytes = 0;
   std::size_t peak_banks_on = 0;
-  std::size_t metadata_bytes = 0;  // at its most
+  std::size_t metadata_bytes = 0;  // at its most, as on a target with 32-bit pointers
   // Sums over `boundaries` starts and stops.
   std::uint64_t boundaries = 0;
   std::uint64_t live_bytes_sum = 0;
@@ -59,7 +62,8 @@ class Replay {
  public:
   // Boots a Memory. Throws TraceError where the platform's configuration does not hold or the
   // policy's heaps do not fit it.
-  Replay(const PlatformConfig& config, const Policy& policy, const ReplayOptions& options = {});
+  Replay(const PlatformConfig& platform_config, const Policy& policy,
+         const ReplayOptions& options = {});
   ~Replay();
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
@@ -69,8 +73,9 @@ class Replay {
   // written to it.
   bool play(std::span<const Event> events);
 
+  // What it has measured up to the end of the last play().
   const ReplayFigures& figures() const { return figures_; }
-  // The memory that the platform gives: the frames of its pool, and metadata outside of it.
+  // The memory that it takes: the frames of the pool, and metadata.
   std::size_t memory_bytes() const;
   Memory& memory() { return *memory_; }
   std::size_t live_bytes() const { return live_bytes_; }
@@ -93,6 +98,8 @@ class Replay {
   };
   struct Platform;
 
+  bool play_all(std::span<const Event> events);
+  std::size_t metadata_bytes() const;
   void allocate(const Event& event);
   void resize(const Event& event);
   void free(const Event& event);
