@@ -54,7 +54,7 @@ GoalReport goal_means(const GoalOptions& options) {
                   static_cast<double>(figures.metadata_bytes), "B");
     report.at_most(name + "requests that failed", static_cast<double>(figures.failures), 0);
   }
-  report.notes = {"mapped: frames taken from the pool, those of metadata among them"};
+  report.notes = {"mapped: frames taken from the pool; metadata lies outside of it"};
   return report;
 }
 
