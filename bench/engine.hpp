@@ -36,6 +36,8 @@ class Engine {
   const PagePool& pool() const { return pool_; }
   // Calls of the port for mapping and power.
   std::uint64_t port_calls() const { return port_->calls(); }
+  // See MeteredPort.
+  void set_port_apart(bool is_apart) { port_->set_apart(is_apart); }
   // SRAM and the tables beside it, all there are.
   std::size_t memory_bytes() const { return config_.sram_bytes + arena_.used(); }
 

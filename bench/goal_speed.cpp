@@ -39,7 +39,6 @@ constexpr std::uint64_t kQuickEvents = 2000;
 constexpr std::uint64_t kCountedEvents = 1000;
 constexpr std::uint32_t kRounds = 7;
 constexpr std::uint32_t kMostWarmUps = 16;
-constexpr std::size_t kSramBytes = std::size_t{5} << 19U;
 constexpr const char* kElastic = "elastic";
 constexpr const char* kGlibc = "glibc";
 
@@ -95,15 +94,11 @@ Contender contender(std::string name, const Workload& workload, Allocator alloca
   return made;
 }
 
-PlatformConfig platform_for(const Workload& workload) {
-  return platform_of(kSramBytes, 4 * workload.streams);
-}
-
 using Pages = EngineAllocator::Pages;
 using Mapping = Engine::Mapping;
 
 std::vector<Contender> contenders_for(const Workload& workload) {
-  const PlatformConfig config = platform_for(workload);
+  const PlatformConfig config = memory_platform();
   std::vector<Contender> contenders;
   const auto add = [&](std::string name, auto allocator) {
     contenders.push_back(contender(std::move(name), workload, std::move(allocator)));
@@ -243,7 +238,7 @@ void count_pairs(const std::string& name, const Workload& workload, Allocator al
 
 void count_speed(const GoalOptions& options) {
   const Workload workload = day(options, trace::Load::day, kCountedEvents);
-  const PlatformConfig config = platform_for(workload);
+  const PlatformConfig config = memory_platform();
   count_pairs("nothing", workload, NoAllocator());
   count_pairs(kElastic, workload,
               EngineAllocator(config, Mapping::plain, workload.streams, Pages::kept));

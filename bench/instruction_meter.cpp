@@ -73,6 +73,11 @@ void InstructionMeter::begin() {
   CALLGRIND_TOGGLE_COLLECT;
 }
 
+void InstructionMeter::begin_from_zero() {
+  CALLGRIND_ZERO_STATS;
+  begin();
+}
+
 void InstructionMeter::interrupt() {
   CALLGRIND_TOGGLE_COLLECT;
   counting = false;
@@ -99,15 +104,19 @@ void InstructionMeter::resume() {
   }
 }
 
-InstructionMeter::Counts InstructionMeter::count(const std::vector<std::string>& arguments) {
+InstructionMeter::Counts InstructionMeter::count(const std::vector<std::string>& arguments,
+                                                 const std::vector<std::string>& apart) {
   const CountsFile file;
   std::vector<std::string> words = {"valgrind",
                                     "-q",
                                     "--tool=callgrind",
                                     "--collect-atstart=no",
                                     "--combine-dumps=yes",
-                                    "--callgrind-out-file=" + file.path(),
-                                    std::filesystem::read_symlink("/proc/self/exe").string()};
+                                    "--callgrind-out-file=" + file.path()};
+  for (const std::string& function : apart) {
+    words.push_back("--toggle-collect=" + function);
+  }
+  words.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
   words.insert(words.end(), arguments.begin(), arguments.end());
   if (!succeeds(words)) {
     throw testbench::InputError("valgrind: counting instructions needs it, and it failed");

@@ -18,6 +18,8 @@ class InstructionMeter {
   // Counting starts; ends and is written down as `label`. What is done between pause() and resume()
   // is not counted; both do nothing outside of begin() and end().
   static void begin();
+  // The same where functions are `apart`, which are counted outside of begin() and end().
+  static void begin_from_zero();
   static void end(const char* label);
   static void pause();
   static void resume();
@@ -27,10 +29,12 @@ class InstructionMeter {
   static void interrupt();
   static void write_down(const char* label);
 
-  // Label -> counts in order. Runs this very program again, with `arguments`, under valgrind.
-  // Throws InputError where valgrind is not there or fails.
+  // Label -> counts in order. Runs this very program again, with `arguments`, under valgrind. What
+  // is done within the functions `apart` (patterns of callgrind's) is not counted; pause() must not
+  // be called there. Throws InputError where valgrind is not there or fails.
   using Counts = std::map<std::string, std::vector<double>>;
-  static Counts count(const std::vector<std::string>& arguments);
+  static Counts count(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& apart = {});
 
   // What a file of callgrind's with one part for each end() says. Throws InputError where it can't
   // be read.
