@@ -67,6 +67,42 @@ class BitmapView {
     return next(from, last, ~Word{0});
   }
 
+  // Start of the first run of `count` (> 0) clear bits in [first, last), or `last` where there is
+  // none. O(words * log(count)), however many shorter runs there are.
+  constexpr std::uint32_t next_clear_run(std::uint32_t first, std::uint32_t last,
+                                         std::uint32_t count) const {
+    std::uint32_t run = 0;  // clear bits right before the word at hand
+    for (std::uint32_t at = first; at < last; at = (at / kWordBits + 1) * kWordBits) {
+      const std::uint32_t base = at / kWordBits * kWordBits;
+      Word clear = ~words_[base / kWordBits] & (~Word{0} << (at - base));
+      if (last - base < kWordBits) {
+        clear &= ~(~Word{0} << (last - base));
+      }
+      const auto low = static_cast<std::uint32_t>(std::countr_one(clear));
+      if (run + low >= count) {
+        return base - run;
+      }
+      if (low == kWordBits) {
+        run += kWordBits;
+        continue;
+      }
+      if (count < kWordBits) {
+        // Of each run, the bits at which `length` clear ones begin.
+        Word begins = clear;
+        for (std::uint32_t length = 1; length < count && begins != 0;) {
+          const std::uint32_t step = count - length < length ? count - length : length;
+          begins &= begins >> step;
+          length += step;
+        }
+        if (begins != 0) {
+          return base + static_cast<std::uint32_t>(std::countr_zero(begins));
+        }
+      }
+      run = static_cast<std::uint32_t>(std::countl_one(clear));
+    }
+    return last;
+  }
+
   // One past the last set bit in [first, last), or `first` where there is none: the bits
   // [result, last) are clear.
   constexpr std::uint32_t end_of_last_set(std::uint32_t first, std::uint32_t last) const {

@@ -113,6 +113,23 @@ RC_GTEST_PROP(Bitmap, FindsTheNextSetAndClearBit, ()) {
   RC_ASSERT(pair.view.next_clear(first, last) == static_cast<std::uint32_t>(clear));
 }
 
+RC_GTEST_PROP(Bitmap, FindsTheFirstLongRunOfClearBits, ()) {
+  const Pair pair = any_pair();
+  const std::uint32_t size = pair.view.size();
+  const auto first = *rc::gen::inRange<std::uint32_t>(0, size + 1);
+  const auto last = *rc::gen::inRange<std::uint32_t>(first, size + 1);
+  const auto count = *rc::gen::oneOf(rc::gen::inRange<std::uint32_t>(1, 12),
+                                     rc::gen::inRange<std::uint32_t>(1, 200));
+  std::uint32_t expected = last;
+  for (std::uint32_t start = first; start + count <= last && expected == last; ++start) {
+    const auto begin = pair.model.begin() + start;
+    if (std::find(begin, begin + count, true) == begin + count) {
+      expected = start;
+    }
+  }
+  RC_ASSERT(pair.view.next_clear_run(first, last, count) == expected);
+}
+
 RC_GTEST_PROP(Bitmap, FindsTheEndOfTheLastSetBit, ()) {
   const Pair pair = any_pair();
   const auto [first, last] = any_range(pair.view.size());

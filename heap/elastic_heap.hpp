@@ -24,9 +24,9 @@
 //   a page is in the bin of its largest hole
 //   pages outside of the spans = strays (without an MMU only a fixed arena has such)
 // Cost: a request that fits a hole of a page, and its free: O(1), with at most kPageGranules / 2
-// holes of one page looked at. Others: O(window pages / 64 + free runs too short for the request +
-// its own pages) plus mapping; where frames have run out, O(pages) more. No loop depends on the
-// number of blocks (docs/theory.md). Not thread-safe: Memory's lock is held.
+// holes of one page looked at. Others: O(window pages / 64 + pages of their own) plus mapping;
+// where frames have run out, O(pages) more. No loop depends on the number of blocks
+// (docs/theory.md). Not thread-safe: Memory's lock is held.
 #pragma once
 
 #include <optional>
@@ -179,8 +179,11 @@ class ElasticHeap final : public Heap {
   std::uint32_t furthest_start(const Stretch& stretch, const HeapBudget& budget) const;
   std::uint32_t largest_in_stretches(std::uint32_t alignment, const HeapBudget& budget) const;
   Span joined_span(std::uint32_t index) const;
+  Stretch stretch_at(const Span& span, std::uint32_t page, std::uint32_t run_end) const;
   template <typename Visit>
   void for_each_stretch(Visit visit) const;
+  template <typename Visit>
+  void look_at_long_run(std::uint32_t granules, std::uint32_t alignment, Visit visit) const;
   template <typename Visit>
   void for_each_joint(std::uint32_t shortest, std::uint32_t most, Visit visit) const;
   template <typename Visit>

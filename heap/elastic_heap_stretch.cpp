@@ -35,8 +35,8 @@ HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
 }
 
 // The place that takes the fewest frames, then powers the fewest banks, then lies in the shortest
-// stretch; where the search is not thorough, of the first ones that it comes to. Nothing exactly
-// when there is no place, but for joints where the search is not thorough.
+// stretch. Where the search is not thorough, it looks at the first few stretches, and where none of
+// these fits, at the first run of free pages that surely does; with an MMU it may miss others.
 std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules,
                                                           std::uint32_t alignment,
                                                           bool thorough) const {
@@ -72,19 +72,23 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
       best = candidate;
     }
   };
-  std::uint32_t left = thorough ? kAll : kTries;
+  std::uint32_t left = kAll;
   const auto look = [&](const Stretch& stretch) {
     if (stretch.end - stretch.begin >= granules) {
       for_each_start(stretch, alignment, [&](std::uint32_t start) { consider(stretch, start); });
       // Right before the block behind.
       consider(stretch, align_back(stretch.end - granules, alignment));
     }
-    return best.frames != UINT32_MAX && --left == 0;
+    return --left == 0;
   };
-  for_each_joint(granules, left, look);  // these take no frame
-  if (best.frames != 0) {
-    left = thorough ? kAll : kTries;
-    for_each_stretch(look);
+  for_each_joint(granules, thorough ? kAll : kTries, look);  // these take no frame
+  if (best.frames == 0) {
+    return best.place;
+  }
+  left = thorough || !space_->has_mmu() ? kAll : kTries;
+  for_each_stretch(look);
+  if (best.frames == UINT32_MAX && left == 0) {
+    look_at_long_run(granules, alignment, look);
   }
   return best.frames != UINT32_MAX ? std::optional<Place>(best.place) : std::nullopt;
 }

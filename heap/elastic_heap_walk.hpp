@@ -44,8 +44,16 @@ inline Span ElasticHeap::joined_span(std::uint32_t index) const {
   return joined;
 }
 
+// The stretch around the free pages [page, run_end) of a span.
+inline ElasticHeap::Stretch ElasticHeap::stretch_at(const Span& span, std::uint32_t page,
+                                                    std::uint32_t run_end) const {
+  const std::uint32_t before = page > span.first ? tail_hole(page - 1) : 0;
+  const std::uint32_t after = run_end < span.end() ? head_hole(run_end) : 0;
+  return {page * kPageGranules - before, run_end * kPageGranules + after, page, run_end};
+}
+
 // Calls visit(stretch) for every maximal run of free granules that has a free page, until it
-// returns true. O(window pages / 64 + such runs).
+// returns true. O(window pages / 64 + runs visited).
 template <typename Visit>
 void ElasticHeap::for_each_stretch(Visit visit) const {
   for (std::uint32_t i = 0; i < span_count_; ++i) {
@@ -56,15 +64,29 @@ void ElasticHeap::for_each_stretch(Visit visit) const {
       if (run_end == page) {
         ++page;  // without an MMU: another heap keeps it
       } else {
-        const std::uint32_t before = page > span.first ? tail_hole(page - 1) : 0;
-        const std::uint32_t after = run_end < span.end() ? head_hole(run_end) : 0;
-        if (visit(Stretch{page * kPageGranules - before, run_end * kPageGranules + after, page,
-                          run_end})) {
+        if (visit(stretch_at(span, page, run_end))) {
           return;
         }
         page = run_end;
       }
       page = space_->next_not_busy(page, span.end());
+    }
+  }
+}
+
+// Calls visit(stretch) for the first run of free pages that holds so many granules wherever they
+// have to start, if there is one. With an MMU. O(window pages / 64), however many runs are shorter.
+template <typename Visit>
+void ElasticHeap::look_at_long_run(std::uint32_t granules, std::uint32_t alignment,
+                                   Visit visit) const {
+  const std::size_t surely = std::size_t{granules} + alignment - 1;
+  const auto pages = static_cast<std::uint32_t>(divide_up(surely, kPageGranules));
+  for (std::uint32_t i = 0; i < span_count_; ++i) {
+    const Span span = joined_span(i);
+    const std::uint32_t page = space_->next_not_busy_run(span.first, span.end(), pages);
+    if (page < span.end()) {
+      visit(stretch_at(span, page, space_->free_run_end(page, span.end(), id_)));
+      return;
     }
   }
 }

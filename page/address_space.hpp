@@ -118,6 +118,11 @@ class AddressSpace {
   std::uint32_t next_not_busy(std::uint32_t page, std::uint32_t last) const {
     return busy_.next_clear(page, last);
   }
+  // First of `count` pages in [page, last) that are not busy, `last` where there is no such run.
+  std::uint32_t next_not_busy_run(std::uint32_t page, std::uint32_t last,
+                                  std::uint32_t count) const {
+    return busy_.next_clear_run(page, last, count);
+  }
   std::uint32_t next_busy(std::uint32_t page, std::uint32_t last) const {
     return busy_.next_set(page, last);
   }
