@@ -24,6 +24,11 @@ PlatformConfig platform_of(std::size_t sram_bytes, std::size_t heaps, bool has_m
   // A heap's first span is a quarter of what is there at most.
   config.window_bytes = (3 + heaps) * sram_bytes;
   config.span_bytes = sram_bytes;
+  // Enough for a descriptor of every page.
+  constexpr std::size_t kDescriptors = (MetadataHeap::kChunksPerPage - MetadataHeap::kNoteChunks) *
+                                       (MetadataHeap::kChunkBytes / sizeof(PageDescriptor));
+  const std::size_t pages = sram_bytes / config::kPageBytes;
+  config.metadata_bytes = (pages + kDescriptors - 1) / kDescriptors * config::kPageBytes;
   config.lp_sram_bytes = 0;
   config.l3_bytes = 0;
   return config;
