@@ -24,6 +24,11 @@ constexpr std::uint32_t kStreams = 8;
 constexpr std::uint64_t kEvents = 20000;
 constexpr std::uint64_t kQuickEvents = 4000;
 
+double mean_live_bytes(const trace::ReplayFigures& figures) {
+  return ratio(static_cast<double>(figures.live_bytes_sum),
+               static_cast<double>(figures.boundaries));
+}
+
 }  // namespace
 
 GoalReport goal_means(const GoalOptions& options) {
@@ -42,6 +47,9 @@ GoalReport goal_means(const GoalOptions& options) {
     const trace::ReplayFigures figures = play_all(replay, composer);
     const Means means = means_of(figures, {});
     report.at_most(name + "mean mapped / mean live", means.mapped_over_live, kMappedOverLive);
+    const double live = mean_live_bytes(figures);
+    report.inform(name + "the same with metadata at its most",
+                  means.mapped_over_live + static_cast<double>(figures.metadata_bytes) / live);
     report.at_most(name + "mean banks on / lower bound", means.banks_over_bound,
                    day ? kBanksOfDay : kBanksOfBusy);
     const std::size_t bound = banks_for(figures.peak_live_bytes, config);

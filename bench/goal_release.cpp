@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/contenders.hpp"
 #include "bench/engine.hpp"
 #include "bench/goals.hpp"
 #include "bench/statistics.hpp"
@@ -26,13 +27,15 @@ struct Shape {
 constexpr double kTimesFaster = 5;
 // How far cost per page may differ between pipelines for it to be proportional to pages.
 constexpr double kProportional = 1.10;
+constexpr const char* kOwnerReleased = "through Memory: release_owner()";
+constexpr const char* kOwnerFreed = "through Memory: free() of each, then the same";
 constexpr Shape kPipeline = {"500 blocks on 40 pages", 500, 40};
 constexpr Shape kSmaller = {"250 blocks on 20 pages", 250, 20};
 constexpr Shape kLarger = {"2,000 blocks on 160 pages", 2000, 160};
 constexpr Shape kDenser = {"2,000 blocks on 40 pages", 2000, 40};
 
-// Fills the heap until it has exactly that many blocks and pages, in random order of sizes.
-std::vector<void*> build(ElasticHeap& heap, const Shape& shape) {
+// The sizes of its blocks, in random order.
+std::vector<std::size_t> sizes_of(const Shape& shape) {
   const std::size_t bytes = std::size_t{shape.pages} * config::kPageBytes;
   // A tenth of the blocks are buffers, which share half of the bytes.
   const std::size_t buffers = shape.blocks / 10;
@@ -41,19 +44,29 @@ std::vector<void*> build(ElasticHeap& heap, const Shape& shape) {
   for (std::uint32_t i = 0; i < shape.blocks; ++i) {
     const bool buffer = i < buffers;
     const std::size_t mean_bytes =
-        bytes / 2 / (buffer ? buffers : shape.blocks - buffers) * 94 / 100;
+        bytes / 2 / (buffer ? buffers : shape.blocks - buffers) * 95 / 100;
     sizes.push_back(std::max<std::size_t>(1, mean_bytes / 2 + random() % mean_bytes));
   }
   std::shuffle(sizes.begin(), sizes.end(), random);
+  return sizes;
+}
+
+// Blocks of these sizes, from allocate(bytes).
+template <typename Allocate>
+std::vector<void*> build(const Shape& shape, Allocate allocate) {
   std::vector<void*> blocks;
-  for (const std::size_t size : sizes) {
-    void* block = heap.allocate(size, 1);
+  for (const std::size_t bytes : sizes_of(shape)) {
+    void* block = allocate(bytes);
     if (block == nullptr) {
       throw std::runtime_error("the pipeline does not fit");
     }
     blocks.push_back(block);
   }
   return blocks;
+}
+
+std::vector<void*> build(ElasticHeap& heap, const Shape& shape) {
+  return build(shape, [&](std::size_t bytes) { return heap.allocate(bytes, 1); });
 }
 
 std::string released(const Shape& shape) { return std::string("release ") + shape.name; }
@@ -75,9 +88,48 @@ void count_shape(const Shape& shape) {
   InstructionMeter::end(freed(shape).c_str());
 }
 
+// The same of an owner of Memory's, with its accounts and records: its end, and each block's.
+void count_owner() {
+  MemoryAllocator allocator(1);
+  Memory& memory = allocator.memory();
+  const auto create = [&] {
+    Owner* owner = memory.create_owner(memory.system(), {.kind = OwnerKind::pipeline});
+    if (owner == nullptr) {
+      throw std::runtime_error("an owner does not fit");
+    }
+    return owner;
+  };
+  const auto build_for = [&](Owner* owner) {
+    return build(kPipeline, [&](std::size_t bytes) {
+      return memory.allocate(
+          {.owner = owner, .bytes = bytes, .alignment = 0, .flags = 0, .site = {}});
+    });
+  };
+  // A first one leaves everything that stays, so that both begin alike.
+  Owner* owner = create();
+  build_for(owner);
+  memory.release_owner(*owner);
+
+  owner = create();
+  build_for(owner);
+  InstructionMeter::begin();
+  memory.release_owner(*owner);
+  InstructionMeter::end(kOwnerReleased);
+
+  owner = create();
+  const std::vector<void*> blocks = build_for(owner);
+  InstructionMeter::begin();
+  for (void* block : blocks) {
+    memory.free(block);
+  }
+  memory.release_owner(*owner);
+  InstructionMeter::end(kOwnerFreed);
+}
+
 }  // namespace
 
 void count_release() {
+  count_owner();
   for (const Shape& shape : {kPipeline, kSmaller, kLarger, kDenser}) {
     count_shape(shape);
   }
@@ -103,6 +155,10 @@ GoalReport goal_release(const GoalOptions&) {
   report.inform(released(kPipeline), count(released(kPipeline)), "instructions");
   report.inform(freed(kPipeline), count(freed(kPipeline)), "instructions");
   report.at_least("times faster", ratio(count(freed(kPipeline)), count(released(kPipeline))),
+                  kTimesFaster);
+  report.inform(kOwnerReleased, count(kOwnerReleased), "instructions");
+  report.inform(kOwnerFreed, count(kOwnerFreed), "instructions");
+  report.at_least("through Memory, times faster", ratio(count(kOwnerFreed), count(kOwnerReleased)),
                   kTimesFaster);
   const double reference = per_page(kPipeline);
   report.inform("a page of 40", reference, "instructions");
