@@ -40,7 +40,10 @@ inline State state_of(System& system) {
   state.metadata_bytes = memory.metadata_bytes();
   state.banks_on = memory.pool().banks_on();
   state.live_bytes = memory.system().tree;
-  memory.for_each_heap([&](const HeapReport&) { ++state.heaps; });
+  // Without the system's heaps of other cores, which stay once they are there.
+  memory.for_each_heap([&](const HeapReport& heap) {
+    state.heaps += std::string_view(heap.name).starts_with("system-") ? 0 : 1;
+  });
   state.owners = memory.system().first_child != nullptr;
   state.leaks = system.leaks().size();
   state.faults = system.faults().size();
