@@ -25,6 +25,7 @@ struct Shape {
 };
 
 constexpr double kTimesFaster = 5;
+constexpr std::size_t kSramBytes = std::size_t{2} << 20U;
 // How far cost per page may differ between pipelines for it to be proportional to pages.
 constexpr double kProportional = 1.10;
 constexpr const char* kOwnerReleased = "through Memory: release_owner()";
@@ -34,20 +35,30 @@ constexpr Shape kSmaller = {"250 blocks on 20 pages", 250, 20};
 constexpr Shape kLarger = {"2,000 blocks on 160 pages", 2000, 160};
 constexpr Shape kDenser = {"2,000 blocks on 40 pages", 2000, 40};
 
-// The sizes of its blocks, in random order.
+// The sizes of its blocks, in random order; the last is what is missing to that many pages.
 std::vector<std::size_t> sizes_of(const Shape& shape) {
   const std::size_t bytes = std::size_t{shape.pages} * config::kPageBytes;
   // A tenth of the blocks are buffers, which share half of the bytes.
   const std::size_t buffers = shape.blocks / 10;
   std::vector<std::size_t> sizes;
   std::mt19937_64 random(shape.blocks);
-  for (std::uint32_t i = 0; i < shape.blocks; ++i) {
+  for (std::uint32_t i = 1; i < shape.blocks; ++i) {
     const bool buffer = i < buffers;
-    const std::size_t mean_bytes =
-        bytes / 2 / (buffer ? buffers : shape.blocks - buffers) * 95 / 100;
-    sizes.push_back(std::max<std::size_t>(1, mean_bytes / 2 + random() % mean_bytes));
+    const std::size_t mean_bytes = bytes / 2 / (buffer ? buffers : shape.blocks - buffers) * 9 / 10;
+    sizes.push_back(mean_bytes / 2 + random() % mean_bytes);
   }
   std::shuffle(sizes.begin(), sizes.end(), random);
+
+  Engine engine(platform_of(kSramBytes), Engine::Mapping::plain);
+  ElasticHeap& heap = engine.open(0);
+  for (const std::size_t size : sizes) {
+    heap.allocate(size, 1);
+  }
+  const std::size_t mapped = heap.stats().mapped_bytes;
+  if (mapped >= bytes) {
+    throw std::runtime_error("the pipeline has too many pages");
+  }
+  sizes.push_back(bytes - mapped);
   return sizes;
 }
 
@@ -73,7 +84,7 @@ std::string released(const Shape& shape) { return std::string("release ") + shap
 std::string freed(const Shape& shape) { return std::string("free ") + shape.name; }
 
 void count_shape(const Shape& shape) {
-  Engine engine(platform_of(std::size_t{2} << 20U), Engine::Mapping::plain);
+  Engine engine(platform_of(kSramBytes), Engine::Mapping::plain);
   ElasticHeap& heap = engine.open(0);
   build(heap, shape);
   InstructionMeter::begin();
@@ -136,7 +147,7 @@ void count_release() {
 }
 
 std::uint32_t pages_of_pipeline(std::uint32_t blocks, std::uint32_t pages) {
-  Engine engine(platform_of(std::size_t{2} << 20U), Engine::Mapping::plain);
+  Engine engine(platform_of(kSramBytes), Engine::Mapping::plain);
   ElasticHeap& heap = engine.open(0);
   build(heap, {"", blocks, pages});
   return static_cast<std::uint32_t>(heap.stats().mapped_bytes / config::kPageBytes);
