@@ -381,6 +381,8 @@ class Memory {
   bool may_borrow(const Owner& owner, std::size_t bytes, const Route& route) const;
   bool may_lend(const HeapSlot& slot, const Route& route) const;
   void* borrow(const Request& request, const Route& route);
+  void* put(const Request& request, const Route& route, bool in_holes);
+  bool is_tight(const HeapSlot& slot) const;
   std::size_t largest_to_borrow(const Owner& owner, const Route& route) const;
   HeapReport report(const HeapSlot& slot) const;
   HeapReport metadata_report() const;

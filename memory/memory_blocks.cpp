@@ -54,30 +54,54 @@ void* Memory::allocate_locked(const Request& request) {
 
 // A block for a well-formed request, nullptr where there is none; explains nothing.
 void* Memory::serve(const Request& request, const Route& where) {
-  void* block = nullptr;
   set_metadata_aside(where.slot);
+  if (where.slot == nullptr || request.bytes > room_below_limits(owner_of(request))) {
+    return nullptr;
+  }
+  const bool may = may_borrow(owner_of(request), request.bytes, where);
+  const bool early = may && is_tight(*where.slot);
+  void* block = nullptr;
+  if (early) {
+    block = put(request, where, true);
+    block = block != nullptr ? block : borrow(request, where);
+  }
+  block = block != nullptr ? block : put(request, where, false);
+  return block == nullptr && may && !early ? borrow(request, where) : block;
+}
+
+// The same in the heap of the route, or in the holes of its pages only, which is an elastic one
+// then.
+void* Memory::put(const Request& request, const Route& where, bool in_holes) {
+  HeapSlot& slot = *where.slot;
+  void* result = nullptr;
   // The record first: its page is not to take what the block was promised.
-  if (where.slot != nullptr && request.bytes <= room_below_limits(owner_of(request)) &&
-      records_.reserve(where.slot->records, 1)) {
-    block = where.slot->heap->allocate(where.bytes, where.alignment);
+  if (records_.reserve(slot.records, 1)) {
+    void* block = in_holes ? slot.elastic.allocate_in_holes(where.bytes, where.alignment)
+                           : slot.heap->allocate(where.bytes, where.alignment);
+    if (block != nullptr &&
+        hand_out(static_cast<std::byte*>(block), request.bytes, where.alignment) == nullptr) {
+      slot.heap->free(block);
+      block = nullptr;
+    }
+    result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
   }
-  if (block == nullptr && may_borrow(owner_of(request), request.bytes, where)) {
-    records_.trim(where.slot->records);
-    return borrow(request, where);
-  }
-  if (block != nullptr &&
-      hand_out(static_cast<std::byte*>(block), request.bytes, where.alignment) == nullptr) {
-    where.slot->heap->free(block);
-    block = nullptr;
-  }
-  void* result = block != nullptr ? commit(request, where, block, request.bytes) : nullptr;
-  if (where.slot != nullptr) {
-    records_.trim(where.slot->records);
-  }
+  records_.trim(slot.records);
   return result;
 }
 
-// Whether a request that its own heap can't serve may go into another one's holes.
+// Whether another frame for the heap is to be avoided where a hole will do: one more bank would
+// have to power up for it, or the last part of the pool, what a range request leaves to others, is
+// begun. Not the first page of a heap, without which all of a small owner would live with others;
+// nor frames that are guaranteed to the heap, which are there to be taken.
+bool Memory::is_tight(const HeapSlot& slot) const {
+  const std::uint32_t spare = pool_.free() - pool_.reserved();
+  const bool last_part =
+      config_.headroom_divisor != 0 && spare < pool_.frames() / config_.headroom_divisor;
+  return slot.account.unused_guarantee() == 0 &&
+         (last_part || (slot.account.held != 0 && pool_.powered_free() == 0));
+}
+
+// Whether a request may go into the holes of another heap than its own.
 bool Memory::may_borrow(const Owner& owner, std::size_t bytes, const Route& where) const {
   return policy_->lends && where.slot != nullptr && where.slot->kind == HeapKind::elastic &&
          where.slot->space == &space_ && keeper_of(owner) == nullptr &&
@@ -95,27 +119,17 @@ bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
 // A block in a hole of a page of another heap, oldest first: the system's, which lives longest, is
 // the oldest.
 void* Memory::borrow(const Request& request, const Route& where) {
-  for (std::uint16_t at = first_heap_; at != SlotStore::kNone; at = heaps_[at].next) {
+  void* block = nullptr;
+  for (std::uint16_t at = first_heap_; at != SlotStore::kNone && block == nullptr;
+       at = heaps_[at].next) {
     HeapSlot& slot = heaps_[at];
-    if (!may_lend(slot, where) || slot.elastic.largest_in_holes(where.alignment) < where.bytes ||
-        !records_.reserve(slot.records, 1)) {
-      continue;
-    }
-    Route lent = where;
-    lent.slot = &slot;
-    void* block = slot.elastic.allocate_in_holes(where.bytes, where.alignment);
-    if (block != nullptr &&
-        hand_out(static_cast<std::byte*>(block), request.bytes, where.alignment) == nullptr) {
-      slot.heap->free(block);
-      block = nullptr;
-    }
-    void* result = block != nullptr ? commit(request, lent, block, request.bytes) : nullptr;
-    records_.trim(slot.records);
-    if (result != nullptr) {
-      return result;
+    if (may_lend(slot, where) && slot.elastic.largest_in_holes(where.alignment) >= where.bytes) {
+      Route lent = where;
+      lent.slot = &slot;
+      block = put(request, lent, true);
     }
   }
-  return nullptr;
+  return block;
 }
 
 // Bytes of the largest block that borrow() would find.

@@ -43,6 +43,14 @@ std::uint32_t PagePool::bank_end(std::uint32_t bank) const {
   return end < frames_ ? end : frames_;
 }
 
+std::uint32_t PagePool::powered_free() const {
+  // Not of the pool: the reserve's part of the first bank, which is always on then, and what is
+  // beyond the end of the last one.
+  const std::uint32_t beyond = bank_count_ * bank_frames_ - first_offset_ - frames_;
+  const bool last_on = banks_[bank_count_ - 1].powered;
+  return banks_on_ * bank_frames_ - first_offset_ - (last_on ? beyond : 0) - taken_;
+}
+
 Bank PagePool::bank_of(Frame frame) const {
   return Bank{static_cast<std::uint16_t>((number(frame) + first_offset_) / bank_frames_)};
 }
@@ -230,7 +238,7 @@ bool PagePool::check() const {
     on += state.powered ? 1 : 0;
   }
   return taken == taken_ && on == banks_on_ && reserved_ <= free() && taken_ <= peak_taken_ &&
-         banks_on_ <= banks_on_peak_;
+         banks_on_ <= banks_on_peak_ && powered_free() <= free();
 }
 
 }  // namespace modmem

@@ -109,6 +109,8 @@ class PagePool {
   std::uint32_t reserved() const { return reserved_; }
   std::uint32_t banks() const { return bank_count_; }
   std::uint32_t banks_on() const { return banks_on_; }
+  // Free frames of banks that are powered. O(1).
+  std::uint32_t powered_free() const;
   std::uint32_t banks_on_peak() const { return banks_on_peak_; }
   bool is_taken(Frame frame) const { return taken_map_.test(number(frame)); }
   bool is_powered(Bank bank) const { return banks_[number(bank)].powered; }
