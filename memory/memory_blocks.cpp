@@ -108,9 +108,12 @@ bool Memory::may_borrow(const Owner& owner, std::size_t bytes, const Route& wher
          bytes <= room_below_limits(owner);
 }
 
+// A heap with a guarantee lends nothing: when it ends, its frames are to be there for others that
+// are guaranteed them, not under guests.
 bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
   return &slot != where.slot && slot.kind == HeapKind::elastic && slot.space == &space_ &&
-         !is_private(slot.owner->spec.kind) && heir_of(slot) != nullptr &&
+         slot.owner->spec.guarantee == 0 && !is_private(slot.owner->spec.kind) &&
+         heir_of(slot) != nullptr &&
          // Whole lines may lie in a heap of any core; others in those of their own.
          (config_.cores == 1 || slot.core == where.slot->core ||
           where.unit == config_.cache_line_bytes);

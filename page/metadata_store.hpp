@@ -99,7 +99,8 @@ class MetadataStore {
  public:
   using Handle = SlotStore::Handle;
   static constexpr Handle kNone = SlotStore::kNone;
-  static_assert(alignof(T) <= MetadataHeap::kUnitBytes && sizeof(T) <= MetadataHeap::kMostBytes);
+  static_assert(alignof(T) <= MetadataHeap::kUnitBytes);
+  static_assert(sizeof(T) <= MetadataHeap::kMostBytes);
 
   void boot(MetadataHeap& heap) { slots_.boot(heap, sizeof(T), kTargetBytes<T>); }
 
