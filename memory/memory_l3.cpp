@@ -124,10 +124,16 @@ std::uint64_t Memory::write_list(const Span& list) {
       const Record& record = records_[handle];
       std::byte* block = block_of(record);
       const std::size_t room = l3_.slot->heap->usable_size(block);
-      new (saved + count)
-          SavedBlock{sites_[record.site], page * Record::kPlacesPerPage + record.place,
-                     record.bytes, static_cast<std::uint32_t>(room), record.alignment_log2};
-      ++count;
+      // All of it is summed, what lies between the members included.
+      std::memset(static_cast<void*>(saved + count), 0, sizeof *saved);
+      const Site site = sites_[record.site];
+      SavedBlock& entry = saved[count++];
+      entry.site.where = site.where;
+      entry.site.line = site.line;
+      entry.place = page * Record::kPlacesPerPage + record.place;
+      entry.bytes = record.bytes;
+      entry.room = static_cast<std::uint32_t>(room);
+      entry.alignment_log2 = record.alignment_log2;
       l3_.port->cache_writeback(block, align_up(room, config_.cache_line_bytes));
       handle = record.last != 0 ? std::uint16_t{SlotStore::kNone} : record.page_next;
     }
