@@ -136,6 +136,10 @@ void Session::trim(const States& wanted) {
       end_pipeline(i);
     }
   }
+  // Each core takes back what others freed of its heaps.
+  for (const CorePlan& plan : plans_) {
+    on_core(plan.core, [this] { system_.memory().drain(UINT32_MAX); });
+  }
 }
 
 Session::CorePlan& Session::plan_of(std::uint32_t core) {
