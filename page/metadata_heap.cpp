@@ -208,12 +208,13 @@ std::uint32_t MetadataHeap::unit_of(const void* address, std::uint8_t store) con
     return kNoUnit;
   }
   const std::uintptr_t offset = at - reinterpret_cast<std::uintptr_t>(page_at(page));
-  const auto chunk = static_cast<Chunk>(page * kChunksPerPage + offset / kChunkBytes);
+  const auto chunk =
+      static_cast<Chunk>(page * kChunksPerPage + static_cast<std::uint32_t>(offset / kChunkBytes));
   if (offset % kUnitBytes != 0 || offset < kNoteChunks * kChunkBytes ||
       notes(chunk).store != store) {
     return kNoUnit;
   }
-  return static_cast<std::uint32_t>(page * (kChunksPerPage * kUnitsPerChunk) + offset / kUnitBytes);
+  return page * (kChunksPerPage * kUnitsPerChunk) + static_cast<std::uint32_t>(offset / kUnitBytes);
 }
 
 bool MetadataHeap::check() const {
