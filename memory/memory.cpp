@@ -82,6 +82,7 @@ bool Memory::set_up(MetadataArena& arena) {
   heaps_.boot(metadata_);
   slot_heaps_.boot(metadata_);
   regions_.boot(metadata_);
+  reservations_.boot(metadata_);
   pins_.boot(metadata_);
   arena_used_ = arena.used();
   return done;

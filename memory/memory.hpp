@@ -24,6 +24,7 @@
 #include "memory/heap_slot.hpp"
 #include "memory/intent.hpp"
 #include "memory/owner.hpp"
+#include "memory/plan.hpp"
 #include "memory/policy.hpp"
 #include "memory/record.hpp"
 #include "memory/site_table.hpp"
@@ -123,6 +124,26 @@ class Memory {
   // asked for (Region::open(), SlotHeap::open()), or the platform has no such core; that is
   // explained to the observer.
   Owner* create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap = {});
+
+  // --- admission ---
+
+  // Whether admit() would succeed now; `shortage` says what is missing. Changes nothing, explains
+  // nothing. O(entries * (owners + reservations) + needs * pages).
+  bool can_admit(std::span<const PlanEntry> plan, Shortage* shortage = nullptr) const;
+
+  // Reserves what all entries of the plan need, and creates the owners that it says. Afterwards
+  // every request of the plan succeeds, whatever other owners do: those served by elastic heaps of
+  // the SRAM, as far as an MMU maps frames that lie apart. Others are checked as they would be now.
+  // Returns false, with nothing changed, exactly when memory, a limit, or metadata does not
+  // suffice; that is explained to the observer and in `shortage`. An owner has one reservation:
+  // admitted again, the new one takes the old one's place.
+  bool admit(Plan plan, Shortage* shortage = nullptr);
+
+  // Ends what admit() reserved for the owner and it has not used; nothing where there is none.
+  void return_unused(Owner& owner);
+
+  // Frames that are reserved for the owner and not used yet.
+  std::uint32_t reserved_frames(const Owner& owner) const;
 
   // Whether an owner lives at that address, which may be any: for those who are given owners by
   // others, and may be given one that has ended. O(pages of owners).
@@ -344,6 +365,14 @@ class Memory {
     bool uncached = false;
   };
 
+  // What the flags of a request say.
+  struct Intent {
+    Place place = Place::any;
+    bool lines = false;
+    bool dma = false;
+    bool uncached = false;
+  };
+
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
   bool has_core_heaps() const;
@@ -377,6 +406,9 @@ class Memory {
   static const Owner* keeper_of(const Owner& owner);
   Route route(const Request& request) const;
   Route route_opened(const Request& request);
+  Intent intent_of(Flags flags, const Owner* keeper) const;
+  Route rounded(const Request& request, const Intent& intent, HeapSlot* slot,
+                bool for_all_cores) const;
   HeapSlot* place(Place place, const Owner& owner) const;
   bool may_borrow(const Owner& owner, std::size_t bytes, const Route& route) const;
   bool may_lend(const HeapSlot& slot, const Route& route) const;
@@ -421,6 +453,23 @@ class Memory {
   void end_guarantee(HeapSlot& slot);
   bool is_served_by_own_heap(const Owner& parent, OwnerKind kind) const;
   bool passes_limit(const Owner& parent, const OwnerSpec& spec) const;
+  // Admission (memory_plan.cpp)
+  struct Sizes;
+  bool check_plan(std::span<const PlanEntry> plan, Shortage& shortage) const;
+  Sizes sizes_of(const PlanEntry& entry, Shortage& shortage) const;
+  bool reserve(Owner& owner, const Sizes& sizes, std::uint32_t accounts);
+  void fail_plan(const PlanEntry& entry, const Shortage& shortage);
+  bool has_new_heap(const PlanEntry& entry) const;
+  HeapSpec heap_for(const Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) const;
+  Reservation* reservation_of(const Owner& owner) const;
+  Reservation* reservation_for(const Owner& owner) const;
+  void drop_reservation(const Owner& owner);
+  void make_ready(HeapSlot* slot, const Owner& owner) const;
+  void lend_frames(Reservation& reservation, HeapSlot& slot) const;
+  void settle() const;
+  std::size_t sure_bytes(const Owner& owner) const;
+  std::uint32_t promised_accounts(const Owner* parent) const;
+  std::uint32_t pages_for_chunks(std::uint32_t chunks) const;
   void add_claim(const Owner& owner, Claim& above) const;
   Claim inner_claim(const Owner& owner, const Owner* without) const;
   std::size_t claim_of(const Owner& owner) const;
@@ -493,8 +542,17 @@ class Memory {
   mutable PageAccount aside_account_;  // holds nothing: what is guaranteed to it is set aside
   std::uint32_t set_aside_ = 0;        // frames for the metadata of guaranteed blocks
   std::uint32_t guarantees_ = 0;       // owners that have one
-  MetadataHeap metadata_;
+  mutable MetadataHeap metadata_;
   SiteTable sites_;
+  mutable MetadataStore<Reservation> reservations_;
+  mutable std::uint32_t promised_chunks_ = 0;  // of metadata, by all reservations
+  mutable std::uint32_t lent_chunks_ = 0;      // of these, those of who is served now
+  mutable std::uint32_t chunks_before_ = 0;    // in use when they were lent
+  std::uint16_t first_reservation_ = SlotStore::kNone;
+  // What is lent to a heap while it serves who it is reserved for; the heap's guarantee without.
+  mutable std::uint16_t lent_ = SlotStore::kNone;
+  mutable HeapSlot* borrower_ = nullptr;
+  mutable std::uint32_t borrower_guarantee_ = 0;
   mutable MetadataStore<PageDescriptor> descriptors_;
   mutable MetadataStore<Record> records_;
   MetadataStore<Owner> owners_;

@@ -54,7 +54,7 @@ void* Memory::allocate_locked(const Request& request) {
 
 // A block for a well-formed request, nullptr where there is none; explains nothing.
 void* Memory::serve(const Request& request, const Route& where) {
-  set_metadata_aside(where.slot);
+  make_ready(where.slot, owner_of(request));
   if (where.slot == nullptr || request.bytes > room_below_limits(owner_of(request))) {
     return nullptr;
   }
@@ -108,12 +108,12 @@ bool Memory::may_borrow(const Owner& owner, std::size_t bytes, const Route& wher
          bytes <= room_below_limits(owner);
 }
 
-// A heap with a guarantee lends nothing: when it ends, its frames are to be there for others that
-// are guaranteed them, not under guests.
+// A heap with a guarantee, or for which something is reserved, lends nothing: when it ends, its
+// frames are to be there for others that are guaranteed them, not under guests.
 bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
   return &slot != where.slot && slot.kind == HeapKind::elastic && slot.space == &space_ &&
-         slot.owner->spec.guarantee == 0 && !is_private(slot.owner->spec.kind) &&
-         heir_of(slot) != nullptr &&
+         slot.owner->spec.guarantee == 0 && reservation_for(*slot.owner) == nullptr &&
+         !is_private(slot.owner->spec.kind) && heir_of(slot) != nullptr &&
          // Whole lines may lie in a heap of any core; others in those of their own.
          (config_.cores == 1 || slot.core == where.slot->core ||
           where.unit == config_.cache_line_bytes);
@@ -240,7 +240,7 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
     return {};
   }
   std::size_t chosen = request.bytes;
-  set_metadata_aside(where.slot);
+  make_ready(where.slot, owner_of(request));
   if (where.slot != nullptr && records_.reserve(where.slot->records, 1)) {
     const std::size_t room = room_below_limits(owner_of(request));
     std::size_t most = align_down(largest_over_headroom(where), where.unit);
@@ -324,7 +324,7 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   if (!grows && !resize_view(block, record.bytes, request.bytes)) {
     return false;
   }
-  set_metadata_aside(&slot);
+  make_ready(&slot, owner);
   const std::size_t before = slot.heap->usable_size(block);
   // What another core's block no longer needs stays with it: only that core may take it back.
   const bool keeps = where.bytes < before && !record.uncached && is_of_another_core(slot);

@@ -131,8 +131,8 @@ bool Memory::check_locked(CheckDepth depth) const {
          (check_accounts() && check_guarantees(*system_) && check_side(low_power_) &&
           check_side(l3_) && check_records(*system_) && pool_.check() && space_.check() &&
           descriptors_.check() && check_record_lists() && owners_.check() && heaps_.check() &&
-          slot_heaps_.check() && regions_.check() && pins_.check() && metadata_.check() &&
-          sites_.check());
+          slot_heaps_.check() && regions_.check() && reservations_.check() && pins_.check() &&
+          metadata_.check() && sites_.check());
 }
 
 }  // namespace modmem

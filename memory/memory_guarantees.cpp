@@ -50,6 +50,7 @@ std::uint32_t Memory::guaranteed_below(const Owner& owner) {
 // `figures` say why not.
 bool Memory::can_guarantee(const Owner* parent, std::size_t bytes,
                            GuaranteeFigures& figures) const {
+  settle();
   figures = {};
   const std::uint32_t frames = frames_for(bytes);
   std::uint32_t asked = frames;
@@ -100,6 +101,7 @@ bool Memory::begin_guarantee(HeapSlot& slot, const Owner& owner) {
 
 // Ends the guarantee of a heap that holds nothing any more: back to the owner above.
 void Memory::end_guarantee(HeapSlot& slot) {
+  settle();
   const std::uint32_t frames = slot.account.guarantee;
   pool_.set_guarantee(slot.account, 0);
   if (frames == 0) {
@@ -123,6 +125,7 @@ bool Memory::is_served_by_own_heap(const Owner& parent, OwnerKind kind) const {
 
 bool Memory::set_frame_limit(Owner& owner, std::uint32_t frames) {
   const LockGuard guard(*port_);
+  settle();
   PageAccount& account = own_heap(owner).account;
   if (account.held > frames || account.guarantee > frames) {
     return false;
@@ -136,8 +139,9 @@ bool Memory::set_frame_limit(Owner& owner, std::uint32_t frames) {
 // Adds what the owner and those below it hold and are sure to get to what the one above it does.
 void Memory::add_claim(const Owner& owner, Claim& above) const {
   Claim own = inner_claim(owner, nullptr);
-  if (owner.spec.guarantee != 0) {
-    own = {0, own.total(owner.spec.guarantee), owner.spec.guarantee};
+  const std::size_t sure = sure_bytes(owner);
+  if (sure != 0) {
+    own = {0, own.total(sure), owner.spec.guarantee != 0 ? owner.spec.guarantee : own.passed_on};
   }
   above.bytes += own.bytes;
   above.below += own.below;
@@ -156,7 +160,7 @@ Memory::Claim Memory::inner_claim(const Owner& owner, const Owner* without) cons
 }
 
 std::size_t Memory::claim_of(const Owner& owner) const {
-  return inner_claim(owner, nullptr).total(owner.spec.guarantee);
+  return inner_claim(owner, nullptr).total(sure_bytes(owner));
 }
 
 // Bytes that may be charged to the owner: below each limit, beside what others are sure to get.
@@ -171,9 +175,9 @@ std::size_t Memory::room_below_limits(const Owner& owner) const {
   Claim claim;  // of the owner that was looked at before
   const Owner* below = nullptr;
   for (const Owner* at = &owner; top != nullptr; below = at, at = at->parent) {
-    const std::size_t guarantee = at->spec.guarantee;
+    const std::size_t guarantee = sure_bytes(*at);
     std::size_t total = at->tree;
-    if (guarantees_ != 0) {
+    if (guarantees_ != 0 || first_reservation_ != SlotStore::kNone) {
       const Claim others = inner_claim(*at, below);
       claim = {claim.bytes + others.bytes, claim.below + others.below,
                claim.passed_on + others.passed_on};
@@ -181,7 +185,7 @@ std::size_t Memory::room_below_limits(const Owner& owner) const {
       if (guarantee != 0) {
         unused = guaranteed ? unused : total - claim.bytes - claim.below;
         guaranteed = true;
-        claim = {0, total, guarantee};
+        claim = {0, total, at->spec.guarantee != 0 ? at->spec.guarantee : claim.passed_on};
       }
     }
     const std::size_t limit = at->spec.limit;
@@ -210,6 +214,7 @@ bool Memory::set_limit(Owner& owner, std::size_t limit) {
 }
 
 bool Memory::check_guarantees(const Owner& owner) const {
+  settle();
   if (owner.spec.guarantee != 0) {
     if (owner.heap == kNoHeap) {
       return false;

@@ -44,11 +44,13 @@ void Memory::set_metadata_aside(const HeapSlot* slot) const {
   PagePool& pool = space_.pool();
   pool.set_guarantee(metadata_account_, 0);
   pool.set_guarantee(aside_account_, 0);
-  if (set_aside_ == 0) {
+  const std::uint32_t wanted = set_aside_ + pages_for_chunks(promised_chunks_);
+  metadata_.hold_back(promised_chunks_ - lent_chunks_);
+  if (wanted == 0) {
     return;
   }
   const std::uint32_t spare = pool.free() - pool.reserved();
-  const std::uint32_t kept = set_aside_ < spare ? set_aside_ : spare;
+  const std::uint32_t kept = wanted < spare ? wanted : spare;
   if (slot != nullptr && slot->account.guarantee != 0 &&
       slot->account.held <= slot->account.guarantee) {
     pool.set_guarantee(metadata_account_, metadata_account_.held + kept);

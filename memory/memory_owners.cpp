@@ -8,6 +8,17 @@ namespace modmem {
 Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
   const LockGuard guard(*port_);
   enter();
+  const HeapSpec chosen = heap_for(parent, spec, heap);
+  Owner* owner = create_owner_locked(parent, spec, chosen);
+  verify();
+  if (owner == nullptr) {
+    fail_owner(parent, spec, chosen);
+  }
+  return owner;
+}
+
+// The heap that a new owner is to have: as asked for, or else as the policy says.
+HeapSpec Memory::heap_for(const Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) const {
   HeapSpec chosen = heap;
   // What is below a private heap is served there, and the parts of a module in the module's heap.
   const bool is_served = keeper_of(parent) != nullptr || parent.spec.kind == OwnerKind::module;
@@ -22,12 +33,7 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec
   chosen.frame_limit = heap.frame_limit;
   chosen.retained_pages = heap.retained_pages;
   chosen.retained_us = heap.retained_us;
-  Owner* owner = create_owner_locked(parent, spec, chosen);
-  verify();
-  if (owner == nullptr) {
-    fail_owner(parent, spec, chosen);
-  }
-  return owner;
+  return chosen;
 }
 
 // The heap that the policy gives an owner of that kind; none where another one's serves it.
@@ -39,14 +45,15 @@ HeapKind Memory::heap_kind_of(OwnerKind kind) const {
 }
 
 Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
-  set_metadata_aside(nullptr);
+  make_ready(place(Place::owner, parent), parent);
   const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
+  const std::uint32_t promised = promised_accounts(&parent);
   const bool has_core = spec.core == OwnerSpec::kNearest || spec.core < config_.cores;
   if ((in_frames && heap.kind == HeapKind::none) || !has_core || passes_limit(parent, spec)) {
     return nullptr;
   }
   const std::uint16_t handle =
-      owners_.live() < config_.max_owners ? owners_.create() : SlotStore::kNone;
+      owners_.live() + promised < config_.max_owners ? owners_.create() : SlotStore::kNone;
   if (handle == SlotStore::kNone) {
     return nullptr;
   }
@@ -71,6 +78,10 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
     last = &(*last)->next_sibling;
   }
   *last = &owner;
+  Reservation* reservation = reservation_for(parent);
+  if (reservation != nullptr && reservation->accounts != 0) {
+    --reservation->accounts;
+  }
   return &owner;
 }
 
@@ -96,7 +107,8 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& he
   const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
   const bool over_limit =
       passes_limit(parent, spec) || divide_up(taken, config::kPageBytes) > heap.frame_limit;
-  const bool too_many = owners_.live() >= config_.max_owners || heaps_.live() >= config_.max_heaps;
+  const bool too_many = owners_.live() + promised_accounts(&parent) >= config_.max_owners ||
+                        heaps_.live() >= config_.max_heaps;
   const bool unsupported = (in_frames && heap.kind == HeapKind::none) ||
                            (heap.grows && !space_.has_mmu()) ||
                            (spec.core != OwnerSpec::kNearest && spec.core >= config_.cores);
@@ -144,6 +156,7 @@ bool Memory::is_owner(const Owner* owner) const {
 }
 
 void Memory::end_owner(Owner& owner) {
+  drop_reservation(owner);
   const std::uint16_t handle = owner.handle;
   owner.handle = SlotStore::kNone;
   owners_.destroy(handle);

@@ -200,12 +200,14 @@ void Memory::end_block(std::uint16_t handle) {
   std::byte* block = block_of(record);
   drop_lines(slot, block, slot.heap->usable_size(block));
   take_back(block, record.bytes);
-  uncharge(owners_[record.owner], slot, record.bytes);
+  Owner& owner = owners_[record.owner];
+  uncharge(owner, slot, record.bytes);
   if (record.uncached == 0 && is_of_another_core(slot)) {
     queue(handle, slot);
     return;
   }
   drop_record(handle, slot);
+  make_ready(&slot, owner);
   slot.heap->free(block);
 }
 

@@ -58,43 +58,56 @@ Memory::Route Memory::route(const Request& request) const {
     // What a module takes for the kernel is never where that module can write.
     keeper = nullptr;
   }
+  const Intent intent = intent_of(request.flags, keeper);
+  HeapSlot* slot = place(intent.place, owner);
+  // L3 is reached through the cache of the primary core, and not otherwise.
+  if (slot != nullptr && slot == l3_.slot &&
+      (intent.uncached || port_->core_id() != kPrimaryCore)) {
+    slot = nullptr;
+  }
+  // What one core writes back must not take another's bytes with it: blocks share lines only where
+  // all of their heap are one core's.
+  const bool for_all_cores = config_.cores > 1 && slot != nullptr && slot != l3_.slot &&
+                             (slot->core == HeapSlot::kAnyCore || is_of_another_core(*slot));
+  return rounded(request, intent, slot, for_all_cores);
+}
+
+// What the flags say, of a request that `keeper`, which may be nullptr, serves.
+Memory::Intent Memory::intent_of(Flags flags, const Owner* keeper) const {
   const PolicyRow& base = policy_->unflagged;
   Place where = keeper != nullptr ? Place::owner : Place::any;
   // A region's blocks are whole lines anyway; so are their stand-ins then.
-  bool lines = base.whole_lines || (keeper != nullptr && keeper->spec.kind == OwnerKind::region);
-  bool dma = base.dma_aligned;
-  Route route;
-  route.uncached = base.uncached;
+  Intent intent{
+      .lines = base.whole_lines || (keeper != nullptr && keeper->spec.kind == OwnerKind::region),
+      .dma = base.dma_aligned,
+      .uncached = base.uncached};
   for (const PolicyRow& row : policy_->rows) {
-    if ((request.flags & row.flag) == 0) {
+    if ((flags & row.flag) == 0) {
       continue;
     }
     // Low-power memory is a wish: where there is none, the next row decides.
     if (where == Place::any && (row.place != Place::lp || low_power_.slot != nullptr)) {
       where = row.place;
     }
-    lines = lines || row.whole_lines;
-    dma = dma || row.dma_aligned;
-    route.uncached = route.uncached || row.uncached;
+    intent.lines = intent.lines || row.whole_lines;
+    intent.dma = intent.dma || row.dma_aligned;
+    intent.uncached = intent.uncached || row.uncached;
   }
-  route.slot = place(where == Place::any ? base.place : where, owner);
-  // L3 is reached through the cache of the primary core, and not otherwise.
-  if (route.slot != nullptr && route.slot == l3_.slot &&
-      (route.uncached || port_->core_id() != kPrimaryCore)) {
-    route.slot = nullptr;
-  }
+  intent.place = where == Place::any ? base.place : where;
+  return intent;
+}
+
+Memory::Route Memory::rounded(const Request& request, const Intent& intent, HeapSlot* slot,
+                              bool for_all_cores) const {
+  Route route{.slot = slot, .uncached = intent.uncached};
   route.alignment =
       request.alignment > config::kGranuleBytes ? request.alignment : config::kGranuleBytes;
-  // What one core writes back must not take another's bytes with it: blocks share lines only where
-  // all of their heap are one core's.
-  lines = lines || (config_.cores > 1 && route.slot != nullptr && route.slot != l3_.slot &&
-                    (route.slot->core == HeapSlot::kAnyCore || is_of_another_core(*route.slot)));
   // What is reached past the cache shares no line with what is reached through it, in any policy.
-  if (lines || route.uncached) {
+  if (intent.lines || for_all_cores || route.uncached) {
     route.unit = config_.cache_line_bytes;
     route.alignment = route.alignment > route.unit ? route.alignment : route.unit;
   }
-  if (dma && route.alignment < config_.dma_alignment) {
+  if (intent.dma && route.alignment < config_.dma_alignment) {
     route.alignment = config_.dma_alignment;
   }
   // Rounding must not wrap; no heap has as much as is cut off here.
@@ -109,7 +122,7 @@ std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
   if (where.slot == nullptr) {
     return 0;
   }
-  set_metadata_aside(where.slot);
+  make_ready(where.slot, owner);
   const bool recordable = records_.reserve(where.slot->records, 1);
   std::size_t fits =
       recordable ? align_down(where.slot->heap->largest_request(where.alignment), where.unit) : 0;

@@ -49,6 +49,8 @@ void MetadataHeap::shutdown() {
     }
   }
   free_ = 0;
+  used_ = 0;
+  held_back_ = 0;
   for (std::uint32_t page = 0; page < arena_pages_; ++page) {
     start_page(page);
   }
@@ -144,18 +146,19 @@ void MetadataHeap::remove_page(std::uint32_t page) {
 MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) {
   MODMEM_ASSERT(count > 0 && count <= kChunksPerPage - kNoteChunks);
   Chunk first = kNoChunk;
+  const bool may_use = free_ >= count + held_back_;
   // What is in use anyway first: the spare is to stay empty.
-  for (std::uint32_t page = 0; page < end_ && free_ >= count && first == kNoChunk; ++page) {
+  for (std::uint32_t page = 0; page < end_ && may_use && first == kNoChunk; ++page) {
     if (page != spare_ && exists(page)) {
       first = find(page, count);
     }
   }
   if (first == kNoChunk) {
-    const std::uint32_t page = spare_ != kNoSpare ? spare_ : add_page();
+    const std::uint32_t page = may_use && spare_ != kNoSpare ? spare_ : add_page();
     if (page == end_) {
       return kNoChunk;
     }
-    spare_ = kNoSpare;
+    spare_ = page == spare_ ? kNoSpare : spare_;
     first = find(page, count);
   }
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -165,6 +168,7 @@ MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) 
     taken.continues = i != 0;
   }
   free_ -= count;
+  used_ += count;
   return first;
 }
 
@@ -173,6 +177,7 @@ void MetadataHeap::give(Chunk first, std::uint32_t count) {
     notes(static_cast<Chunk>(first + i)) = Notes();
   }
   free_ += count;
+  used_ -= count;
   const std::uint32_t page = first / kChunksPerPage;
   const std::uint32_t whole = kChunksPerPage - kNoteChunks;
   if (page >= arena_pages_ && free_in(page) == whole) {

@@ -83,9 +83,17 @@ class MetadataHeap {
   static constexpr std::uint32_t kNoUnit = 0xffff;
   std::uint32_t unit_of(const void* address, std::uint8_t store) const;
 
+  // Has take() leave so many chunks free from now on, for others than those who take next; where
+  // there are fewer, it maps another page.
+  void hold_back(std::uint32_t chunks) { held_back_ = chunks; }
+  // Chunks in use.
+  std::uint32_t used_chunks() const { return used_; }
+
   // Pages of the pool that it holds.
   std::uint32_t pages() const { return pool_pages_; }
-  std::uint32_t free_chunks() const { return free_; }
+  // Chunks that take() has without mapping a page, one by one; those held back besides.
+  std::uint32_t free_chunks() const { return free_ > held_back_ ? free_ - held_back_ : 0; }
+  std::uint32_t all_free_chunks() const { return free_; }
   const PageAccount& account() const { return *account_; }
 
   // Bytes that the objects take on a target with 32-bit pointers: stores say what comes and goes.
@@ -127,6 +135,8 @@ class MetadataHeap {
   std::uint32_t pool_pages_ = 0;
   std::uint32_t free_ = 0;  // chunks
   std::uint32_t spare_ = kNoSpare;
+  std::uint32_t used_ = 0;       // chunks
+  std::uint32_t held_back_ = 0;  // of the free ones
   std::size_t use_ = 0;
   std::size_t peak_use_ = 0;
 };

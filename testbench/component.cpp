@@ -39,6 +39,13 @@ std::size_t due_out(const StreamBuffer& buffer, std::uint64_t period) {
 
 }  // namespace
 
+std::uint32_t Component::stack_bytes(const StreamNode& node) {
+  // Where the topology says nothing, or nothing that makes sense.
+  constexpr std::uint32_t kDefaultStackBytes = 8192;
+  const std::uint32_t declared = node.widget->stack_bytes.value_or(0);
+  return declared != 0 ? declared : kDefaultStackBytes;
+}
+
 bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
                      const LoadedModules& loaded) {
   node_ = &node;
@@ -48,11 +55,7 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
     return false;
   }
   if (node.task) {
-    // Where the topology says nothing, or nothing that makes sense.
-    constexpr std::uint32_t kDefaultStackBytes = 8192;
-    const std::uint32_t declared = node.widget->stack_bytes.value_or(0);
-    stack_ = memory_.make_array<std::byte>(declared != 0 ? declared : kDefaultStackBytes,
-                                           flag::kKernel, MODMEM_HERE);
+    stack_ = memory_.make_array<std::byte>(stack_bytes(node), flag::kKernel, MODMEM_HERE);
     if (!stack_) {
       return false;
     }

@@ -43,6 +43,8 @@ class Component {
   // Destroys the module and ends the account; what is left then is a leak. Does nothing where
   // closed.
   void close();
+  // Bytes of the stack that the node's task is given.
+  static std::uint32_t stack_bytes(const StreamNode& node);
   // Between open() and close(), whatever open() returned.
   bool exists() const { return node_ != nullptr; }
 

@@ -10,11 +10,18 @@ bool PipelineInstance::create(Memory& memory, const Pipeline& description) {
                                             .id = description.id,
                                             .name = description.name.c_str(),
                                             .core = static_cast<std::uint8_t>(description.core)});
-  void* block = owner_ == nullptr ? nullptr
-                                  : memory.allocate({.owner = owner_,
-                                                     .bytes = sizeof(Record),
-                                                     .alignment = alignof(Record),
-                                                     .site = MODMEM_HERE});
+  return owner_ != nullptr;
+}
+
+NeededBlock PipelineInstance::record_block() {
+  return {.bytes = sizeof(Record), .alignment = alignof(Record)};
+}
+
+bool PipelineInstance::make_record(Memory& memory, const Pipeline& description) {
+  void* block = memory.allocate({.owner = owner_,
+                                 .bytes = sizeof(Record),
+                                 .alignment = alignof(Record),
+                                 .site = MODMEM_HERE});
   if (block == nullptr) {
     return false;
   }

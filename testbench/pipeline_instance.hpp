@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "memory/memory.hpp"
+#include "testbench/admission.hpp"
 #include "testbench/topology/topology.hpp"
 
 namespace modmem::testbench {
@@ -19,9 +20,14 @@ enum class PlayState : std::uint8_t {
 
 class PipelineInstance {
  public:
-  // Takes the account and the record. False exactly when memory ran out; destroy() is due all the
-  // same. `description` must outlive it. Requires that it does not exist.
+  // Takes the account. False exactly when memory ran out. `description` must outlive it. Requires
+  // that it does not exist.
   bool create(Memory& memory, const Pipeline& description);
+  // Takes the record. False exactly when memory ran out; destroy() is due all the same.
+  bool make_record(Memory& memory, const Pipeline& description);
+  bool has_record() const { return record_ != nullptr; }
+  // What make_record() takes.
+  static NeededBlock record_block();
   // Gives them back. Requires that nothing else of the pipeline is left. Does nothing where it does
   // not exist.
   void destroy(Memory& memory);

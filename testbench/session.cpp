@@ -97,7 +97,7 @@ void Session::set_up() {
   past_modules_.clear();
   all_ = PlayState::running;
   const States states = wanted();
-  raise(states);
+  raise(states, true);
   run_what_is_wanted(states);
 }
 
@@ -116,10 +116,9 @@ void Session::start(std::size_t stream) {
   const PlayState before = states_[stream];
   states_[stream] = PlayState::running;
   try {
-    raise(wanted());
+    raise(wanted(), false);
   } catch (...) {
     states_[stream] = before;
-    trim(wanted());
     throw;
   }
   run_what_is_wanted(wanted());

@@ -12,9 +12,11 @@
 //   an edge is bound iff both of its ends exist, and live iff both run
 //
 // An operation changes the state of one stream, raises what is missing, and trims what is no longer
-// wanted. Where raising runs out of memory, the stream keeps its state and trimming leads back to
-// where the operation began. An owner is destroyed after those below it, so that nothing is left to
-// be called a leak but leaks.
+// wanted. What is missing is admitted as a whole before the first module of it exists, as far as it
+// is known (NeedsBook), and set up in a Transaction: where memory runs out, the stream keeps its
+// state, and all is as it was where the operation began. What was admitted and not used is
+// returned. An owner is destroyed after those below it, so that nothing is left to be called a leak
+// but leaks.
 //
 // Each pipeline runs on its core: what its modules do, from creation to the last period, is done by
 // that core's thread; deleting is done by the caller, as core 0. Within a period, the modules of a
@@ -33,6 +35,8 @@
 #include <string>
 #include <vector>
 
+#include "memory/transaction.hpp"
+#include "testbench/admission.hpp"
 #include "testbench/component.hpp"
 #include "testbench/core_threads.hpp"
 #include "testbench/pcm_stream.hpp"
@@ -182,7 +186,13 @@ class Session {
   void make_ports();
   States wanted() const;
   void lower(std::size_t stream, PlayState state);
-  void raise(const States& wanted);
+  void raise(const States& wanted, bool keeps_half);
+  void set_up_missing(Transaction& setup, const States& wanted);
+  void set_up_part(const Part& part, std::uint32_t core, const std::function<void()>& step);
+  std::vector<NeededBlock> declared(const Part& part) const;
+  std::vector<Part> missing_parts(const States& wanted) const;
+  void admit(Transaction& setup, const States& wanted);
+  void return_unused();
   void on_core(std::uint32_t core, const std::function<void()>& step);
   void prepare(std::size_t node);
   void trim(const States& wanted);
@@ -210,6 +220,7 @@ class Session {
   std::vector<StreamBuffer*> queues_;                     // the live ones
   std::map<std::size_t, PipelineReport> past_pipelines_;  // ended lives, by pipeline
   std::map<std::size_t, ModuleReport> past_modules_;      // likewise, by node
+  std::vector<Owner*> admitted_;                          // by the set-up that is under way
   std::optional<CoreThreads> threads_;                    // where cores other than 0 are in use
 };
 

@@ -32,59 +32,112 @@ void Session::on_core(std::uint32_t core, const std::function<void()>& step) {
 }
 
 // Creates and prepares what `wanted` asks for and is not there. What is there is left as it is.
-void Session::raise(const States& wanted) {
+// Where that fails, what was made is ended again, or stays where `keeps_half`.
+void Session::raise(const States& wanted, bool keeps_half) {
+  // A step for each pipeline and part, and for each owner that is admitted.
+  std::vector<TransactionStep> steps(2 * pipelines_.size() + 2 * components_.size() +
+                                     buffers_.size() + 1);
+  Transaction setup(system_.memory(), steps);
+  try {
+    set_up_missing(setup, wanted);
+  } catch (const InputError& error) {
+    return_unused();
+    if (keeps_half) {
+      setup.commit();
+    }
+    // A module knows its widget, but not the file that the widget came from.
+    throw InputError(topology_.name + ": " + error.what());
+  } catch (...) {
+    return_unused();
+    if (keeps_half) {
+      setup.commit();
+    }
+    throw;
+  }
+  return_unused();
+  setup.commit();
+}
+
+void Session::set_up_missing(Transaction& setup, const States& wanted) {
   Memory& memory = system_.memory();
   const auto require = [](bool done, const char* what, const std::string& name) {
     if (!done) {
       throw OutOfMemory(what + name);
     }
   };
-  try {
-    for (const std::size_t index : graph_.pipelines) {
-      const Pipeline& pipeline = topology_.pipelines[index];
-      if (wanted[index] != PlayState::absent && !pipelines_[index].exists()) {
-        on_core(pipeline.core, [&] {
-          require(pipelines_[index].create(memory, pipeline), "creating ", pipeline.name);
-        });
-      }
+  const auto undo = [&](TransactionStep::Undo step, std::size_t number) {
+    setup.on_undo(step, this, number);
+  };
+  std::vector<std::size_t> created;
+  for (const std::size_t index : graph_.pipelines) {
+    const Pipeline& pipeline = topology_.pipelines[index];
+    if (wanted[index] != PlayState::absent && !pipelines_[index].exists()) {
+      undo([](void* self, std::size_t i) { static_cast<Session*>(self)->end_pipeline(i); }, index);
+      created.push_back(index);
+      on_core(pipeline.core, [&] {
+        require(pipelines_[index].create(memory, pipeline), "creating ", pipeline.name);
+      });
     }
-    for (std::size_t i = 0; i < components_.size(); ++i) {
-      const StreamNode& node = graph_.nodes[i];
-      if (wanted[node.pipeline] != PlayState::absent && !components_[i].exists()) {
-        on_core(node.core, [&] {
-          Owner& pipeline = *pipelines_[node.pipeline].owner();
-          require(components_[i].open(memory, pipeline, node, loaded_), "creating ",
-                  node.widget->name);
-          for (const Setting& setting : settings_) {
-            if (setting.node == i) {
-              apply(setting);
-            }
-          }
-        });
-      }
-    }
-    for (std::size_t i = 0; i < buffers_.size(); ++i) {
-      const StreamEdge& edge = graph_.edges[i];
-      if (components_[edge.source].exists() && components_[edge.sink].exists() &&
-          !buffers_[i].bound()) {
-        // A buffer belongs to the pipeline of the module that fills it.
-        const StreamNode& source = graph_.nodes[edge.source];
-        on_core(source.core, [&] {
-          Owner& pipeline = *pipelines_[source.pipeline].owner();
-          require(buffers_[i].open(memory, pipeline), "binding ", edge.name);
-        });
-      }
-    }
-    for (std::size_t i = 0; i < components_.size(); ++i) {
-      const StreamNode& node = graph_.nodes[i];
-      if (wanted[node.pipeline] >= PlayState::paused && !components_[i].prepared()) {
-        on_core(node.core, [&] { prepare(i); });
-      }
-    }
-  } catch (const InputError& error) {
-    // A module knows its widget, but not the file that the widget came from.
-    throw InputError(topology_.name + ": " + error.what());
   }
+  admit(setup, wanted);
+  for (const std::size_t index : created) {
+    const Pipeline& pipeline = topology_.pipelines[index];
+    on_core(pipeline.core, [&] {
+      require(pipelines_[index].make_record(memory, pipeline), "creating ", pipeline.name);
+    });
+  }
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    const StreamNode& node = graph_.nodes[i];
+    if (wanted[node.pipeline] != PlayState::absent && !components_[i].exists()) {
+      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->end_component(at); }, i);
+      set_up_part({PartKind::module, i}, node.core, [&] {
+        Owner& pipeline = *pipelines_[node.pipeline].owner();
+        require(components_[i].open(memory, pipeline, node, loaded_), "creating ",
+                node.widget->name);
+        for (const Setting& setting : settings_) {
+          if (setting.node == i) {
+            apply(setting);
+          }
+        }
+      });
+    }
+  }
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const StreamEdge& edge = graph_.edges[i];
+    if (components_[edge.source].exists() && components_[edge.sink].exists() &&
+        !buffers_[i].bound()) {
+      // A buffer belongs to the pipeline of the module that fills it.
+      const StreamNode& source = graph_.nodes[edge.source];
+      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->buffers_[at].close(); },
+           i);
+      set_up_part({PartKind::buffer, i}, source.core, [&] {
+        Owner& pipeline = *pipelines_[source.pipeline].owner();
+        require(buffers_[i].open(memory, pipeline), "binding ", edge.name);
+      });
+    }
+  }
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    const StreamNode& node = graph_.nodes[i];
+    if (wanted[node.pipeline] >= PlayState::paused && !components_[i].prepared()) {
+      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->components_[at].reset(); },
+           i);
+      set_up_part({PartKind::prepared_module, i}, node.core, [&] { prepare(i); });
+    }
+  }
+}
+
+// Does a step of setting up, and notes what it takes for the next time.
+void Session::set_up_part(const Part& part, std::uint32_t core, const std::function<void()>& step) {
+  NeedsBook& needs = system_.needs();
+  needs.begin(part);
+  try {
+    on_core(core, step);
+  } catch (...) {
+    needs.end();
+    needs.drop(part);
+    throw;
+  }
+  needs.end();
 }
 
 void Session::prepare(std::size_t node) {

@@ -151,16 +151,15 @@ TEST(SessionTest, EveryRequestMayBeTheOneThatFails) {
         const FailureNote& failure = system.first_failure().value();
         ASSERT_EQ(failure.figures.reason, FailureReason::limit);
         ASSERT_LT(failure.figures.largest_request, failure.figures.bytes);
-        ASSERT_EQ(all.tree_peak + failure.figures.largest_request, limit);
-        limit = all.tree_peak + failure.figures.bytes;
+        limit += failure.figures.bytes - failure.figures.largest_request;
         // The same session lives on a system that has more.
         all.spec.limit = OwnerSpec::kNoLimit;
         ASSERT_TRUE(live(session));
         ASSERT_EQ(state_of(system), before);
       }
     }
-    // Every module and buffer asked for something.
-    EXPECT_GT(failures, static_cast<int>(stream.graph.nodes.size() + stream.graph.edges.size()));
+    // Every module asked for something; the buffers are admitted as a whole.
+    EXPECT_GT(failures, static_cast<int>(stream.graph.nodes.size()));
   }
 }
 

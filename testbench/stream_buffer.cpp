@@ -10,11 +10,13 @@ bool StreamBuffer::open(Memory& memory, Owner& pipeline) {
                     {.kind = OwnerKind::buffer, .id = edge_.id, .name = edge_.name.c_str()})) {
     return false;
   }
-  // No core sees what another one's cache holds.
-  const Flags flags =
-      flag::kLargeBuffer | (edge_.between_cores ? flag::kShared | flag::kCoherent : 0);
-  data_ = memory_.make_array<std::byte>(edge_.bytes, flags, MODMEM_HERE);
+  data_ = memory_.make_array<std::byte>(edge_.bytes, flags(), MODMEM_HERE);
   return static_cast<bool>(data_);
+}
+
+Flags StreamBuffer::flags() const {
+  // No core sees what another one's cache holds.
+  return flag::kLargeBuffer | (edge_.between_cores ? flag::kShared | flag::kCoherent : 0);
 }
 
 void StreamBuffer::close() {

@@ -31,6 +31,8 @@ class StreamBuffer {
   // Opens the account and takes the memory. False exactly when memory ran out; close() is due all
   // the same. Requires that it is closed.
   bool open(Memory& memory, Owner& pipeline);
+  // What open() asks for its memory.
+  Flags flags() const;
   // Gives all back. Does nothing where closed.
   void close();
   // Between open() and close().

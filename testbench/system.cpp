@@ -29,6 +29,18 @@ std::string to_text(const Site& site) {
   return text;
 }
 
+std::string to_text(const GuaranteeFigures& figures) {
+  char text[256];
+  return {text, to_text(figures, text)};
+}
+
+std::string to_text(const Shortage& shortage) {
+  std::string text = std::to_string(shortage.missing()) + " B missing of " +
+                     std::to_string(shortage.asked) + " B (" + to_string(shortage.reason) + ")";
+  const std::string frames = to_text(shortage.frames);
+  return frames.empty() ? text : text + ", " + frames;
+}
+
 const PlatformConfig& find_platform(const std::string& name) {
   std::string names;
   for (const PlatformConfig& preset : config::kPresets) {
@@ -126,6 +138,8 @@ void System::on_failure(const Failure& failure) {
   note.owner = failure.owner_name;
   note.owner_id = failure.owner_id;
   note.figures = failure;
+  note.figures.guarantee.within = nullptr;  // its name may be gone when it is reported
+  note.guarantee = to_text(failure.guarantee);
   for (std::size_t i = 0; i < failure.top_count; ++i) {
     const Failure::TopOwner& top = failure.top_owners[i];
     note.top_owners.push_back({top.name, top.id, top.bytes});
@@ -141,6 +155,7 @@ bool System::on_request(const Request& request) {
   if (recorder_ != nullptr) {
     recorder_->note(request);
   }
+  needs_.note(request);
   return true;
 }
 

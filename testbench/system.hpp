@@ -13,6 +13,7 @@
 #include "memory/memory.hpp"
 #include "port/host/fault_report.hpp"
 #include "port/host/host_port.hpp"
+#include "testbench/admission.hpp"
 
 namespace modmem::testbench {
 
@@ -26,6 +27,7 @@ struct FailureNote {
   std::string owner;
   std::uint32_t owner_id = 0;
   Failure figures;
+  std::string guarantee;  // its arithmetic, where it is about guarantees
   std::vector<TopOwner> top_owners;
 };
 
@@ -47,6 +49,10 @@ struct FaultNote {
 // "file:line"; of an address of code, "libx.so+0x<offset>" while its file is loaded, else
 // "0x<address>".
 std::string to_text(const Site& site);
+
+std::string to_text(const GuaranteeFigures& figures);
+// "12,288 B missing: asked ..."
+std::string to_text(const Shortage& shortage);
 
 // The preset called `name`. Throws InputError, which lists the names there are, where there is
 // none.
@@ -85,6 +91,11 @@ class System final : private MemoryObserver {
   std::size_t boot_mapped_bytes() const { return boot_mapped_bytes_; }
   std::size_t mapped_bytes() const;
 
+  // What parts of pipelines took when they were set up, and what became of admissions.
+  NeedsBook& needs() { return needs_; }
+  AdmissionFigures& admissions() { return admissions_; }
+  const AdmissionFigures& admissions() const { return admissions_; }
+
   const std::optional<FailureNote>& first_failure() const { return first_failure_; }
   const std::vector<LeakNote>& leaks() const { return leaks_; }
   const std::vector<FaultNote>& faults() const { return faults_; }
@@ -107,6 +118,8 @@ class System final : private MemoryObserver {
   std::vector<LeakNote> leaks_;
   std::vector<FaultNote> faults_;
   TraceRecorder* recorder_ = nullptr;
+  NeedsBook needs_;
+  AdmissionFigures admissions_;
 };
 
 }  // namespace modmem::testbench
