@@ -285,6 +285,11 @@ void Reporter::on_failure(const Failure& failure) {
   name_owner(line.hex(failure.flags), failure.owner_name, failure.owner_id);
   line << ", free " << failure.free_bytes << " bytes, largest request " << failure.largest_request
        << " bytes, reason " << to_string(failure.reason);
+  if (failure.guarantee.asked != 0) {
+    char arithmetic[160];
+    to_text(failure.guarantee, arithmetic);
+    line << ", " << static_cast<const char*>(arithmetic);
+  }
   if (failure.site.where != nullptr) {
     line << ", from " << failure.site;
   }

@@ -48,6 +48,7 @@ void close_report(const System& system, RunReport& report) {
   report.mapped_bytes = system.mapped_bytes();
   report.leaks = system.leaks();
   report.faults = system.faults();
+  report.admissions = system.admissions();
 }
 
 void PeriodMeans::add(const System& system, std::uint64_t periods) {

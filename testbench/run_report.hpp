@@ -58,6 +58,7 @@ struct RunReport {
   std::uint64_t periods = 0;
   std::uint64_t cycles = 0;  // completed
   std::uint64_t audio_path_allocations = 0;
+  AdmissionFigures admissions;
   std::optional<FailureNote> failure;
   std::string failed_step;                   // what failed for want of memory
   std::vector<std::filesystem::path> files;  // that were written

@@ -107,6 +107,26 @@ Json leaks_json(const testbench::RunReport& report) {
   return leaks;
 }
 
+Json guarantees_json(const GuaranteeFigures& figures) {
+  if (figures.asked == 0) {
+    return nullptr;
+  }
+  return {{"asked_frames", figures.asked},
+          {"metadata_frames", figures.metadata},
+          {"guaranteed_frames", figures.guaranteed},
+          {"held_frames", figures.held},
+          {"total_frames", figures.total}};
+}
+
+Json admissions_json(const testbench::AdmissionFigures& figures) {
+  return {{"admitted", figures.admitted},
+          {"refused", figures.refused},
+          {"recorded", figures.recorded},
+          {"reserved_bytes", figures.reserved_bytes},
+          {"returned_bytes", figures.returned_bytes},
+          {"shortage", figures.shortage.empty() ? Json(nullptr) : Json(figures.shortage)}};
+}
+
 Json failure_json(const std::optional<testbench::FailureNote>& failure) {
   if (!failure) {
     return nullptr;
@@ -119,6 +139,7 @@ Json failure_json(const std::optional<testbench::FailureNote>& failure) {
           {"bytes", failure->figures.bytes},
           {"alignment", failure->figures.alignment},
           {"reason", to_string(failure->figures.reason)},
+          {"guarantees", guarantees_json(failure->figures.guarantee)},
           {"free_bytes", failure->figures.free_bytes},
           {"largest_request", failure->figures.largest_request},
           {"top_owners", std::move(top_owners)}};
@@ -138,6 +159,7 @@ Json to_json(const testbench::RunReport& report) {
                 {{"frames_in", report.frames_in},
                  {"frames_out", report.frames_out},
                  {"xruns", report.xruns}}},
+               {"admissions", admissions_json(report.admissions)},
                {"failure", failure_json(report.failure)}};
   if (report.script) {
     json["script"] = {{"commands", report.script->commands},

@@ -164,6 +164,9 @@ void add_failure(std::string& text, const RunReport& report) {
   add(text, "  by                %s %s (%s)\n", to_string(figures.owner_kind),
       fit(failure.owner, 50).c_str(), hex_id(failure.owner_id).c_str());
   add(text, "  reason            %s\n", to_string(figures.reason));
+  if (!failure.guarantee.empty()) {
+    add(text, "  guarantees        %s\n", fit(failure.guarantee, 100).c_str());
+  }
   add(text, "  free for it       %s\n", bytes(figures.free_bytes).c_str());
   add(text, "  would succeed     %s at most\n", bytes(figures.largest_request).c_str());
   for (const testbench::FailureNote::TopOwner& top : failure.top_owners) {
@@ -184,6 +187,12 @@ void add_verdict(std::string& text, const RunReport& report) {
     add(text, "Script: %s commands, %s streams started, %s failed; %.0f times real time\n",
         count(script.commands).c_str(), count(script.streams_started).c_str(),
         count(script.streams_failed).c_str(), script.speed);
+  }
+  if (report.admissions.admitted + report.admissions.refused != 0) {
+    const testbench::AdmissionFigures& admissions = report.admissions;
+    add(text, "Admissions: %s, %s refused; at most %s reserved, %s returned in all\n",
+        count(admissions.admitted).c_str(), count(admissions.refused).c_str(),
+        bytes(admissions.reserved_bytes).c_str(), bytes(admissions.returned_bytes).c_str());
   }
   if (!report.failed_step.empty()) {
     add_failure(text, report);
