@@ -467,6 +467,8 @@ class Memory {
   void make_ready(HeapSlot* slot, const Owner& owner) const;
   void lend_frames(Reservation& reservation, HeapSlot& slot) const;
   void settle() const;
+  std::uint32_t chunks_of_plan(std::uint32_t plan) const;
+  void settle_chunks(Reservation& reservation) const;
   std::size_t sure_bytes(const Owner& owner) const;
   std::uint32_t promised_accounts(const Owner* parent) const;
   std::uint32_t pages_for_chunks(std::uint32_t chunks) const;
@@ -545,6 +547,7 @@ class Memory {
   mutable MetadataHeap metadata_;
   SiteTable sites_;
   mutable MetadataStore<Reservation> reservations_;
+  std::uint32_t admissions_ = 0;               // so far
   mutable std::uint32_t promised_chunks_ = 0;  // of metadata, by all reservations
   mutable std::uint32_t lent_chunks_ = 0;      // of these, those of who is served now
   mutable std::uint32_t chunks_before_ = 0;    // in use when they were lent

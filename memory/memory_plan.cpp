@@ -1,13 +1,5 @@
 // Admission: what a plan needs is reserved before anything of it is taken.
-//
-// A reservation is a guarantee of an account that holds nothing. While Memory serves its owner, or
-// one below, what is left of it is lent to the account of the heap that serves (make_ready()), and
-// what the heap has not taken by then is taken back before the next one is served (settle()). So
-// it may be used in any heap, and nobody else's request can touch it.
-//
-//   guarantee of a reservation + what of it is lent <= what was reserved
-//
-// Cost: make_ready() O(reservations * depth of the owner), O(1) where nothing is reserved.
+// Cost: O(entries * (owners + reservations) + needs * pages).
 
 #include "base/check.hpp"
 #include "memory/memory.hpp"
@@ -271,6 +263,7 @@ bool Memory::admit(Plan plan, Shortage* shortage) {
   enter();
   Shortage missing;
   bool done = check_plan(plan, missing);
+  ++admissions_;
   std::size_t made = 0;
   for (; done && made < plan.size(); ++made) {
     PlanEntry& entry = plan[made];
@@ -326,6 +319,7 @@ bool Memory::reserve(Owner& owner, const Sizes& sizes, std::uint32_t accounts) {
   Reservation& reservation = reservations_[handle];
   reservation.owner = &owner;
   reservation.handle = handle;
+  reservation.plan = admissions_;
   reservation.most = sizes.frames;
   reservation.metadata = sizes.metadata;
   reservation.accounts = accounts;
@@ -380,130 +374,6 @@ std::uint32_t Memory::reserved_frames(const Owner& owner) const {
   settle();
   const Reservation* reservation = reservation_of(owner);
   return reservation != nullptr ? reservation->account.guarantee : 0;
-}
-
-// --- reservations ---
-
-Reservation* Memory::reservation_of(const Owner& owner) const {
-  std::uint16_t handle = first_reservation_;
-  while (handle != SlotStore::kNone && reservations_[handle].owner != &owner) {
-    handle = reservations_[handle].next;
-  }
-  return handle != SlotStore::kNone ? &reservations_[handle] : nullptr;
-}
-
-// The reservation that requests of `owner` use: its own or that of the nearest owner above, but
-// that of the system is for the system alone.
-Reservation* Memory::reservation_for(const Owner& owner) const {
-  if (first_reservation_ == SlotStore::kNone) {
-    return nullptr;
-  }
-  for (const Owner* at = &owner; at != nullptr; at = at->parent) {
-    Reservation* found = reservation_of(*at);
-    if (found != nullptr && (at != system_ || &owner == system_)) {
-      return found;
-    }
-  }
-  return nullptr;
-}
-
-void Memory::drop_reservation(const Owner& owner) {
-  settle();
-  std::uint16_t* link = &first_reservation_;
-  while (*link != SlotStore::kNone && reservations_[*link].owner != &owner) {
-    link = &reservations_[*link].next;
-  }
-  if (*link == SlotStore::kNone) {
-    return;
-  }
-  Reservation& reservation = reservations_[*link];
-  pool_.set_guarantee(reservation.account, 0);
-  set_aside_ -= reservation.metadata;
-  promised_chunks_ -= reservation.chunks;
-  *link = reservation.next;
-  reservations_.destroy(reservation.handle);
-  set_metadata_aside(nullptr);
-}
-
-// Before `slot`, which may be nullptr, serves `owner`: what is reserved for that one is the heap's,
-// and room for the metadata of what is guaranteed is kept.
-void Memory::make_ready(HeapSlot* slot, const Owner& owner) const {
-  settle();
-  Reservation* reservation = slot != nullptr ? reservation_for(owner) : nullptr;
-  if (reservation != nullptr) {
-    lent_ = reservation->handle;
-    lent_chunks_ = reservation->chunks;
-    chunks_before_ = metadata_.used_chunks();
-    if (slot->space == &space_ && slot->kind == HeapKind::elastic) {
-      lend_frames(*reservation, *slot);
-    }
-  }
-  set_metadata_aside(slot);
-}
-
-void Memory::lend_frames(Reservation& reservation, HeapSlot& slot) const {
-  PagePool& pool = space_.pool();
-  PageAccount& account = slot.account;
-  const std::uint32_t held = account.guarantee > account.held ? account.guarantee : account.held;
-  const std::uint32_t room = account.limit - held;
-  const std::uint32_t left = reservation.account.guarantee;
-  const std::uint32_t lent = left < room ? left : room;
-  borrower_ = &slot;
-  borrower_guarantee_ = account.guarantee;
-  pool.set_guarantee(reservation.account, left - lent);
-  pool.set_guarantee(account, held + lent);
-}
-
-// Takes back what is lent and not used, and with it what was used and has come back since.
-void Memory::settle() const {
-  if (lent_ == SlotStore::kNone) {
-    return;
-  }
-  PagePool& pool = space_.pool();
-  Reservation& reservation = reservations_[lent_];
-  if (borrower_ != nullptr) {
-    PageAccount& account = borrower_->account;
-    const std::uint32_t lent = account.unused_guarantee();
-    pool.set_guarantee(account, borrower_guarantee_);
-    std::uint32_t left = reservation.account.guarantee + lent - account.unused_guarantee();
-    left = left < reservation.most ? left : reservation.most;
-    pool.set_guarantee(reservation.account, left);
-  }
-  const std::uint32_t had = reservation.chunks + chunks_before_;
-  const std::uint32_t used = metadata_.used_chunks();
-  std::uint32_t chunks = had > used ? had - used : 0;
-  chunks = chunks < reservation.most_chunks ? chunks : reservation.most_chunks;
-  promised_chunks_ += chunks - reservation.chunks;
-  reservation.chunks = chunks;
-  lent_chunks_ = 0;
-  lent_ = SlotStore::kNone;
-  borrower_ = nullptr;
-}
-
-// Frames that metadata needs to have so many free chunks.
-std::uint32_t Memory::pages_for_chunks(std::uint32_t chunks) const {
-  constexpr std::uint32_t kPerPage = MetadataHeap::kChunksPerPage - MetadataHeap::kNoteChunks;
-  const std::uint32_t free = metadata_.all_free_chunks();
-  return chunks > free ? static_cast<std::uint32_t>(divide_up(chunks - free, kPerPage)) : 0;
-}
-
-// Bytes that the owner is sure to get below limits, as a guarantee.
-std::size_t Memory::sure_bytes(const Owner& owner) const {
-  const Reservation* reservation =
-      first_reservation_ != SlotStore::kNone ? reservation_of(owner) : nullptr;
-  return reservation != nullptr && reservation->bytes > owner.spec.guarantee ? reservation->bytes
-                                                                             : owner.spec.guarantee;
-}
-
-// Owners that are promised to others than those who create below `parent`.
-std::uint32_t Memory::promised_accounts(const Owner* parent) const {
-  std::uint32_t accounts = 0;
-  const Reservation* own = parent != nullptr ? reservation_for(*parent) : nullptr;
-  for (std::uint16_t handle = first_reservation_; handle != SlotStore::kNone;
-       handle = reservations_[handle].next) {
-    accounts += &reservations_[handle] != own ? reservations_[handle].accounts : 0;
-  }
-  return accounts;
 }
 
 }  // namespace modmem

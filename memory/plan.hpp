@@ -71,6 +71,7 @@ struct Reservation {
   std::uint32_t chunks = 0;       // chunks of metadata that are left
   std::uint32_t most_chunks = 0;  // that were reserved
   std::uint32_t accounts = 0;     // owners that may be created
+  std::uint32_t plan = 0;         // number of the admission: those of one plan share their chunks
   std::size_t bytes = 0;          // what is sure below limits: as OwnerSpec::guarantee
   std::uint16_t handle = SlotStore::kNone;
   std::uint16_t next = SlotStore::kNone;
