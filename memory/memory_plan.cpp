@@ -311,6 +311,7 @@ bool Memory::admit(Plan plan, Shortage* shortage) {
 // Reserves for an owner in place of what was reserved for it.
 bool Memory::reserve(Owner& owner, const Sizes& sizes, std::uint32_t accounts) {
   drop_reservation(owner);
+  metadata_.hold_back(0);  // what the reservation itself takes is counted
   const std::uint16_t handle = reservations_.create();
   if (handle == SlotStore::kNone) {
     return false;
