@@ -312,7 +312,7 @@ TEST(L3, ChangesNothingWhereRecordsHaveNoRoom) {
   config.l3_bytes = std::size_t{1} << 20;
   Dsp dsp(config);
   int blocks = 0;
-  for (; blocks < 700 && dsp.take(16) != nullptr; ++blocks) {
+  for (; blocks < 2000 && dsp.take(16) != nullptr; ++blocks) {
   }
   ASSERT_TRUE(dsp.memory().save_l3());
   dsp.power_cycle();
