@@ -26,10 +26,14 @@ MODULE = {"id": "id", "uuid": str, "name": str, "pipeline": "id", "placeholder":
 LEAK = {"owner": str, "id": "id", "bytes": int, "alignment": int, "site": str}
 AUDIO = {"frames_in": int, "frames_out": int, "xruns": int}
 TOP_OWNER = {"owner": str, "id": "id", "bytes": int}
-FAILURE = {"owner": str, "bytes": int, "alignment": int, "reason": str, "free_bytes": int,
-           "largest_request": int, "top_owners": list}
+FAILURE = {"owner": str, "bytes": int, "alignment": int, "reason": str,
+           "guarantees": (dict, type(None)), "free_bytes": int, "largest_request": int,
+           "top_owners": list}
+ADMISSIONS = dict.fromkeys("admitted refused recorded reserved_bytes returned_bytes".split(), int)
+ADMISSIONS.update(shortage=(str, type(None)))
 REPORT = {"platform": str, "policy": str, "pool": dict, "heaps": list, "pipelines": list,
-          "modules": list, "leaks": list, "audio": dict, "failure": (dict, type(None))}
+          "modules": list, "leaks": list, "audio": dict, "admissions": dict,
+          "failure": (dict, type(None))}
 
 POLICIES = ("elastic", "module-heaps", "single", "slots", "slots-modules", "slots-all")
 REASONS = ("pool", "limit", "guarantee", "alignment", "slots", "fragmentation")
@@ -55,6 +59,9 @@ class ReportTestCase(program.TestCase):
         pool = report["pool"]
         self.assert_fields(pool, POOL)
         self.assert_fields(report["audio"], AUDIO)
+        admissions = report["admissions"]
+        self.assert_fields(admissions, ADMISSIONS)
+        self.assertEqual(admissions["shortage"] is not None, admissions["refused"] > 0)
         for heap in report["heaps"]:
             self.assert_fields(heap, SLOTS_HEAP if heap["kind"] == "slots" else HEAP)
         for name, fields in (("pipelines", PIPELINE), ("modules", MODULE), ("leaks", LEAK)):
@@ -202,6 +209,11 @@ class JsonTest(ReportTestCase):
             for part in [report["pool"], *report["heaps"], *report["pipelines"]]:
                 for name in [name for name in part if name.endswith("bank_seconds")]:
                     self.assertGreater(part.pop(name) + 1, 0)
+        # Each set-up is admitted; all but the first know what it takes.
+        self.assertEqual(often["admissions"]["admitted"], 1000 * once["admissions"]["admitted"])
+        self.assertEqual(often["admissions"]["recorded"], 999)
+        for report in (often, once):
+            del report["admissions"]
         self.assertEqual(often, once)
 
     def test_pipelines(self):
