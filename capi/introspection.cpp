@@ -24,6 +24,7 @@ void fill(struct modmem_heap_info& info, const HeapReport& report) {
   info.allocations = report.allocations;
   info.frees = report.frees;
   info.failures = report.failures;
+  info.queued_bytes = report.queued_bytes;
 }
 
 // Figures of the owner's heap; where another one's serves it, of its account, which has no pages.
@@ -162,6 +163,9 @@ void heap_trace_all(int /*force*/) {
          << std::uint64_t{report.mapped_bytes} << " bytes, at most "
          << std::uint64_t{report.peak_mapped_bytes} << " bytes, allocations " << report.allocations
          << ", frees " << report.frees << ", failures " << report.failures;
+    if (report.queued_bytes != 0) {
+      line << ", queued " << std::uint64_t{report.queued_bytes} << " bytes";
+    }
     log_line(modmem::LogLevel::info, line);
   });
 }

@@ -82,6 +82,12 @@ void add_heaps(std::string& text, const RunReport& report) {
         count(heap.figures.peak_mapped_bytes).c_str(), count(heap.figures.allocations).c_str(),
         count(heap.figures.failures).c_str());
   }
+  for (const testbench::HeapNote& heap : report.heaps) {
+    if (heap.figures.queued_bytes != 0) {
+      add(text, "  %s: %s that other cores freed wait for its own\n", fit(heap.name, 24).c_str(),
+          bytes(heap.figures.queued_bytes).c_str());
+    }
+  }
   text += '\n';
 }
 

@@ -31,6 +31,8 @@
  * and of no sentence of its own:
  *   pages follow the blocks (a wrapper around malloc() must not pass)
  *                                                            pages_come_and_go_with_the_blocks
+ *   what waits for its core is told
+ *         queued_bytes_are_those_that_other_cores_freed
  */
 #include <rtos/alloc.h>
 #include <rtos/cache.h>
@@ -396,6 +398,33 @@ static void heap_trace_all_logs_every_heap(void** state) {
   assert_int_equal(modmem_heap_destroy(heap), 0);
 }
 
+/* What waits for a heap's core is told, and is none of its live bytes. */
+static void queued_bytes_are_those_that_other_cores_freed(void** state) {
+  (void)state;
+  struct modmem_heap_info heap;
+  struct k_heap* own = modmem_heap_create("waiting", 0);
+  char* block = sof_heap_alloc(own, 0, 1234, 0);
+  assert_non_null(block);
+  assert_int_equal(modmem_heap_info(own, &heap), 0);
+  assert_int_equal(heap.queued_bytes, 0);
+  modmem_host_set_core(1);
+  rfree(block);
+  assert_int_equal(modmem_heap_info(own, &heap), 0);
+  const bool waits = heap.queued_bytes != 0;
+  assert_int_equal(heap.live_bytes, 0);
+  forget_lines();
+  heap_trace_all(1);
+  assert_int_equal(lines_with("queued 1234 bytes"), waits ? 1 : 0);
+  modmem_host_set_core(0);
+  /* Where the policy gives it a heap of its own, that is this core's. */
+  assert_int_equal(heap.queued_bytes, policy_is_elastic() ? 1234 : 0);
+  assert_int_equal(modmem_drain(UINT32_MAX), 0);
+  assert_int_equal(modmem_heap_info(own, &heap), 0);
+  assert_int_equal(heap.queued_bytes, 0);
+  expect_quiet();
+  assert_int_equal(modmem_heap_destroy(own), 0);
+}
+
 static void l3_survives_a_power_cycle(void** state) {
   (void)state;
   const size_t live = heap_live(NULL);
@@ -467,6 +496,7 @@ int main(void) {
       TEST(rfree_twice_is_misuse),
       TEST(rfree_of_foreign_memory_is_misuse),
       TEST(heap_trace_all_logs_every_heap),
+      TEST(queued_bytes_are_those_that_other_cores_freed),
       TEST(l3_survives_a_power_cycle),
       TEST(l3_blocks_after_the_save_are_gone),
   };

@@ -215,6 +215,7 @@ struct modmem_heap_info {
   uint64_t allocations;
   uint64_t frees;
   uint64_t failures;
+  size_t queued_bytes; /* that other cores freed, and its own is to take back: modmem_drain() */
 };
 
 /*
