@@ -39,6 +39,8 @@ bool ElasticHeap::open(AddressSpace& space, MetadataStore<PageDescriptor>& descr
   options_ = options;
   retained_limit_ = fixed ? pages : options.retained_pages;
   retained_ = fixed ? pages : 0;
+  premapped_ = 0;
+  ready_ = 0;
   strays_ = 0;
   spans_[0] = *span;
   span_count_ = 1;
@@ -182,6 +184,11 @@ void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment, 
   }
   const auto granules = static_cast<std::uint32_t>(wanted);
   const auto step = static_cast<std::uint32_t>(aligned);
+  if (premapped_ != 0) {
+    if (void* block = allocate_mapped(granules, step)) {
+      return block;
+    }
+  }
   if (!thriftily) {
     void* block = step > 1 ? allocate_in_hole(granules, step, kTries) : nullptr;
     if (block == nullptr) {

@@ -18,8 +18,13 @@
 //
 // A *fixed arena* is this engine with all of its pages mapped from the start, and kept.
 //
+// A heap can be *premapped*: a number of empty pages, the *ready* ones, are kept mapped, each with
+// its descriptor, so that requests which they have room for need nothing of pool, port or metadata.
+//
 // Invariants (check()):
-//   mapped pages = pages with a live block + kept empty ones; kept empty <= retained_pages
+//   mapped pages = pages with a live block + kept empty ones
+//   kept empty = ready ones + retained ones; ready <= premapped; retained <= retained_pages
+//   a page that is kept empty is ready exactly when it has a descriptor
 //   occupied granules = sum over pages; live blocks = start bits
 //   a page is in the bin of its largest hole
 //   pages outside of the spans = strays (without an MMU only a fixed arena has such)
@@ -95,6 +100,28 @@ class ElasticHeap final : public Heap {
   // time; a page may go a millisecond early. Nothing in a fixed arena. O(pages of the spans / 64).
   void give_back_kept(std::uint64_t time_us);
 
+  // Pre-mapping (elastic_heap_premap.cpp): empty pages that are there before they are needed.
+
+  // Has `pages` pages ready from now on: what is missing is mapped now, with descriptors, in one
+  // run of addresses, next to ready ones where that is possible; what is too much is unmapped.
+  // Pages whose last block goes become ready again, up to that number. While ready pages, holes and
+  // other kept pages have a place for it, allocate() takes nothing and calls no port. Returns
+  // false, with nothing changed, exactly when frames, a run of addresses or descriptors are not to
+  // be had. Requires a heap that is no fixed arena. Ends with release_all() and close(). O(window
+  // pages / 64 + pages of its own), plus mapping; giving back O(pages of the spans).
+  bool premap(std::uint32_t pages);
+
+  // Why premap(pages) fails now, as far as heap and pool can tell; `pool` where they can't.
+  FailureReason explain_premap(std::uint32_t pages) const;
+
+  // Pages that were asked for, and those that are ready.
+  std::uint32_t premapped() const { return premapped_; }
+  std::uint32_t ready() const { return ready_; }
+
+  // Whether allocate() would find a place that takes no frame and no page of metadata. O(window
+  // pages / 64 + pages of its own).
+  bool has_place_mapped(std::size_t bytes, std::size_t alignment) const;
+
   bool is_open() const { return space_ != nullptr; }
   bool is_fixed() const { return fixed_; }
   const PageAccount& account() const { return *account_; }
@@ -169,8 +196,8 @@ class ElasticHeap final : public Heap {
   void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment, bool thorough);
   void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment, bool thorough);
   void* begin_block(const Place& place);
-  std::optional<Place> find_place(std::uint32_t granules, std::uint32_t alignment,
-                                  bool thorough) const;
+  std::optional<Place> find_place(std::uint32_t granules, std::uint32_t alignment, bool thorough,
+                                  const HeapBudget& most) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   static std::uint32_t span_share(const AddressSpace& space, const ElasticHeapOptions& options,
                                   std::uint32_t index);
@@ -197,6 +224,16 @@ class ElasticHeap final : public Heap {
   std::uint32_t align(std::uint32_t granule, std::uint32_t alignment) const;
   std::uint32_t align_back(std::uint32_t granule, std::uint32_t alignment) const;
 
+  // Ready pages (elastic_heap_premap.cpp)
+  bool is_ready(std::uint32_t page) const;
+  std::uint32_t ready_in(const Span& run) const;
+  void* allocate_mapped(std::uint32_t granules, std::uint32_t alignment);
+  bool keep_ready(std::uint32_t page);
+  void fill_inside(const Span& run);
+  void drop_kept(std::uint32_t page);
+  void drop_ready();
+  std::optional<Span> run_to_premap(std::uint32_t more) const;
+
   // Occupying and vacating granules (elastic_heap_pages.cpp)
   bool claim(std::uint32_t start, std::uint32_t end, bool new_block);
   void occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to, bool fresh);
@@ -215,7 +252,8 @@ class ElasticHeap final : public Heap {
   // Looking at itself (elastic_heap_check.cpp)
   struct Totals {
     std::uint32_t pages = 0;
-    std::uint32_t retained = 0;
+    std::uint32_t kept = 0;
+    std::uint32_t ready = 0;
     std::uint32_t occupied = 0;
     std::uint32_t blocks = 0;
     std::uint32_t strays = 0;
@@ -252,8 +290,10 @@ class ElasticHeap final : public Heap {
   bool fixed_ = false;
   ElasticHeapOptions options_;
   std::uint32_t retained_limit_ = 0;
-  std::uint32_t retained_ = 0;  // pages kept empty
-  std::uint32_t strays_ = 0;    // pages outside of the spans
+  std::uint32_t retained_ = 0;  // pages kept empty, the ready ones among them
+  std::uint16_t premapped_ = 0;
+  std::uint16_t ready_ = 0;
+  std::uint32_t strays_ = 0;  // pages outside of the spans
   std::uint32_t span_count_ = 0;
   Span spans_[kMaxSpans];
   PageBins bins_;

@@ -36,8 +36,10 @@ bool ElasticHeap::check_page(std::uint32_t page, Totals& totals) const {
   ++totals.pages;
   totals.strays += is_stray(page) ? 1 : 0;
   if (notes.empty) {
-    ++totals.retained;
-    return notes.descriptor == FrameInfo::kNone && notes.largest_hole == 0 && notes.free == 0;
+    ++totals.kept;
+    totals.ready += has_descriptor(page) ? 1 : 0;
+    return (!has_descriptor(page) || descriptor(notes).empty()) && notes.largest_hole == 0 &&
+           notes.free == 0;
   }
   if (notes.descriptor == FrameInfo::kNone) {
     totals.occupied += kPageGranules;
@@ -65,9 +67,9 @@ bool ElasticHeap::do_check(CheckDepth depth) const {
   if (!is_open()) {
     return true;
   }
-  if (retained_ > retained_limit_ || account_->held < retained_ ||
-      occupied_ > std::uint64_t{account_->held} * kPageGranules || live_blocks_ > occupied_ ||
-      (live_blocks_ == 0) != (occupied_ == 0)) {
+  if (ready_ > premapped_ || ready_ > retained_ || retained_ - ready_ > retained_limit_ ||
+      account_->held < retained_ || occupied_ > std::uint64_t{account_->held} * kPageGranules ||
+      live_blocks_ > occupied_ || (live_blocks_ == 0) != (occupied_ == 0)) {
     return false;
   }
   if (depth == CheckDepth::cheap) {
@@ -82,7 +84,7 @@ bool ElasticHeap::do_check(CheckDepth depth) const {
       return false;
     }
   }
-  return totals.pages == account_->held && totals.retained == retained_ &&
+  return totals.pages == account_->held && totals.kept == retained_ && totals.ready == ready_ &&
          totals.strays == strays_ && totals.occupied == occupied_ &&
          totals.blocks == live_blocks_ && check_bins();
 }

@@ -52,8 +52,7 @@ void ElasticHeap::close_into(ElasticHeap& heir) {
       continue;
     }
     if (info(page).empty) {
-      --retained_;
-      space_->unmap(page, 1, *account_);
+      drop_kept(page);
     } else {
       hand_over(page, heir);
     }
@@ -70,6 +69,7 @@ void ElasticHeap::close_into(ElasticHeap& heir) {
   }
   MODMEM_ASSERT(account_->held == 0 && occupied_ == 0 && live_blocks_ == 0 && strays_ == 0);
   fixed_ = false;
+  premapped_ = 0;
   span_count_ = 0;
   space_ = nullptr;
   descriptors_->drop_spare();

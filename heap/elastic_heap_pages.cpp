@@ -15,21 +15,26 @@ bool ElasticHeap::claim(std::uint32_t start, std::uint32_t end, bool new_block) 
   const std::uint32_t to = end - last * kPageGranules;
   const bool first_fresh = !space_->is_busy(first);
   const bool last_fresh = last == first ? first_fresh : !space_->is_busy(last);
-  // A page that lies wholly inside of the block needs no descriptor.
+  // A page that lies wholly inside of the block needs no descriptor, and one that is ready has one.
   const bool first_noted = first_fresh && (new_block || (first == last && to < kPageGranules));
   const bool last_noted = last != first && last_fresh && to < kPageGranules;
-  if (descriptors_->free() < (first_noted ? 1U : 0U) + (last_noted ? 1U : 0U)) {
+  const std::uint32_t needed =
+      (first_noted && !is_ready(first) ? 1U : 0U) + (last_noted && !is_ready(last) ? 1U : 0U);
+  if (descriptors_->free() < needed) {
     return false;
   }
   const std::uint32_t map_first = first_fresh ? first : first + 1;
   const std::uint32_t map_end = last_fresh ? last + 1 : last;
+  std::uint32_t ready = 0;
   if (map_first < map_end) {
+    ready = ready_in({map_first, map_end - map_first});
     const std::uint32_t pages = map_end - map_first;
     const std::uint32_t kept = retained_ == 0 ? 0 : pages - space_->unmapped_in(map_first, pages);
     if (!space_->map(map_first, pages, id_, *account_)) {
       return false;
     }
     retained_ -= kept;
+    ready_ = static_cast<std::uint16_t>(ready_ - ready);
   }
   // From here on nothing can fail.
   if (!first_fresh || first_noted) {
@@ -38,17 +43,21 @@ bool ElasticHeap::claim(std::uint32_t start, std::uint32_t end, bool new_block) 
   if (last != first && (!last_fresh || last_noted)) {
     occupy(last, 0, to, last_fresh);
   }
+  if (ready != 0) {
+    fill_inside({map_first, map_end - map_first});
+  }
   occupied_ += end - start;
   return true;
 }
 
-// Occupies the free granules [from, to) of a page, which is mapped; `fresh`: it has no descriptor
-// yet.
+// Occupies the free granules [from, to) of a page, which is mapped; `fresh`: nothing is in it yet,
+// and it has a descriptor only if it was ready.
 void ElasticHeap::occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to, bool fresh) {
   FrameInfo& notes = info(page);
   std::uint32_t largest = from > kPageGranules - to ? from : kPageGranules - to;
   if (fresh) {
-    notes.descriptor = descriptors_->create();
+    notes.descriptor =
+        notes.descriptor == FrameInfo::kNone ? descriptors_->create() : notes.descriptor;
     descriptor(notes).occupy(from, to);
     notes.free = static_cast<std::uint8_t>(kPageGranules - (to - from));
   } else if (notes.descriptor == FrameInfo::kNone) {
@@ -102,13 +111,16 @@ void ElasticHeap::release_page(std::uint32_t page) {
   FrameInfo& notes = info(page);
   bins_.update(*space_, page, notes, 0);
   notes.free = 0;
+  notes.reach = 0;
+  if (ready_ < premapped_ && keep_ready(page)) {
+    return;
+  }
   if (notes.descriptor != FrameInfo::kNone) {
     descriptors_->destroy(notes.descriptor);
     notes.descriptor = FrameInfo::kNone;
   }
-  notes.reach = 0;
   // A span that was added for a large request keeps none: it goes with its last page.
-  if (retained_ < retained_limit_ && spans_[0].contains(page)) {
+  if (retained_ - ready_ < retained_limit_ && spans_[0].contains(page)) {
     space_->keep_empty(page, options_.retained_us != 0);
     ++retained_;
     return;
@@ -142,7 +154,7 @@ void ElasticHeap::give_back_kept(std::uint64_t time_us) {
   const std::uint32_t end = spans_[0].end();
   for (std::uint32_t page = space_->next_kept(spans_[0].first, end); page < end;
        page = space_->next_kept(page + 1, end)) {
-    if (info(page).heap == id_ &&
+    if (info(page).heap == id_ && !is_ready(page) &&
         info(page).empty_for(time_us) >= options_.retained_us / FrameInfo::kTimeUnitUs) {
       --retained_;
       space_->unmap(page, 1, *account_);
@@ -153,6 +165,7 @@ void ElasticHeap::give_back_kept(std::uint64_t time_us) {
 void ElasticHeap::do_release_all() {
   const std::uint32_t retained_limit = retained_limit_;
   retained_limit_ = fixed_ ? retained_limit : 0;
+  premapped_ = 0;
   // Backwards, as release_page() may replace the span at hand by the last one.
   for (std::uint32_t i = span_count_; i-- > 0;) {
     release_pages_of(spans_[i]);
@@ -174,8 +187,8 @@ void ElasticHeap::release_pages_of(const Span& span) {
     if (!info(page).empty) {
       release_page(page);
     } else if (!fixed_) {
-      --retained_;
-      space_->unmap(page, 1, *account_);
+      drop_kept(page);
+      release_addresses(page);
     }
   }
 }

@@ -78,7 +78,7 @@ std::uint32_t ElasticHeap::free_end(std::uint32_t granule, std::uint32_t last) c
 bool ElasticHeap::grow(const Block& block, std::uint32_t new_end) {
   // Before the pages are looked at: without an MMU, a page of descriptors could take one of them.
   const std::uint32_t pages = descriptors_->pages();
-  if (descriptors_->free() == 0 && new_end % kPageGranules != 0) {
+  if (descriptors_->free() == 0 && new_end % kPageGranules != 0 && !is_ready(page_of(new_end))) {
     descriptors_->reserve(1);
   }
   const bool reserved = descriptors_->pages() != pages;
@@ -92,7 +92,7 @@ bool ElasticHeap::grow(const Block& block, std::uint32_t new_end) {
 bool ElasticHeap::extend(const Block& block, std::uint32_t new_end) {
   // A page that the block takes as a whole needs no descriptor.
   const std::uint32_t last = page_of(new_end - 1);
-  const bool whole = descriptors_->free() == 0 && !space_->is_busy(last);
+  const bool whole = descriptors_->free() == 0 && !space_->is_busy(last) && !is_ready(last);
   const std::uint32_t end = whole ? (last + 1) * kPageGranules : new_end;
   if (free_end(block.end, end) != end || !claim(block.end, end, false)) {
     return false;

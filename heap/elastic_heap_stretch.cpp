@@ -27,8 +27,9 @@ HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
   if (from < to) {
     needed.frames = retained_ == 0 ? to - from : space_->unmapped_in(from, to - from);
   }
-  needed.descriptors = stretch.has_free(first) ? 1 : 0;
-  if (last != first && stretch.has_free(last) && place.end % kPageGranules != 0) {
+  needed.descriptors = stretch.has_free(first) && !is_ready(first) ? 1 : 0;
+  if (last != first && stretch.has_free(last) && !is_ready(last) &&
+      place.end % kPageGranules != 0) {
     ++needed.descriptors;
   }
   return needed;
@@ -38,9 +39,8 @@ HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
 // stretch. Where the search is not thorough, it looks at the first few stretches, and where none of
 // these fits, at the first run of free pages that surely does; with an MMU it may miss others.
 std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules,
-                                                          std::uint32_t alignment,
-                                                          bool thorough) const {
-  const HeapBudget most = budget(0);
+                                                          std::uint32_t alignment, bool thorough,
+                                                          const HeapBudget& most) const {
   struct Candidate {
     std::uint32_t frames = UINT32_MAX;
     std::uint32_t banks = 0;
@@ -130,11 +130,11 @@ void* ElasticHeap::allocate_in_stretch(std::uint32_t granules, std::uint32_t ali
 // Puts a block where find_place() says, if need be in a new span.
 void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignment,
                                     bool thorough) {
-  std::optional<Place> place = find_place(granules, alignment, thorough);
+  std::optional<Place> place = find_place(granules, alignment, thorough, budget(0));
   bool added = false;
   if (!place && add_span(granules, alignment)) {
     added = true;
-    place = find_place(granules, alignment, thorough);
+    place = find_place(granules, alignment, thorough, budget(0));
   }
   void* block = place ? begin_block(*place) : nullptr;
   if (block == nullptr && added) {

@@ -87,12 +87,14 @@ constexpr ElasticHeapOptions kRetaining{.span_pages = 32, .retained_pages = 4};
 constexpr ElasticHeapOptions kArena{.fixed_pages = 24};
 
 constexpr Scenario<ElasticDriver> kScenarios[] = {
-    {"ElasticMmu", 20, {.heap = kElastic}},
-    {"ElasticNoMmu", 15, {.has_mmu = false, .heap = kElastic}},
+    {"ElasticMmu", 18, {.heap = kElastic}},
+    {"ElasticNoMmu", 13, {.has_mmu = false, .heap = kElastic}},
     {"ThreeElasticMmu", 15, {.heaps = 3, .heap = kElastic}},
     {"ThreeElasticNoMmu", 10, {.has_mmu = false, .heaps = 3, .heap = kElastic}},
     {"RetainingMmu", 9, {.heaps = 2, .heap = kRetaining}},
     {"RetainingNoMmu", 9, {.has_mmu = false, .heaps = 2, .heap = kRetaining}},
+    {"PremappedMmu", 2, {.heaps = 2, .premaps = true, .heap = kRetaining}},
+    {"PremappedNoMmu", 2, {.has_mmu = false, .heaps = 2, .premaps = true, .heap = kElastic}},
     {"FixedMmu", 8, {.heaps = 2, .heap = kArena}},
     {"FixedNoMmu", 8, {.has_mmu = false, .heaps = 2, .heap = kArena}},
     {"LargePoolMmu", 3, {.frames = 448, .heaps = 4, .heap = kElastic}},

@@ -35,6 +35,7 @@ struct HeapCommand {
     misuse,
     release_all,
     reopen,
+    premap,  // `keep` pages, of heaps that can
   };
   static constexpr std::uint32_t kAllMaps = UINT32_MAX;
 
@@ -51,9 +52,9 @@ struct HeapCommand {
 };
 
 inline std::ostream& operator<<(std::ostream& out, const HeapCommand& command) {
-  static constexpr const char* kNames[] = {"allocate", "allocate_range", "allocate_largest",
-                                           "free",     "free_twice",     "resize",
-                                           "misuse",   "release_all",    "reopen"};
+  static constexpr const char* kNames[] = {
+      "allocate", "allocate_range", "allocate_largest", "free",   "free_twice",
+      "resize",   "misuse",         "release_all",      "reopen", "premap"};
   return out << kNames[static_cast<int>(command.kind)] << "(heap " << int{command.heap}
              << ", index " << command.index << ", bytes " << command.bytes << " + " << command.more
              << ", align 2^" << int{command.alignment_log} << ", step " << command.step << ", keep "
@@ -68,6 +69,7 @@ struct HeapDriverOptions {
   PortKind port = PortKind::fake;
   std::uint32_t frames = 64;
   std::uint32_t heaps = 1;
+  bool premaps = false;  // random commands do
   HeapOptions heap;
 };
 
@@ -91,6 +93,7 @@ class HeapDriver {
   std::uint64_t steps() const { return steps_; }
   std::uint64_t failures() const { return failures_; }
   std::uint32_t heaps() const { return options_.heaps; }
+  bool premaps() const { return options_.premaps; }
   // Occupied share of what the pool has, in percent: what drives the mix of commands.
   std::size_t filling() {
     return std::size_t{100} * world_.pool().taken() / world_.pool().frames();
@@ -107,7 +110,12 @@ class HeapDriver {
     }
     command.index =
         model.size() == 0 ? 0 : command.index % static_cast<std::uint32_t>(model.size());
+    const bool is_quiet = needs_no_port(command);
+    const std::uint64_t calls = port_calls();
     const bool done = command.thorough ? run_thoroughly(command) : run(command);
+    if (is_quiet) {
+      HeapModel::require(done && port_calls() == calls, "a call of the port for what is mapped");
+    }
     model.check_cheap();
     ++steps_;
     failures_ += done ? 0 : 1;
@@ -145,6 +153,47 @@ class HeapDriver {
                                            HeapId{static_cast<std::uint8_t>(index)},
                                            accounts_[index], options_.heap);
     HeapModel::require(opened, "open()", index);
+  }
+
+  static constexpr bool kCanPremap = requires(HeapType & heap) { heap.premap(1); };
+
+  std::uint64_t port_calls() {
+    return world_.is_fake() ? world_.fake().maps() + world_.fake().unmaps() : 0;
+  }
+
+  // Whether a heap with ready pages must serve the command without any call of the port.
+  bool needs_no_port(const HeapCommand& command) {
+    if constexpr (kCanPremap) {
+      const ElasticHeap& heap = heaps_[command.heap];
+      if (heap.premapped() == 0) {
+        return false;
+      }
+      if (command.kind == Kind::allocate) {
+        return !command.thorough &&  // what is foretold of others may map metadata
+               heap.has_place_mapped(command.bytes, std::size_t{1} << command.alignment_log);
+      }
+      if (command.kind == Kind::free) {
+        const HeapModel::Block& block = models_[command.heap][command.index];
+        const std::size_t most = block.usable / config::kPageBytes + 2;  // pages
+        return heap.ready() + most <= heap.premapped() && world_.descriptors().free() >= most;
+      }
+    }
+    return false;
+  }
+
+  bool premap(std::uint32_t index, std::uint32_t pages) {
+    if constexpr (kCanPremap) {
+      ElasticHeap& heap = heaps_[index];
+      if (heap.is_fixed()) {
+        return true;
+      }
+      const std::uint32_t before = heap.premapped();
+      const bool done = heap.premap(pages);
+      HeapModel::require(heap.premapped() == (done ? pages : before), "pages premapped");
+      HeapModel::require(!done || heap.ready() == pages, "pages ready");
+      return done;
+    }
+    return true;
   }
 
   // Returns false where the heap refused.
@@ -188,6 +237,9 @@ class HeapDriver {
         heaps_[command.heap].close();
         HeapModel::require(accounts_[command.heap].held == 0, "a closed heap holds frames");
         open(command.heap);
+        break;
+      case Kind::premap:
+        done = premap(command.heap, command.keep);
         break;
     }
     world_.fail_maps_after(FakePort::kNever);
@@ -280,6 +332,9 @@ HeapCommand random_command(Random& random, Driver& driver, std::uint32_t thoroug
     } else {
       command.kind = random.one_in(2) ? HeapCommand::Kind::release_all : HeapCommand::Kind::reopen;
     }
+  } else if (what >= 990 && driver.premaps()) {
+    command.kind = HeapCommand::Kind::premap;
+    command.keep = static_cast<std::uint32_t>(random.one_in(4) ? 0 : random.below(14));
   } else if (what >= 960 && what < 990) {
     command.kind = HeapCommand::Kind::allocate_range;
     command.more = random.size(200000);

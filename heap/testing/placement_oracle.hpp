@@ -90,8 +90,11 @@ class PlacementOracle {
           unmapped[last + 1] - unmapped[first] > frames) {
         continue;
       }
-      // A last page that is taken whole needs no descriptor.
-      const std::uint32_t needed = space_.is_busy(static_cast<std::uint32_t>(first)) ? 0 : 1;
+      // A last page that is taken whole needs no descriptor, a ready one has one.
+      const auto page = static_cast<std::uint32_t>(first);
+      const bool is_ready =
+          space_.is_mapped(page) && space_.info(page).descriptor != FrameInfo::kNone;
+      const std::uint32_t needed = space_.is_busy(page) || is_ready ? 0 : 1;
       if (needed <= descriptors) {
         return true;
       }
