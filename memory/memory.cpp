@@ -40,9 +40,14 @@ const char* Memory::config_error(const PlatformConfig& config) {
                          config.window_bytes / kPage >= kMostPages)) {
     return "window and span must be multiples of the page, the window no smaller than a span";
   }
-  if (config.max_sites == 0 || config.max_sites >= SiteTable::kUnknown ||
-      config.metadata_bytes % config::kGranuleBytes != 0) {
-    return "sites must be 1 to 65534, the metadata a multiple of the granule";
+  if (config.max_sites == 0 || config.max_sites >= SiteTable::kUnknown) {
+    return "sites must be 1 to 65534";
+  }
+  if (config.metadata_bytes % config::kGranuleBytes != 0 ||
+      config.metadata_bytes > MetadataHeap::kReachBytes) {
+    return "metadata must be a multiple of the granule, in whole pages of fewer than 65536 units "
+           "of "
+           "16 bytes";
   }
   if (config.cores == 0 || config.cores > kMaxCores) {
     return "cores must be 1 to 16";

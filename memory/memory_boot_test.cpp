@@ -132,6 +132,23 @@ TEST_P(MemoryBoot, CountsItsMetadata) {
   }
 }
 
+// However much of the arena is set aside, what is fixed is as large.
+TEST(MemoryBootMetadata, CountsTablesWithoutWhatIsSetAside) {
+  PlatformConfig config = small_platform(true, 16);
+  config.metadata_bytes = 0;
+  TestSystem none(config, kElasticPolicy);
+  const std::size_t tables = none.memory().metadata_use().tables;
+  EXPECT_GT(tables, 16 * sizeof(FrameInfo));
+  for (const std::size_t pages : {1U, 8U, MetadataHeap::kMostPages - 16}) {
+    for (const std::size_t more : {std::size_t{0}, std::size_t{config::kGranuleBytes},
+                                   MetadataHeap::kChunkBytes, 3 * MetadataHeap::kChunkBytes}) {
+      config.metadata_bytes = (pages - 1) * config::kPageBytes + more;
+      TestSystem system(config, kElasticPolicy);
+      EXPECT_EQ(system.memory().metadata_use().tables, tables) << config.metadata_bytes;
+    }
+  }
+}
+
 TEST(MemoryBootRefuses, SlotsWithoutAnMmu) {
   for (const Policy* policy : kPolicies) {
     EXPECT_EQ(boots(preset("mcu"), *policy), !needs_mmu(*policy)) << policy->name;
@@ -175,6 +192,11 @@ TEST(MemoryBootRefuses, EveryRuleOfAConfiguration) {
       {"heaps 255", "heaps", [](auto& c) { c.max_heaps = 255; }},
       {"owners 0", "owners", [](auto& c) { c.max_owners = 0; }},
       {"owners 65535", "owners", [](auto& c) { c.max_owners = 65535; }},
+      {"sites 0", "sites", [](auto& c) { c.max_sites = 0; }},
+      {"sites 65535", "sites", [](auto& c) { c.max_sites = 65535; }},
+      {"metadata", "metadata", [](auto& c) { c.metadata_bytes += 1; }},
+      {"large metadata", "metadata",
+       [](auto& c) { c.metadata_bytes = MetadataHeap::kReachBytes + config::kGranuleBytes; }},
   };
   for (const Rule& rule : rules) {
     SCOPED_TRACE(rule.what);

@@ -269,7 +269,8 @@ std::size_t Memory::metadata_bytes() const {
 
 MetadataUse Memory::metadata_use() const {
   const LockGuard guard(*port_);
-  const std::size_t set_aside = config_.metadata_bytes + config_.max_sites * SiteTable::kEntryBytes;
+  const std::size_t set_aside =
+      metadata_.arena_bytes() + config_.max_sites * SiteTable::kEntryBytes;
   return {.tables = arena_used_ - set_aside + sites_.used() * SiteTable::kTargetBytes +
                     kTargetBytes<Memory>,
           .live = metadata_.use(),

@@ -13,8 +13,8 @@ bool MetadataHeap::boot(AddressSpace& space, HeapId id, PageAccount& account,
   id_ = id;
   account_ = &account;
   // A part of a page must hold its notes and a chunk, or it is of no use.
-  const std::size_t most = std::size_t{kMostPages} * config::kPageBytes;
-  std::size_t bytes = align_down(arena_bytes < most ? arena_bytes : most, kChunkBytes);
+  std::size_t bytes =
+      align_down(arena_bytes < kReachBytes ? arena_bytes : kReachBytes, kChunkBytes);
   const std::size_t rest = bytes % config::kPageBytes;
   if (rest != 0 && rest <= kNoteChunks * kChunkBytes) {
     bytes -= rest;

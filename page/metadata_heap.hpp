@@ -8,7 +8,8 @@
 // for each kind of object.
 //
 // A chunk is named by a number, an object by the number of the 16-byte unit that it starts at, in
-// 16 bits: up to 1 MiB of metadata. The first chunks of each page hold the notes of its chunks.
+// 16 bits: up to 1 MiB of metadata less a page. The first chunks of each page hold the notes of its
+// chunks.
 //
 // Invariants (check()): a chunk is free or its store's; pages of the pool have a chunk in use, but
 // for at most one spare. The spare is kept only while other pages have less than half a page of
@@ -48,10 +49,14 @@ class MetadataHeap {
   // The largest object that can be had.
   static constexpr std::size_t kMostBytes = (kChunksPerPage - kNoteChunks) * kChunkBytes;
   static_assert(kChunksPerPage > kNoteChunks);
+  // Whole pages that units of 16 bits name, those of the arena among them, and their bytes.
+  static constexpr std::uint32_t kMostPages = 0xffff / (kChunksPerPage * kUnitsPerChunk);
+  static constexpr std::size_t kReachBytes = std::size_t{kMostPages} * config::kPageBytes;
 
-  // Sets up an empty heap whose first chunks are `arena_bytes` of `arena`, from which its directory
-  // comes as well; what is behind that lies in pages of `space`, noted as `id`'s and charged to
-  // `account`. Returns false where the arena has too little.
+  // Sets up an empty heap whose first chunks are `arena_bytes` of `arena`, up to kReachBytes and as
+  // far as they make chunks, from which its directory comes as well; what is behind that lies in
+  // pages of `space`, noted as `id`'s and charged to `account`. Returns false where the arena has
+  // too little.
   bool boot(AddressSpace& space, HeapId id, PageAccount& account, std::size_t arena_bytes,
             MetadataArena& arena);
   // Gives every page back, in use or not.
@@ -89,6 +94,8 @@ class MetadataHeap {
   // Chunks in use.
   std::uint32_t used_chunks() const { return used_; }
 
+  // Bytes of the arena that its chunks lie in.
+  std::size_t arena_bytes() const { return std::size_t{arena_units_} * kUnitBytes; }
   // Pages of the pool that it holds.
   std::uint32_t pages() const { return pool_pages_; }
   // Chunks that take() has without mapping a page, one by one; those held back besides.
@@ -104,7 +111,6 @@ class MetadataHeap {
   bool check() const;
 
  private:
-  static constexpr std::uint32_t kMostPages = 0xffff / (kChunksPerPage * kUnitsPerChunk);
   static constexpr std::uint32_t kNoSpare = UINT32_MAX;
 
   static constexpr std::size_t with_notes(std::size_t bytes) {

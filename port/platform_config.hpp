@@ -5,10 +5,11 @@
 // them. Kconfig gives the defaults: every configs/*_defconfig becomes one entry of
 // modmem/presets.hpp.
 //
-// Invariants (checked by valid()): sram_bytes, bank_bytes, reserve_bytes, window_bytes and
-// span_bytes are multiples of the page; bank_bytes and cache_line_bytes are powers of two;
-// reserve_bytes < sram_bytes; the pool (sram_bytes - reserve_bytes) and the window have fewer than
-// 65,535 pages.
+// Invariants (checked by Memory::config_error()): sram_bytes, bank_bytes, reserve_bytes,
+// window_bytes and span_bytes are multiples of the page; bank_bytes and cache_line_bytes are powers
+// of two; reserve_bytes < sram_bytes; the pool (sram_bytes - reserve_bytes) and the window have
+// fewer than 65,535 pages; metadata_bytes is a multiple of the granule, and within the whole pages
+// that 65,535 units of 16 bytes reach (255 of 4 KiB).
 #pragma once
 
 #include <cstddef>

@@ -55,6 +55,9 @@ WHOLE_PAGES = ("BANK_BYTES", "RESERVE_BYTES", "WINDOW_BYTES", "SPAN_BYTES", "LP_
 
 # Frames and pages are numbered in 16 bits, and one number stands for none.
 MAX_PAGES = 0xFFFE
+# What names of metadata tell apart: page/metadata_heap.hpp.
+METADATA_UNITS = 0xFFFF
+METADATA_UNIT_BYTES = 16
 
 BANNER = """\
 // Generated from Kconfig and configs/{config}_defconfig by scripts/gen_config.py; edit those.
@@ -165,6 +168,13 @@ class Configuration:
             if values[name] // values["PAGE_BYTES"] > MAX_PAGES:
                 self.fail(name, f"{values[name]:#x} is more than {MAX_PAGES} pages of PAGE_BYTES "
                                 f"({values['PAGE_BYTES']})")
+        if values["METADATA_BYTES"] % values["GRANULE_BYTES"]:
+            self.fail("METADATA_BYTES", f"{values['METADATA_BYTES']:#x} is not a multiple of "
+                                        f"GRANULE_BYTES ({values['GRANULE_BYTES']})")
+        reach = METADATA_UNITS * METADATA_UNIT_BYTES // values["PAGE_BYTES"] * values["PAGE_BYTES"]
+        if values["METADATA_BYTES"] > reach:
+            self.fail("METADATA_BYTES", f"{values['METADATA_BYTES']:#x} is more than names of 16 bits "
+                                        f"reach ({reach:#x})")
         for smaller, larger in (("GRANULE_BYTES", "CACHE_LINE_BYTES"),
                                 ("CACHE_LINE_BYTES", "PAGE_BYTES"),
                                 ("DMA_ALIGNMENT", "PAGE_BYTES"),

@@ -168,6 +168,14 @@ class GenConfigTest(unittest.TestCase):
         self.assert_refused("CONFIG_PAGE_BYTES=1024\nCONFIG_WINDOW_BYTES=0x8000000\n",
                             "WINDOW_BYTES: 0x8000000 is more than 65534 pages")
 
+    def test_refuses_metadata_that_has_no_names(self):
+        self.assert_refused("CONFIG_METADATA_BYTES=0x8008\n",
+                            "METADATA_BYTES: 0x8008 is not a multiple of GRANULE_BYTES (16)")
+        self.assert_refused("CONFIG_METADATA_BYTES=0xff010\n",
+                            "METADATA_BYTES: 0xff010 is more than names of 16 bits reach (0xff000)")
+        self.assert_refused("CONFIG_PAGE_BYTES=65536\nCONFIG_METADATA_BYTES=0xff000\n",
+                            "METADATA_BYTES: 0xff000 is more than names of 16 bits reach (0xf0000)")
+
     def test_refuses_platform_name_that_is_none(self):
         self.assert_refused('CONFIG_PLATFORM="Meteor Lake"\n', 'PLATFORM: "Meteor Lake" is not a')
 

@@ -24,7 +24,7 @@ std::uint64_t ns_between(Clock::time_point begin, Clock::time_point end) {
 }
 
 // Room for all metadata of a replay outside of the pool: what it takes there is counted, not this.
-constexpr std::size_t kMetadataBytes = std::size_t{1} << 20;
+constexpr std::size_t kMetadataBytes = MetadataHeap::kReachBytes;
 
 // What two readings of the clock, one behind the other, mostly differ by.
 std::uint64_t clock_cost() {
