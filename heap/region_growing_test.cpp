@@ -12,37 +12,23 @@
 #include "heap/region.hpp"
 #include "heap/testing/heap_world.hpp"
 #include "heap/testing/random.hpp"
+#include "heap/testing/region_fixture.hpp"
 #include "modmem/config.hpp"
 
 namespace modmem {
 namespace {
 
-constexpr std::size_t kPage = config::kPageBytes;
-constexpr std::size_t kLine = 64;
 constexpr std::uint32_t kFrames = 96;
 
-class GrowingRegionTest : public ::testing::Test {
+class GrowingRegionTest : public ::testing::Test, protected RegionWorld {
  protected:
-  GrowingRegionTest() : world(small_platform(true, kFrames), PortKind::host) {}
+  GrowingRegionTest() : RegionWorld(true, kFrames, true) {}
   ~GrowingRegionTest() {
-    if (region.is_open()) {
-      region.close();
-    }
     while (!taken.empty()) {
       give_back();
     }
-    EXPECT_EQ(world.pool().taken(), 0U) << "the region left something behind";
-    EXPECT_EQ(account.held, 0U);
-    EXPECT_TRUE(world.check());
   }
 
-  bool open(std::size_t most, std::size_t alignment = kLine) {
-    return region.open(world.space(), world.descriptors(), HeapId{1}, account,
-                       {.bytes = most, .grows = true, .block_alignment = alignment});
-  }
-  std::byte* take(std::size_t bytes, std::size_t alignment = 1) {
-    return static_cast<std::byte*>(region.allocate(bytes, alignment));
-  }
   // Leaves `frames` of the pool to the region; others take the rest.
   void leave(std::uint32_t frames) {
     while (world.pool().free() > frames) {
@@ -65,14 +51,10 @@ class GrowingRegionTest : public ::testing::Test {
     }
     return alignment;
   }
-  bool sound() { return region.check(CheckDepth::deep) && world.check(); }
   std::size_t lifetime_pages() { return divide_up(region.info().lifetime_bytes, kPage); }
 
-  HeapWorld world;
-  PageAccount account;
   PageAccount other;
   std::vector<Frame> taken;
-  Region region;
 };
 
 TEST_F(GrowingRegionTest, StartsWithAddressesAlone) {
@@ -284,70 +266,29 @@ TEST_F(GrowingRegionTest, SaysExactlyWhatFitsInWhatThePoolHas) {
   }
 }
 
-// A plain model: blocks with a pattern of their own, and a page mapped exactly where one lies, or
-// the lifetime part.
+// A page is mapped exactly where a block lies, or the lifetime part.
 TEST_F(GrowingRegionTest, RandomUseAgainstAModel) {
-  struct Block {
-    std::byte* pointer;
-    std::size_t bytes;
-    std::byte pattern;
-    bool lifetime;
-  };
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    Random random(seed);
-    ASSERT_TRUE(open(random.between(1, 40) * kPage, std::size_t{32} << random.below(4)));
-    std::vector<Block> live;
-    const std::size_t seal_after = random.below(60);
-    for (std::size_t step = 0; step < 150; ++step) {
-      if (step == seal_after) {
-        region.set_interim();
-      }
-      if (random.below(5) < 3) {
-        const std::size_t bytes = random.size(3 * kPage / 2);
-        const std::size_t alignment = std::size_t{1} << random.below(13);
-        const bool fits = bytes <= region.largest_request(alignment);
-        std::byte* pointer = take(bytes, alignment);
-        ASSERT_EQ(pointer != nullptr, fits) << "seed " << seed << " step " << step;
-        if (pointer != nullptr) {
-          live.push_back({pointer, region.usable_size(pointer), std::byte(random.below(256)),
-                          !region.is_interim()});
-          std::memset(pointer, std::to_integer<int>(live.back().pattern), live.back().bytes);
-        }
-      } else if (!live.empty()) {
-        const std::size_t index = random.below(live.size());
-        const Block block = live[index];
-        for (std::size_t i = 0; i < block.bytes; ++i) {
-          ASSERT_EQ(block.pointer[i], block.pattern) << "seed " << seed << " step " << step;
-        }
-        ASSERT_EQ(region.free(block.pointer), PointerStatus::live);
-        ASSERT_EQ(region.free(block.pointer), PointerStatus::not_live);
-        live.erase(live.begin() + static_cast<std::ptrdiff_t>(index));
-      }
-      std::vector<bool> needed(region.bytes() / kPage);
-      for (std::size_t page = 0; page < lifetime_pages(); ++page) {
+  use_at_random(40, [this](const Blocks& live) {
+    std::vector<bool> needed(region.bytes() / kPage);
+    for (std::size_t page = 0; page < lifetime_pages(); ++page) {
+      needed[page] = true;
+    }
+    for (const Block& block : live) {
+      const auto offset = static_cast<std::size_t>(block.pointer - region.base());
+      for (std::size_t page = offset / kPage; page * kPage < offset + block.bytes; ++page) {
         needed[page] = true;
       }
-      for (const Block& block : live) {
-        const auto offset = static_cast<std::size_t>(block.pointer - region.base());
-        for (std::size_t page = offset / kPage; page * kPage < offset + block.bytes; ++page) {
-          needed[page] = true;
-        }
-      }
-      std::size_t mapped = 0;
-      for (std::size_t page = 0; page < needed.size(); ++page) {
-        const bool is_mapped =
-            world.space().is_mapped(*world.space().page_of(region.base() + page * kPage));
-        ASSERT_EQ(is_mapped, needed[page])
-            << "seed " << seed << " step " << step << " page " << page;
-        mapped += is_mapped ? 1 : 0;
-      }
-      ASSERT_EQ(account.held, mapped);
-      ASSERT_EQ(region.info().mapped_bytes, mapped * kPage);
-      ASSERT_TRUE(sound()) << "seed " << seed << " step " << step;
     }
-    ASSERT_TRUE(region.put());
-    ASSERT_EQ(world.pool().taken(), 0U);
-  }
+    std::size_t mapped = 0;
+    for (std::size_t page = 0; page < needed.size(); ++page) {
+      const bool is_mapped =
+          world.space().is_mapped(*world.space().page_of(region.base() + page * kPage));
+      ASSERT_EQ(is_mapped, needed[page]) << "page " << page;
+      mapped += is_mapped ? 1 : 0;
+    }
+    ASSERT_EQ(account.held, mapped);
+    ASSERT_EQ(region.info().mapped_bytes, mapped * kPage);
+  });
 }
 
 }  // namespace

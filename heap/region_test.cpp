@@ -12,39 +12,17 @@
 #include "base/bits.hpp"
 #include "heap/testing/heap_world.hpp"
 #include "heap/testing/random.hpp"
+#include "heap/testing/region_fixture.hpp"
 #include "modmem/config.hpp"
 
 namespace modmem {
 namespace {
 
-constexpr std::size_t kPage = config::kPageBytes;
 constexpr std::size_t kGranule = config::kGranuleBytes;
-constexpr std::size_t kLine = 64;
 
-class RegionTest : public ::testing::TestWithParam<bool> {
+class RegionTest : public ::testing::TestWithParam<bool>, protected RegionWorld {
  protected:
-  RegionTest() : world(small_platform(GetParam(), 32), PortKind::host) {}
-  ~RegionTest() {
-    if (region.is_open()) {
-      region.close();
-    }
-    EXPECT_EQ(world.pool().taken(), 0U) << "the region left something behind";
-    EXPECT_EQ(account.held, 0U);
-    EXPECT_TRUE(world.check());
-  }
-
-  bool open(std::size_t bytes, std::size_t alignment = kLine) {
-    return region.open(world.space(), world.descriptors(), HeapId{1}, account,
-                       {.bytes = bytes, .block_alignment = alignment});
-  }
-  std::byte* take(std::size_t bytes, std::size_t alignment = 1) {
-    return static_cast<std::byte*>(region.allocate(bytes, alignment));
-  }
-  bool sound() { return region.check(CheckDepth::deep) && world.check(); }
-
-  HeapWorld world;
-  PageAccount account;
-  Region region;
+  RegionTest() : RegionWorld(GetParam(), 32, false) {}
 };
 
 INSTANTIATE_TEST_SUITE_P(Platforms, RegionTest, ::testing::Values(true, false),
@@ -353,84 +331,8 @@ TEST_P(RegionTest, ScarceDescriptorsCostTheRestOfAPageOrLeaveNoTrace) {
   }
 }
 
-// A plain model: blocks with a pattern of their own, lifetime blocks that never come back.
 TEST_P(RegionTest, RandomUseAgainstAModel) {
-  struct Block {
-    std::byte* pointer;
-    std::size_t bytes;
-    std::byte pattern;
-    bool lifetime;
-  };
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    Random random(seed);
-    ASSERT_TRUE(open(random.between(1, 8) * kPage, std::size_t{32} << random.below(4)));
-    std::vector<Block> live;
-    std::vector<std::byte*> freed;  // of lifetime blocks: never live again
-    std::size_t freed_bytes = 0;
-    std::byte* top = region.base();
-    const std::size_t seal_after = random.below(60);
-    for (std::size_t step = 0; step < 150; ++step) {
-      if (step == seal_after) {
-        region.set_interim();
-      }
-      if (random.below(5) < 3) {
-        const std::size_t bytes = random.size(3 * kPage / 2);
-        const std::size_t alignment = std::size_t{1} << random.below(13);
-        const bool fits = bytes <= region.largest_request(alignment);
-        const bool coherent = random.one_in(4);
-        void* got = coherent ? region.allocate_coherent(bytes, alignment)
-                             : region.allocate(bytes, alignment);
-        ASSERT_EQ(got != nullptr, fits) << "seed " << seed << " step " << step;
-        if (got == nullptr) {
-          continue;
-        }
-        const Block block{world.space().to_cached(got), region.usable_size(got),
-                          std::byte(random.below(256)), !region.is_interim()};
-        ASSERT_GE(block.bytes, bytes);
-        ASSERT_EQ(block.bytes % region.block_alignment(), 0U);
-        ASSERT_EQ(reinterpret_cast<std::uintptr_t>(block.pointer) % alignment, 0U);
-        ASSERT_EQ(reinterpret_cast<std::uintptr_t>(block.pointer) % region.block_alignment(), 0U);
-        ASSERT_GE(block.pointer, top) << "over a lifetime block";
-        ASSERT_LE(block.pointer + block.bytes, region.base() + region.bytes());
-        top = block.lifetime ? block.pointer + block.bytes : top;
-        std::memset(block.pointer, std::to_integer<int>(block.pattern), block.bytes);
-        live.push_back(block);
-      } else if (!live.empty()) {
-        const std::size_t index = random.below(live.size());
-        const Block block = live[index];
-        for (std::size_t i = 0; i < block.bytes; ++i) {
-          ASSERT_EQ(block.pointer[i], block.pattern) << "seed " << seed << " step " << step;
-        }
-        ASSERT_EQ(region.free(block.pointer + 1 + random.below(block.bytes - 1)),
-                  PointerStatus::interior);
-        ASSERT_EQ(region.free(block.pointer), PointerStatus::live);
-        ASSERT_EQ(region.free(block.pointer), PointerStatus::not_live);
-        if (block.lifetime) {
-          freed.push_back(block.pointer);
-          freed_bytes += block.bytes;
-        }
-        live.erase(live.begin() + static_cast<std::ptrdiff_t>(index));
-      }
-      const RegionInfo info = region.info();
-      std::size_t bytes = 0;
-      for (const Block& block : live) {
-        ASSERT_EQ(region.usable_size(block.pointer), block.bytes);
-        bytes += block.bytes;
-      }
-      for (std::byte* pointer : freed) {
-        ASSERT_EQ(region.status(pointer), PointerStatus::not_live);
-      }
-      ASSERT_EQ(info.freed_blocks, freed.size());
-      ASSERT_EQ(info.freed_bytes, freed_bytes);
-      ASSERT_EQ(info.lifetime_bytes, static_cast<std::size_t>(top - region.base()));
-      ASSERT_EQ(info.lifetime_blocks + info.interim_blocks, live.size());
-      ASSERT_EQ(region.stats().occupied_bytes, bytes);
-      ASSERT_TRUE(region.check(CheckDepth::cheap));
-      ASSERT_TRUE(sound()) << "seed " << seed << " step " << step;
-    }
-    ASSERT_TRUE(region.put());
-    ASSERT_EQ(world.pool().taken(), 0U);
-  }
+  use_at_random(8, [this](const Blocks&) { ASSERT_EQ(account.held, region.bytes() / kPage); });
 }
 
 }  // namespace
