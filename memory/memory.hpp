@@ -55,6 +55,7 @@ struct HeapReport {
   std::size_t peak_live_bytes = 0;
   std::size_t mapped_bytes = 0;
   std::size_t peak_mapped_bytes = 0;
+  std::size_t ready_bytes = 0;   // of the mapped ones, pages that are empty and stay: premap()
   std::size_t queued_bytes = 0;  // of blocks that other cores ended: Memory::drain()
   std::uint64_t allocations = 0;
   std::uint64_t frees = 0;
@@ -144,6 +145,32 @@ class Memory {
 
   // Frames that are reserved for the owner and not used yet.
   std::uint32_t reserved_frames(const Owner& owner) const;
+
+  // --- pre-mapping (memory_premap.cpp) ---
+
+  // For owners that allocate while audio runs: has `pages` pages of the owner's own heap mapped and
+  // empty, on powered banks, and room for the records of `blocks` blocks, from now on. allocate()
+  // then maps nothing, unmaps nothing and powers no bank, as long as records are left and holes,
+  // ready pages or other empty ones have a place for the block, single or in one piece: what is
+  // mapped by one call lies in one run of addresses. Pages and records that come free serve again,
+  // up to these numbers, and free() unmaps nothing for them; what is beyond goes as ever. Requests
+  // count that this heap serves, of the owner and those below it; allocate_range(), reallocate()
+  // and largest_request() may map. The heap borrows no hole as long as a page is ready, and lends
+  // none. The frames are held by the heap, within its limit, guarantee and reservation; limits in
+  // bytes count blocks alone. compact() may move them, trim() leaves them. The system's: the heap
+  // of the calling core.
+  // A later call has other numbers take their place; 0 and 0 give back what is unused, as does the
+  // owner's end. Returns false, with nothing changed, exactly when the owner has no elastic heap of
+  // its own, or frames that others may not have, one run of them or of addresses, or metadata are
+  // not to be had, or a limit would be passed; that is explained to the observer.
+  // O(window pages / 64 + pages of the heap + blocks), plus mapping. Allocating in such a heap
+  // where no mapped page has a hole: O(window pages / 64 + pages of the heap).
+  bool premap(Owner& owner, std::uint32_t pages, std::uint32_t blocks);
+  // With room for blocks of a KiB on average, as guarantees have.
+  bool premap(Owner& owner, std::uint32_t pages) {
+    return premap(owner, pages, pages * kBlocksPerPage);
+  }
+  static constexpr std::uint32_t kBlocksPerPage = config::kPageBytes / 1024;
 
   // Whether an owner lives at that address, which may be any: for those who are given owners by
   // others, and may be given one that has ended. O(pages of owners).
@@ -461,6 +488,11 @@ class Memory {
   void fail_plan(const PlanEntry& entry, const Shortage& shortage);
   bool has_new_heap(const PlanEntry& entry) const;
   HeapSpec heap_for(const Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) const;
+  HeapSlot* heap_to_premap(const Owner& owner) const;
+  static bool is_premapped(const HeapSlot& slot);
+  void drain_for(const Route& where) const;
+  bool premap_locked(HeapSlot& slot, const Owner& owner, std::uint32_t pages, std::uint32_t blocks);
+  void fail_premap(Owner& owner, const HeapSlot* slot, std::uint32_t pages, std::uint32_t blocks);
   Reservation* reservation_of(const Owner& owner) const;
   Reservation* reservation_for(const Owner& owner) const;
   void drop_reservation(const Owner& owner);

@@ -36,8 +36,8 @@ void* Memory::allocate_locked(const Request& request) {
   if (!well_formed(request)) {
     return nullptr;
   }
-  drain_locked(kDrainStep);
   const Route where = route_opened(request);
+  drain_for(where);
   if (is_refused(request)) {
     fail(request, where, FailureReason::injected);
     return nullptr;
@@ -92,12 +92,12 @@ void* Memory::put(const Request& request, const Route& where, bool in_holes) {
 // Whether another frame for the heap is to be avoided where a hole will do: one more bank would
 // have to power up for it, or the last part of the pool, what a range request leaves to others, is
 // begun. Not the first page of a heap, without which all of a small owner would live with others;
-// nor frames that are guaranteed to the heap, which are there to be taken.
+// nor frames that are guaranteed to the heap or ready in it, which are there to be taken.
 bool Memory::is_tight(const HeapSlot& slot) const {
   const std::uint32_t spare = pool_.free() - pool_.reserved();
   const bool last_part =
       config_.headroom_divisor != 0 && spare < pool_.frames() / config_.headroom_divisor;
-  return slot.account.unused_guarantee() == 0 &&
+  return slot.account.unused_guarantee() == 0 && slot.elastic.ready() == 0 &&
          (last_part || (slot.account.held != 0 && pool_.powered_free() == 0));
 }
 
@@ -109,11 +109,12 @@ bool Memory::may_borrow(const Owner& owner, std::size_t bytes, const Route& wher
 }
 
 // A heap with a guarantee, or for which something is reserved, lends nothing: when it ends, its
-// frames are to be there for others that are guaranteed them, not under guests.
+// frames are to be there for others that are guaranteed them, not under guests. A premapped one
+// keeps its room for its own.
 bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
   return &slot != where.slot && slot.kind == HeapKind::elastic && slot.space == &space_ &&
          slot.owner->spec.guarantee == 0 && reservation_for(*slot.owner) == nullptr &&
-         !is_private(slot.owner->spec.kind) && heir_of(slot) != nullptr &&
+         !is_private(slot.owner->spec.kind) && heir_of(slot) != nullptr && !is_premapped(slot) &&
          // Whole lines may lie in a heap of any core; others in those of their own.
          (config_.cores == 1 || slot.core == where.slot->core ||
           where.unit == config_.cache_line_bytes);

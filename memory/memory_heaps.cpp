@@ -147,6 +147,7 @@ bool Memory::open_region(HeapSlot& slot, const HeapSpec& spec) {
 
 // Where others live in the heap's pages, those become the system's.
 void Memory::close_engine(HeapSlot& slot) {
+  records_.keep(slot.records, 0);
   if (slot.guests != 0) {
     HeapSlot& heir = *heir_of(slot);
     move_queue(slot, &heir);
@@ -236,6 +237,7 @@ HeapReport Memory::report(const HeapSlot& slot) const {
   result.peak_live_bytes = slot.peak_live_bytes;
   result.mapped_bytes = stats.mapped_bytes;
   result.peak_mapped_bytes = stats.peak_mapped_bytes;
+  result.ready_bytes = in_frames(slot.elastic.ready());
   result.queued_bytes = slot.queued_bytes;
   result.allocations = slot.allocations;
   result.frees = slot.frees;

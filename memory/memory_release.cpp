@@ -145,7 +145,10 @@ PointerStatus Memory::free(void* pointer, const Owner* owner) {
   }
   const LockGuard guard(*port_);
   enter();
-  drain_locked(kDrainStep);
+  const HeapSlot* slot = slot_of(in_window(pointer));
+  if (slot == nullptr || !is_premapped(*slot)) {
+    drain_locked(kDrainStep);
+  }
   const PointerStatus status = free_locked(pointer, owner);
   verify();
   return status;

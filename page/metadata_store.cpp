@@ -111,6 +111,49 @@ void SlotStore::give_ahead(SlotList& list) {
   }
 }
 
+bool SlotStore::keep(SlotList& list, std::uint32_t count) {
+  MODMEM_ASSERT(list.ahead == 0);
+  const SlotList before = list;
+  const std::uint32_t pages = heap_->pages();
+  const bool done = count <= UINT16_MAX - slots() && reserve(list, count);
+  list.ahead = 0;
+  mapped_ahead_ = false;
+  if (!done) {
+    keep_as(list, before, pages);
+    return false;
+  }
+  list.kept = static_cast<std::uint16_t>(count);
+  for (Chunk chunk = list.with_room; chunk != kNoChunk && list.free >= count + slots();) {
+    const Chunk next = notes(chunk).next;
+    if (notes(chunk).free_units == empty_) {
+      remove(list.with_room, chunk);
+      give_chunk(list, chunk);
+    }
+    chunk = next;
+  }
+  return true;
+}
+
+void SlotStore::keep_as(SlotList& list, const SlotList& before, std::uint32_t pages) {
+  // Those that were taken since are behind the first one, or are all that there are. The last of
+  // them is the oldest. It goes first, so that a page that was the spare then is it again.
+  std::uint32_t left = (list.free - before.free) / slots();
+  Chunk chunk = list.with_room;
+  for (std::uint32_t i = before.with_room == kNoChunk ? 1 : 0; i < left; ++i) {
+    chunk = notes(chunk).next;
+  }
+  for (; left > 0; --left) {
+    const Chunk previous = notes(chunk).prev;
+    remove(list.with_room, chunk);
+    give_chunk(list, chunk);
+    chunk = previous;
+  }
+  list.kept = before.kept;
+  if (heap_->pages() > pages) {
+    heap_->drop_spare();  // where it is empty still, it is one of those that were added
+  }
+}
+
 SlotStore::Handle SlotStore::take(SlotList& list) {
   if (list.free == 0 && !add_chunk(list)) {
     return kNone;
@@ -146,7 +189,7 @@ void SlotStore::give(SlotList& list, Handle handle) {
   if (target_bytes_ != 0) {
     heap_->note_use(-std::ptrdiff_t{target_bytes_});
   }
-  if (here.free_units == empty_) {
+  if (here.free_units == empty_ && list.free >= list.kept + slots()) {
     remove(list.with_room, chunk);
     give_chunk(list, chunk);
   }
@@ -212,8 +255,9 @@ bool SlotStore::check_list(Chunk head, bool full, std::uint32_t& free, std::uint
 
 bool SlotStore::check(const SlotList& list, std::uint32_t& live) const {
   std::uint32_t free = 0;
+  const std::uint32_t before = live;
   return check_list(list.with_room, false, free, live) && check_list(list.full, true, free, live) &&
-         free == list.free;
+         free == list.free && list.kept <= free + (live - before);
 }
 
 }  // namespace modmem

@@ -4,8 +4,8 @@
 // lists (SlotList), one for each heap, say, so that all of a list can be dropped chunk by chunk.
 //
 // Invariants (check()): live = sum over lists of objects; a chunk of a list has at least one live
-// object, but for those that reserve() took ahead. Cost: create and destroy O(1), plus a new chunk;
-// drop_all() O(chunks). Not thread-safe: Memory's lock is held.
+// object, but for those that reserve() took ahead and those that keep() holds. Cost: create and
+// destroy O(1), plus a new chunk; drop_all() O(chunks). Not thread-safe: Memory's lock is held.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,7 @@ struct SlotList {
   MetadataHeap::Chunk full = MetadataHeap::kNoChunk;
   std::uint16_t free = 0;   // slots
   std::uint16_t ahead = 0;  // chunks that reserve() took and nothing was created in yet, at most
+  std::uint16_t kept = 0;   // free slots that stay, see keep()
 };
 
 // The untyped half of MetadataStore.
@@ -43,6 +44,14 @@ class SlotStore {
       give_ahead(list);
     }
   }
+
+  // Has `count` slots of the list free now, and from now on keeps as many as are free, up to that
+  // number: chunks without an object are given back beyond it only. Returns false, with nothing
+  // changed, exactly when chunks are not to be had. O(chunks of the list).
+  bool keep(SlotList& list, std::uint32_t count);
+  // Undoes a keep() of more: has the list and the heap as they were when `before` was copied, and
+  // the heap had `pages`, if nothing was created since.
+  void keep_as(SlotList& list, const SlotList& before, std::uint32_t pages);
 
   // A free slot, kNone exactly when no slot is free and no page can be mapped.
   Handle take(SlotList& list);
@@ -129,6 +138,10 @@ class MetadataStore {
   void trim() { slots_.trim(list_); }
   bool reserve(SlotList& list, std::uint32_t count) { return slots_.reserve(list, count); }
   void trim(SlotList& list) { slots_.trim(list); }
+  bool keep(SlotList& list, std::uint32_t count) { return slots_.keep(list, count); }
+  void keep_as(SlotList& list, const SlotList& before, std::uint32_t pages) {
+    slots_.keep_as(list, before, pages);
+  }
   void drop_spare() { slots_.heap().drop_spare(); }
   // Objects that can be created without mapping a page.
   std::uint32_t free() const { return slots_.free(list_); }

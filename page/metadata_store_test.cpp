@@ -215,6 +215,77 @@ TEST_P(MetadataStoreTest, FailsWithoutATraceWhereNoPageCanBeMapped) {
   EXPECT_EQ(setup.world.space().largest_gap(), gap);
 }
 
+TEST_P(MetadataStoreTest, KeepsSlotsFree) {
+  SlotList list;
+  const auto check = [&](std::uint32_t live) {
+    std::uint32_t found = 0;
+    EXPECT_TRUE(store().check(list, found));
+    EXPECT_EQ(found, live);
+    EXPECT_TRUE(setup.world.check() && setup.heap.check());
+  };
+  ASSERT_TRUE(store().keep(list, kPerPage + 3));
+  EXPECT_EQ(store().pages(), 2U);
+  const auto& port = setup.world.fake();
+  const std::uint64_t calls = port.maps() + port.unmaps();
+  for (int round = 0; round < 2; ++round) {
+    std::vector<Store::Handle> handles;
+    for (std::uint32_t i = 0; i < kPerPage + 3; ++i) {
+      handles.push_back(store().create(list));
+      ASSERT_NE(handles.back(), Store::kNone);
+    }
+    check(kPerPage + 3);
+    for (const Store::Handle handle : handles) {
+      store().destroy(list, handle);
+    }
+    check(0);
+  }
+  EXPECT_EQ(port.maps() + port.unmaps(), calls);
+  // Fewer: what is too much goes.
+  ASSERT_TRUE(store().keep(list, 2));
+  EXPECT_EQ(list.free, 2U);
+  EXPECT_EQ(store().pages(), 1U);
+  check(0);
+  // Beyond what is kept, chunks go with their last object.
+  std::vector<Store::Handle> handles;
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    handles.push_back(store().create(list));
+  }
+  for (const Store::Handle handle : handles) {
+    store().destroy(list, handle);
+  }
+  EXPECT_EQ(list.free, 2U);
+  ASSERT_TRUE(store().keep(list, 0));
+  store().drop_spare();
+  EXPECT_EQ(store().pages(), 0U);
+  check(0);
+}
+
+TEST_P(MetadataStoreTest, KeepsNothingWhereItCannotKeepAll) {
+  SlotList list;
+  ASSERT_NE(store().create(list), Store::kNone);
+  ASSERT_TRUE(store().keep(list, 2));
+  setup.leave(1);
+  const std::uint32_t pages = store().pages();
+  const std::uint32_t taken = setup.world.pool().taken();
+  for (const std::uint32_t count : {2 * kPerPage + 1, UINT32_MAX}) {
+    EXPECT_FALSE(store().keep(list, count));
+    EXPECT_EQ(list.free, 2U);
+    EXPECT_EQ(list.kept, 2U);
+    EXPECT_EQ(store().pages(), pages);
+    EXPECT_EQ(setup.world.pool().taken(), taken);
+  }
+  // What was kept can be undone as a whole.
+  const SlotList before = list;
+  ASSERT_TRUE(store().keep(list, kPerPage + 1));
+  store().keep_as(list, before, pages);
+  EXPECT_EQ(list.free, 2U);
+  EXPECT_EQ(store().pages(), pages);
+  EXPECT_EQ(setup.world.pool().taken(), taken);
+  std::uint32_t live = 0;
+  EXPECT_TRUE(store().check(list, live));
+  store().drop_all(list);
+}
+
 TEST_P(MetadataStoreTest, FillsTheArenaBeforeItTakesPages) {
   StoreWorld part(GetParam(), PortKind::fake, 5 * MetadataHeap::kChunkBytes);
   for (int i = 0; i < 4; ++i) {

@@ -37,6 +37,8 @@ class CheckingPort final : public Port {
   std::size_t mapped_pages() const { return frame_of_.size(); }
   std::size_t banks_on() const { return banks_on_.size(); }
   std::uint64_t maps() const { return maps_; }
+  // Calls that map, unmap, move or switch, whether they work or not.
+  std::uint64_t page_calls() const { return page_calls_; }
 
   // True where every byte of [address, address + bytes) was invalidated since forget.
   bool invalidated(const std::byte* address, std::size_t bytes) const {
@@ -59,6 +61,7 @@ class CheckingPort final : public Port {
   std::ptrdiff_t alias_offset() const override { return host_.alias_offset(); }
 
   bool map(Page page, Frame frame) override {
+    ++page_calls_;
     require(frame_of_.count(number(page)) == 0, "mapping a page that is mapped");
     require(mapped_frames_.count(number(frame)) == 0, "mapping a frame twice");
     require(config_.has_mmu || number(page) == number(frame), "page and frame differ");
@@ -73,6 +76,7 @@ class CheckingPort final : public Port {
   }
 
   void unmap(Page page) override {
+    ++page_calls_;
     const auto found = frame_of_.find(number(page));
     require(found != frame_of_.end(), "unmapping a page that is not mapped");
     mapped_frames_.erase(found->second);
@@ -81,6 +85,7 @@ class CheckingPort final : public Port {
   }
 
   bool remap(Page page, Frame from, Frame to) override {
+    ++page_calls_;
     const auto found = frame_of_.find(number(page));
     require(found != frame_of_.end() && found->second == number(from),
             "moving a page from a frame that it is not on");
@@ -96,6 +101,7 @@ class CheckingPort final : public Port {
   }
 
   bool set_bank_power(Bank bank, bool on) override {
+    ++page_calls_;
     if (!on) {
       banks_on_.erase(number(bank));
       for (const std::uint16_t frame : mapped_frames_) {
@@ -163,6 +169,7 @@ class CheckingPort final : public Port {
   std::set<std::uint16_t> banks_on_;
   std::vector<Invalidation> invalidations_;
   std::uint64_t maps_ = 0;
+  std::uint64_t page_calls_ = 0;
 };
 
 }  // namespace modmem::testing

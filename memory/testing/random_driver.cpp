@@ -59,7 +59,7 @@ void RandomDriver::step() {
       one_in(4) ? destroy_owner() : create_owner();
       break;
     case 2:
-      one_in(8) ? release_all() : allocate_range();
+      one_in(8) ? release_all() : one_in(5) ? premap() : allocate_range();
       break;
     case 3:
     case 4:
@@ -274,12 +274,31 @@ void RandomDriver::release_all() {
   expect(memory_.release_all(owner) == count, "not all blocks are released");
 }
 
+void RandomDriver::premap() {
+  Owner& owner = any_owner();
+  const auto pages = static_cast<std::uint32_t>(one_in(3) ? 0 : below(8));
+  const auto blocks = static_cast<std::uint32_t>(below(4 * pages + 1));
+  if (memory_.premap(owner, pages, blocks)) {
+    expect(memory_.heap_report(owner).ready_bytes == pages * config::kPageBytes ||
+               &owner == &memory_.system(),
+           "pages are not ready");
+    return;
+  }
+  ++owners_.at(&owner).failures;
+  expect(system_.seen().failures.size() == explained_ + 1 &&
+             system_.seen().failures.back().owner_id == owner.spec.id,
+         "a premap that is refused is not explained");
+}
+
 void RandomDriver::end_everything() {
   while (!blocks_.empty()) {
     free();
   }
   while (owners_.size() > 1) {
     destroy_owner();
+  }
+  if (system_.heap("system").ready_bytes != 0) {
+    expect(memory_.premap(memory_.system(), 0, 0), "ready pages do not go");
   }
 }
 

@@ -105,6 +105,7 @@ class RandomDriver {
   void create_owner();
   void destroy_owner();
   void release_all();
+  void premap();
 
   void add(const Request& request, void* pointer, std::size_t bytes);
   void fill(const Block& block);
