@@ -56,7 +56,8 @@ std::uint32_t ElasticHeap::span_share(const AddressSpace& space, const ElasticHe
   const std::uint32_t gap = space.largest_gap();
   const std::uint32_t doubled = (gap / options.span_divisor + 1) << index;
   const std::uint32_t share = doubled < gap / 4 + 1 ? doubled : gap / 4 + 1;
-  return share < options.span_pages ? share : options.span_pages;
+  // span_pages is what a heap starts with: one that grows must reach every frame in its few spans.
+  return index == 0 && share > options.span_pages ? options.span_pages : share;
 }
 
 void ElasticHeap::close() {
