@@ -90,15 +90,14 @@ void* Memory::put(const Request& request, const Route& where, bool in_holes) {
 }
 
 // Whether another frame for the heap is to be avoided where a hole will do: one more bank would
-// have to power up for it, or the last part of the pool, what a range request leaves to others, is
-// begun. Not the first page of a heap, without which all of a small owner would live with others;
-// nor frames that are guaranteed to the heap or ready in it, which are there to be taken.
+// have to power up for it, or half of the pool is taken (docs/decisions/0016: why half). Not the
+// first page of a heap while there is more, without which all of a small owner would live with
+// others; nor frames that are guaranteed to the heap or ready in it, which are there to be taken.
 bool Memory::is_tight(const HeapSlot& slot) const {
   const std::uint32_t spare = pool_.free() - pool_.reserved();
-  const bool last_part =
-      config_.headroom_divisor != 0 && spare < pool_.frames() / config_.headroom_divisor;
+  const bool half_taken = spare < pool_.frames() / 2;
   return slot.account.unused_guarantee() == 0 && slot.elastic.ready() == 0 &&
-         (last_part || (slot.account.held != 0 && pool_.powered_free() == 0));
+         (half_taken || (slot.account.held != 0 && pool_.powered_free() == 0));
 }
 
 // Whether a request may go into the holes of another heap than its own.

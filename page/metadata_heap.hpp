@@ -1,7 +1,7 @@
 // MetadataHeap: the memory of the allocator's own objects, in chunks.
 //
 // What the library must note about blocks (page descriptors, allocation records), owners and heaps
-// lies neither in payload pages nor in tables sized for the worst case. It lies in chunks of 256
+// lies neither in payload pages nor in tables sized for the worst case. It lies in chunks of 128
 // bytes: first those of a part of the boot arena, then those of pages that are mapped when they are
 // needed and given back when they are empty, reached through the uncached alias, so that every core
 // sees the same. Stores of all sizes share the pages, so that a small system does not pay a page
@@ -30,7 +30,7 @@ class MetadataHeap {
   using Chunk = std::uint16_t;
   static constexpr Chunk kNoChunk = 0xffff;
   static constexpr std::size_t kUnitBytes = 16;
-  static constexpr std::size_t kChunkBytes = 256;
+  static constexpr std::size_t kChunkBytes = 128;
   static constexpr std::uint32_t kUnitsPerChunk = kChunkBytes / kUnitBytes;
   static constexpr std::uint32_t kChunksPerPage = config::kPageBytes / kChunkBytes;
 

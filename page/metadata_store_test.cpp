@@ -23,10 +23,10 @@ constexpr std::uint32_t kFrames = 24;
 
 struct Item {
   std::uint64_t key = 42;
-  std::array<std::uint64_t, 31> rest{};
+  std::array<std::uint64_t, MetadataHeap::kChunkBytes / 8 - 1> rest{};
 };
-// A chunk each; the first of a page holds notes.
-constexpr std::uint32_t kPerPage = config::kPageBytes / sizeof(Item) - 1;
+// A chunk each; the first ones of a page hold notes.
+constexpr std::uint32_t kPerPage = MetadataHeap::kChunksPerPage - MetadataHeap::kNoteChunks;
 using Store = MetadataStore<Item>;
 
 struct StoreWorld {
@@ -287,7 +287,8 @@ TEST_P(MetadataStoreTest, KeepsNothingWhereItCannotKeepAll) {
 }
 
 TEST_P(MetadataStoreTest, FillsTheArenaBeforeItTakesPages) {
-  StoreWorld part(GetParam(), PortKind::fake, 5 * MetadataHeap::kChunkBytes);
+  StoreWorld part(GetParam(), PortKind::fake,
+                  (MetadataHeap::kNoteChunks + 4) * MetadataHeap::kChunkBytes);
   for (int i = 0; i < 4; ++i) {
     EXPECT_NE(part.store.create(), Store::kNone);
   }
@@ -303,7 +304,10 @@ TEST_P(MetadataStoreTest, FillsTheArenaBeforeItTakesPages) {
 }
 
 TEST_P(MetadataStoreTest, AnArenaTooSmallForAChunkIsNotUsed) {
-  for (const std::size_t bytes : {16UL, 255UL, 256UL, 511UL, 4096UL + 256UL}) {
+  constexpr std::size_t kChunk = MetadataHeap::kChunkBytes;
+  constexpr std::size_t kNotes = MetadataHeap::kNoteChunks * kChunk;
+  for (const std::size_t bytes :
+       {std::size_t{16}, kChunk - 1, kChunk, kNotes, kNotes + kChunk - 1, 4096 + kNotes}) {
     StoreWorld world(GetParam(), PortKind::fake, bytes);
     EXPECT_EQ(world.store.free(), bytes > 4096 ? kPerPage : 0U) << bytes;
     EXPECT_NE(world.store.create(), Store::kNone);
@@ -314,7 +318,7 @@ TEST_P(MetadataStoreTest, AnArenaTooSmallForAChunkIsNotUsed) {
 TEST_P(MetadataStoreTest, StoresOfAllSizesShareAPage) {
   MetadataStore<std::uint16_t> small;
   MetadataStore<std::array<std::uint64_t, 8>> medium;
-  MetadataStore<std::array<std::uint64_t, 100>> large;  // four chunks
+  MetadataStore<std::array<std::uint64_t, 100>> large;  // seven chunks
   small.boot(setup.heap);
   medium.boot(setup.heap);
   large.boot(setup.heap);
@@ -333,9 +337,9 @@ TEST_P(MetadataStoreTest, StoresOfAllSizesShareAPage) {
   EXPECT_EQ(large.handle_of(&large[second]), second);
   EXPECT_EQ(large.handle_of(&large[second][32]), SlotStore::kNone);  // its second chunk
   EXPECT_EQ(medium.handle_of(&large[second]), SlotStore::kNone);
-  EXPECT_EQ(setup.heap.use(), (2 + 8) * 256U + 10 * 256U / 15);
+  EXPECT_EQ(setup.heap.use(), (2 + 2 + 2 * 7) * 128U * 16 / 15);
   large.destroy(first);
-  EXPECT_EQ(setup.heap.peak_use(), (2 + 8) * 256U + 10 * 256U / 15);
+  EXPECT_EQ(setup.heap.peak_use(), (2 + 2 + 2 * 7) * 128U * 16 / 15);
   EXPECT_LT(setup.heap.use(), setup.heap.peak_use());
   EXPECT_TRUE(small.check() && medium.check() && large.check() && setup.heap.check());
 }
@@ -469,7 +473,7 @@ void any_calls(bool has_mmu) {
     RC_ASSERT(store.live() == model.size());
     for (const auto& [handle, value] : model) {
       RC_ASSERT(store[handle].key == value);
-      RC_ASSERT(store[handle].rest[30] == value);
+      RC_ASSERT(store[handle].rest.back() == value);
     }
     RC_ASSERT(setup.sound());
   }

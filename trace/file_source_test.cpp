@@ -32,6 +32,11 @@ std::string boundaries(const std::vector<Event>& events) {
   return text;
 }
 
+TEST(FileSource, NamesOfSitesAreTheSameInAllFiles) {
+  const std::string text = join({kHeader, "0,rmalloc,1,10,0,0,a<x\n"});
+  EXPECT_EQ(events_of(text)[0].site, events_of(text)[0].site);
+}
+
 TEST(FileSource, UsesPlacesAgain) {
   const auto events = events_of(join({kHeader,
                                       "0,rmalloc,100,10,0,0,a<x\n"

@@ -38,9 +38,6 @@ void Recording::read(Reader& reader) {
       lives[object] = false;
     }
     step.event.block = object;
-    if (step.event.site != nullptr) {
-      step.event.site = sites_.emplace(step.event.site).first->c_str();
-    }
     set_up_.push_back(std::move(step));
     if (set_up_.back().event.kind != OpKind::free) {
       set_up_steps = set_up_.size();

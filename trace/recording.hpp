@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "trace/event.hpp"
@@ -29,10 +28,6 @@ class Recording {
   // Reads the file to its end. Throws TraceError where it can't be used, or allocates nothing.
   explicit Recording(const std::string& path);
   explicit Recording(Reader& reader);
-  // Events refer to names that it holds; a move takes them along.
-  Recording(Recording&&) = default;
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
 
   const std::vector<Step>& set_up() const { return set_up_; }
   const std::vector<Step>& tear_down() const { return tear_down_; }
@@ -44,7 +39,6 @@ class Recording {
   std::vector<Step> set_up_;
   std::vector<Step> tear_down_;
   std::uint32_t objects_ = 0;
-  std::unordered_set<std::string> sites_;
 };
 
 }  // namespace modmem::trace

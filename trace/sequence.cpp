@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "trace/site_names.hpp"
+
 namespace modmem::trace {
 
 namespace {
@@ -37,7 +39,7 @@ Event Sequence::resolve(const Record& record) {
 }
 
 Event Sequence::allocate(const Record& record, Event event) {
-  event.site = site(innermost(record.caller));
+  event.site = site_name(innermost(record.caller));
   const std::uint32_t known = ids_.find(record.id);
   if (known != kNone) {
     if (event.kind == OpKind::allocate) {
@@ -121,15 +123,6 @@ void Sequence::remove(std::uint32_t place) {
     blocks_[block.next].previous = block.previous;
   }
   (block.previous != kNone ? blocks_[block.previous].next : first_[block.owner]) = block.next;
-}
-
-const char* Sequence::site(std::string_view caller) {
-  const auto found = sites_.find(caller);
-  if (found != sites_.end()) {
-    return found->c_str();
-  }
-  // As many as there are functions; where a file has more, they are all one.
-  return sites_.size() < kMostSites ? sites_.emplace(caller).first->c_str() : "(other)";
 }
 
 }  // namespace modmem::trace

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "trace/event.hpp"
@@ -35,7 +34,6 @@ class Sequence {
 
  private:
   static constexpr std::uint32_t kNone = PlaceTable<std::uint64_t>::kNone;
-  static constexpr std::size_t kMostSites = 65536;
 
   // A live block, in the list of its owner's.
   struct Block {
@@ -51,14 +49,12 @@ class Sequence {
   Event release(const Record& record, Event event);
   void add(std::uint32_t place, std::uint64_t id, std::uint32_t owner);
   void remove(std::uint32_t place);
-  const char* site(std::string_view caller);
 
   const Reader& reader_;
   PlaceTable<std::uint64_t> ids_;
   PlaceTable<std::string, TextHash> owners_;
   std::vector<Block> blocks_;         // by place
   std::vector<std::uint32_t> first_;  // newest block of each owner, by place
-  std::unordered_set<std::string, TextHash, std::equal_to<>> sites_;
 };
 
 }  // namespace modmem::trace
