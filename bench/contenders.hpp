@@ -104,11 +104,10 @@ class EngineAllocator {
 // All of the library: owners, records, policy, a heap for each stream.
 class MemoryAllocator {
  public:
-  explicit MemoryAllocator(std::size_t streams)
+  explicit MemoryAllocator(std::size_t streams, const PlatformConfig& config = memory_platform())
       : owners_(streams),
         port_(std::make_unique<PlainPort>()),
         memory_(std::make_unique<Memory>()) {
-    const PlatformConfig config = memory_platform();
     if (!port_->open(config)) {
       throw std::runtime_error(port_->failure());
     }

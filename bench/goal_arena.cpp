@@ -25,7 +25,6 @@ namespace {
 
 constexpr double kOfPeakLive = 1.05;
 constexpr std::array<std::uint32_t, 4> kStreams = {2, 4, 6, 8};
-constexpr std::uint64_t kEvents = 20000;
 constexpr std::uint64_t kQuickEvents = 2000;
 constexpr std::uint64_t kSeeds = 5;
 constexpr std::uint64_t kQuickSeeds = 2;
@@ -83,7 +82,7 @@ GoalReport goal_arena(const GoalOptions& options) {
       for (std::uint64_t seed = 1; seed <= (options.quick ? kQuickSeeds : kSeeds); ++seed) {
         Day day;
         day.options = {.streams = streams,
-                       .events = options.quick ? kQuickEvents : kEvents,
+                       .events = options.quick ? kQuickEvents : kDayEvents,
                        .seed = seed,
                        .load = load};
         days.push_back(day);

@@ -4,6 +4,9 @@
 // then, several times over, a random half of them goes and it is filled again. What counts is the
 // bytes that were asked for, and as memory the SRAM with every table beside it. "Full" is where an
 // object of the smallest size does not fit any more: objects go on to be drawn until then.
+//
+// The goal is the engine's. What callers of Memory can have of the same SRAM stands beside it:
+// there each object has a record, an account and a call site as well.
 #include <algorithm>
 #include <array>
 #include <random>
@@ -11,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/contenders.hpp"
 #include "bench/engine.hpp"
 #include "bench/goals.hpp"
 #include "bench/statistics.hpp"
@@ -73,6 +77,21 @@ double engine_share(std::size_t memory_bytes, std::uint64_t seed, int rounds) {
   return ratio(static_cast<double>(live), static_cast<double>(engine.memory_bytes()));
 }
 
+// As memory counts the SRAM and all metadata, as on a target with 32-bit pointers.
+double memory_share(std::size_t memory_bytes, std::uint64_t seed, int rounds) {
+  PlatformConfig config = memory_platform();
+  config.sram_bytes = memory_bytes;
+  config.arena_bytes = 0;                             // of policies that have one
+  config.metadata_bytes = MetadataHeap::kReachBytes;  // none of it in the pool
+  MemoryAllocator allocator(1, config);
+  const std::size_t live = churn(
+      seed, rounds, [&](std::size_t bytes) { return allocator.allocate(0, bytes, 0); },
+      [&](void* pointer) { return allocator.memory().free(pointer); });
+  const MetadataUse use = allocator.memory().metadata_use();
+  return ratio(static_cast<double>(live),
+               static_cast<double>(memory_bytes + use.tables + use.peak));
+}
+
 }  // namespace
 
 GoalReport goal_density(const GoalOptions& options) {
@@ -82,11 +101,14 @@ GoalReport goal_density(const GoalOptions& options) {
   report.title = "objects of 64 to 256 B after churn: bytes / memory";
   for (const std::size_t memory_bytes : kMemoryBytes) {
     double worst = 1;
+    double worst_of_memory = 1;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
       worst = std::min(worst, engine_share(memory_bytes, seed, rounds));
+      worst_of_memory = std::min(worst_of_memory, memory_share(memory_bytes, seed, rounds));
     }
-    report.at_least("bytes / memory of " + std::to_string(memory_bytes >> 10U) + " KiB", worst,
-                    kGoal);
+    const std::string name = "bytes / memory of " + std::to_string(memory_bytes >> 10U) + " KiB";
+    report.at_least(name, worst, kGoal);
+    report.inform(name + ", through Memory", worst_of_memory);
   }
   report.notes = {"worst of " + std::to_string(seeds) + " seeds, " + std::to_string(rounds) +
                   " rounds of churn; memory is SRAM and every table beside it"};

@@ -19,7 +19,6 @@ namespace {
 
 constexpr double kDrift = 0.01;
 constexpr double kSharedMappedOverLive = 1.14;
-constexpr std::uint32_t kStreams = 8;
 constexpr std::uint64_t kEvents = 10'000'000;
 constexpr std::uint64_t kQuickEvents = 200'000;
 constexpr std::uint64_t kParts = 10;
@@ -34,7 +33,7 @@ struct Tenths {
 Tenths measure(const std::vector<trace::Recording>& recordings, const Policy& policy,
                std::uint64_t events) {
   trace::Composer composer(
-      recordings, {.streams = kStreams, .events = events, .seed = 1, .load = trace::Load::day});
+      recordings, {.streams = kDayStreams, .events = events, .seed = 1, .load = trace::Load::day});
   trace::Replay replay(memory_platform(), policy, {.check_payload = false, .time_calls = false});
   const auto mapped_over_live = [](const trace::ReplayFigures& end,
                                    const trace::ReplayFigures& begin) {

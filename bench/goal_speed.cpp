@@ -33,8 +33,6 @@ constexpr double kStretchMeanOfGlibc = 0.8;
 constexpr double kTailOfGlibc = 0.2;
 constexpr double kTail = 0.9999;
 constexpr double kInstructions = 200;
-constexpr std::uint32_t kStreams = 8;
-constexpr std::uint64_t kEvents = 20000;
 constexpr std::uint64_t kQuickEvents = 2000;
 constexpr std::uint64_t kCountedEvents = 1000;
 constexpr std::uint32_t kRounds = 7;
@@ -219,7 +217,7 @@ void measure_load(GoalReport& report, const std::string& load, const Workload& w
 
 Workload day(const GoalOptions& options, trace::Load load, std::uint64_t events) {
   return compose(read_recordings(options.traces),
-                 {.streams = kStreams, .events = events, .seed = 1, .load = load});
+                 {.streams = kDayStreams, .events = events, .seed = 1, .load = load});
 }
 
 template <typename Allocator>
@@ -256,7 +254,7 @@ GoalReport goal_speed(const GoalOptions& options) {
   report.title = "speed on the replay, mapping excluded";
   for (const trace::Load load : {trace::Load::day, trace::Load::busy}) {
     measure_load(report, load == trace::Load::day ? "day" : "busy",
-                 day(options, load, options.quick ? kQuickEvents : kEvents), kRounds);
+                 day(options, load, options.quick ? kQuickEvents : kDayEvents), kRounds);
   }
   const Workload counted = day(options, trace::Load::day, kCountedEvents);
   const InstructionMeter::Counts counts =

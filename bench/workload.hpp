@@ -14,6 +14,10 @@
 
 namespace modmem::bench {
 
+// The day that goals are measured on: most streams at a time, and starts and stops in all.
+inline constexpr std::uint32_t kDayStreams = 8;
+inline constexpr std::uint64_t kDayEvents = 20000;
+
 // The recordings of a folder, in order of their names. Empty: that of MODMEM_SHARED or beside the
 // repository where there is one, else the examples'. Throws InputError where there are none.
 std::vector<trace::Recording> read_recordings(const std::string& folder);
