@@ -23,6 +23,12 @@ bool is_private_heap(CSystem& system, const Owner* owner) {
   return false;
 }
 
+// The owner that `heap` is, NULL: the system; nullptr where it is none.
+Owner* owner_or_system(CSystem& system, struct k_heap* heap) {
+  Owner* owner = heap != nullptr ? modmem::owner_of(heap) : &system.memory.system();
+  return system.memory.is_owner(owner) ? owner : nullptr;
+}
+
 }  // namespace
 
 struct k_heap* modmem_heap_create(const char* name, size_t limit) {
@@ -51,14 +57,23 @@ int modmem_heap_destroy(struct k_heap* heap) {
   return static_cast<int>(modules + system->memory.destroy_owner(owner));
 }
 
+int modmem_heap_premap(struct k_heap* heap, unsigned int pages, unsigned int blocks) {
+  CSystem* system = modmem::booted();
+  Owner* owner = system != nullptr ? owner_or_system(*system, heap) : nullptr;
+  if (owner == nullptr) {
+    return -EINVAL;
+  }
+  modmem::Memory& memory = system->memory;
+  const bool done =
+      blocks != 0 ? memory.premap(*owner, pages, blocks) : memory.premap(*owner, pages);
+  return done ? 0 : -ENOMEM;
+}
+
 int modmem_set_limit(struct k_heap* heap, size_t limit) {
   CSystem* system = modmem::booted();
-  if (system == nullptr) {
+  Owner* owner = system != nullptr ? owner_or_system(*system, heap) : nullptr;
+  if (owner == nullptr) {
     return -EINVAL;
   }
-  Owner& owner = heap != nullptr ? *modmem::owner_of(heap) : system->memory.system();
-  if (!system->memory.is_owner(&owner)) {
-    return -EINVAL;
-  }
-  return system->memory.set_limit(owner, limit != 0 ? limit : OwnerSpec::kNoLimit) ? 0 : -EBUSY;
+  return system->memory.set_limit(*owner, limit != 0 ? limit : OwnerSpec::kNoLimit) ? 0 : -EBUSY;
 }

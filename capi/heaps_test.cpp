@@ -65,6 +65,43 @@ TEST_P(HeapsTest, APrivateHeapHasItsOwnPagesAndLimit) {
   EXPECT_FALSE(take_faults()[0].fatal);
 }
 
+TEST_P(HeapsTest, APrivateHeapHasPagesReady) {
+  const auto before = info();
+  k_heap* heap = modmem_heap_create("ready", 0);
+  ASSERT_EQ(modmem_heap_premap(heap, 6, 100), 0);
+  EXPECT_EQ(of(heap).mapped_bytes, 6 * kPage);
+  const std::size_t mapped = info().mapped_bytes;  // metadata included
+  for (int round = 0; round < 2; ++round) {
+    std::vector<void*> blocks{sof_heap_alloc(heap, SOF_MEM_FLAG_USER, 4 * kPage + 1, 0)};
+    while (blocks.size() < 100) {
+      blocks.push_back(sof_heap_alloc(heap, 0, 32, 0));
+      ASSERT_NE(blocks.back(), nullptr);
+    }
+    EXPECT_EQ(info().mapped_bytes, mapped);
+    for (void* block : blocks) {
+      rfree(block);
+    }
+    EXPECT_EQ(info().mapped_bytes, mapped);
+  }
+  // The system's, for which nobody has to say how many blocks.
+  ASSERT_EQ(modmem_heap_premap(nullptr, 2, 0), 0);
+  ASSERT_EQ(modmem_heap_premap(nullptr, 0, 0), 0);
+
+  EXPECT_EQ(modmem_heap_premap(heap, 100000, 1), -ENOMEM);
+  const auto lines = take_lines();
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("owner ready 0x0"), std::string::npos);
+  EXPECT_NE(lines[0].find("reason pool, asked 1"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[0].find(" for metadata), guaranteed to others 0 frames, held"),
+            std::string::npos);
+  EXPECT_EQ(of(heap).mapped_bytes, 6 * kPage);
+  ASSERT_EQ(modmem_heap_premap(heap, 0, 0), 0);
+  EXPECT_EQ(of(heap).mapped_bytes, 0U);
+  EXPECT_EQ(modmem_heap_destroy(heap), 0);
+  EXPECT_EQ(modmem_heap_premap(heap, 1, 1), -EINVAL);
+  EXPECT_EQ(info().mapped_bytes, before.mapped_bytes);
+}
+
 TEST_P(HeapsTest, FlagsOfOtherMemoriesStayInAPrivateHeap) {
   k_heap* heap = modmem_heap_create("all", 0);
   for (const std::uint32_t flags : {0x4U, 0x10U, 0x20U, 0x40U, 0x80U, 0x100U, 0x200U, 0x400U}) {

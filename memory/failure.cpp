@@ -46,11 +46,11 @@ std::size_t to_text(const GuaranteeFigures& figures, std::span<char> text) {
     if (figures.metadata != 0) {
       out << " (" << figures.metadata << " for metadata)";
     }
-    out << ", guaranteed to others " << figures.guaranteed;
+    out << ", guaranteed to others " << figures.guaranteed << " frames";
     if (figures.within == nullptr) {
-      out << ", held " << figures.held << ", pool " << figures.total;
+      out << ", held " << figures.held << " frames, pool " << figures.total << " frames";
     } else {
-      out << ", guarantee of " << figures.within << " " << figures.total;
+      out << ", guarantee of " << figures.within << " " << figures.total << " frames";
     }
   }
   return out.end();

@@ -24,8 +24,9 @@ struct GuaranteeFigures {
   const char* within = nullptr;  // whose guarantee that is; nullptr: the pool
 };
 
-// "asked 44 frames (4 for metadata), guaranteed to others 600, held 30, pool 640", with an end, cut
-// off where it does not fit; "" where nothing was asked. Returns the length.
+// "asked 44 frames (4 for metadata), guaranteed to others 600 frames, held 30 frames, pool 640
+// frames", with an end, cut off where it does not fit; "" where nothing was asked. Returns the
+// length.
 std::size_t to_text(const GuaranteeFigures& figures, std::span<char> text);
 
 // A request that could not be served. The figures are those of the moment of the failure.

@@ -58,7 +58,7 @@ TEST_P(Guarantees, AreTakenOutOfThatAbove) {
   const Failure& failure = system.seen().failures.back();
   EXPECT_EQ(failure.reason, FailureReason::guarantee);
   EXPECT_EQ(text_of(failure.guarantee),
-            "asked 9 frames, guaranteed to others 12, guarantee of pipeline 20");
+            "asked 9 frames, guaranteed to others 12 frames, guarantee of pipeline 20 frames");
   Owner& second = system.owner(stream, module(3, 8));
 
   // Their siblings and the owner above take what they can get.
@@ -199,7 +199,8 @@ TEST_P(Guarantees, LimitsInFramesHold) {
 TEST(GuaranteeText, IsCutOffWhereItDoesNotFit) {
   const GuaranteeFigures figures{44, 4, 600, 30, 640, nullptr};
   EXPECT_EQ(text_of(figures),
-            "asked 44 frames (4 for metadata), guaranteed to others 600, held 30, pool 640");
+            "asked 44 frames (4 for metadata), guaranteed to others 600 frames, held 30 frames, "
+            "pool 640 frames");
   char text[9];
   EXPECT_EQ(to_text(figures, text), 8U);
   EXPECT_STREQ(text, "asked 44");

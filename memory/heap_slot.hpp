@@ -63,7 +63,7 @@ template <>
 inline constexpr std::size_t kTargetBytes<HeapSlot> = 352;
 static_assert(sizeof(void*) != 4 || sizeof(HeapSlot) <= kTargetBytes<HeapSlot>);
 template <>
-inline constexpr std::size_t kTargetBytes<SlotHeap> = 404;
+inline constexpr std::size_t kTargetBytes<SlotHeap> = 440;
 static_assert(sizeof(void*) != 4 || sizeof(SlotHeap) <= kTargetBytes<SlotHeap>);
 template <>
 inline constexpr std::size_t kTargetBytes<Region> = 272;

@@ -610,7 +610,7 @@ class Memory {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1300;
+inline constexpr std::size_t kTargetBytes<Memory> = 1384;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>

@@ -18,6 +18,7 @@
  *         sof_ctx_free_finds_where_memory_came_from
  *   struct k_heap is modmem's private heap object: modmem_heap_create(name, limit)
  *         modmem_heap_create_limits_and_names
+ *   modmem_heap_premap(heap, pages, blocks)                modmem_heap_premap_has_pages_ready
  *   modmem_heap_destroy(heap)                              modmem_heap_destroy_reports_leaks
  *         what_is_no_heap_is_refused
  *         a_private_heap_shares_no_page
@@ -331,6 +332,38 @@ static void a_private_heap_shares_no_page(void** state) {
   assert_int_equal(pool_mapped(), pool);
 }
 
+static void modmem_heap_premap_has_pages_ready(void** state) {
+  (void)state;
+  const size_t page = page_bytes();
+  const size_t pool = pool_mapped();
+  struct k_heap* heap = modmem_heap_create("ready", 0);
+  if (!policy_is_elastic()) {
+    assert_int_equal(modmem_heap_premap(heap, 2, 0), -ENOMEM);
+    expect_line("unsupported");
+    assert_int_equal(modmem_heap_destroy(heap), 0);
+    return;
+  }
+  assert_int_equal(modmem_heap_premap(heap, 4, 0), 0);
+  assert_int_equal(heap_mapped(heap), 4 * page);
+  const size_t mapped = pool_mapped();
+  void* small = sof_heap_alloc(heap, 0, 100, 0);
+  void* large = sof_heap_alloc(heap, 0, 3 * page + 10, 0);
+  assert_non_null(small);
+  assert_non_null(large);
+  assert_int_equal(pool_mapped(), mapped);
+  rfree(small);
+  rfree(large);
+  assert_int_equal(pool_mapped(), mapped);
+  assert_int_equal(modmem_heap_premap(heap, 1000000, 0), -ENOMEM);
+  expect_line("pool");
+  assert_int_equal(pool_mapped(), mapped);
+  assert_int_equal(modmem_heap_premap(heap, 0, 0), 0);
+  assert_int_equal(pool_mapped(), pool);
+  assert_int_equal(modmem_heap_destroy(heap), 0);
+  assert_int_equal(modmem_heap_premap(heap, 1, 0), -EINVAL);
+  expect_quiet();
+}
+
 static void sof_heap_free_of_garbage_is_misuse(void** state) {
   (void)state;
   struct k_heap* heap = modmem_heap_create("mine", 0);
@@ -364,6 +397,7 @@ int main(void) {
       TEST(modmem_heap_destroy_reports_leaks),
       TEST(what_is_no_heap_is_refused),
       TEST(a_private_heap_shares_no_page),
+      TEST(modmem_heap_premap_has_pages_ready),
       TEST(sof_heap_free_of_garbage_is_misuse),
   };
   return RUN_TESTS("heaps", kTests);

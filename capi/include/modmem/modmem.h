@@ -163,6 +163,19 @@ int modmem_heap_destroy(struct k_heap* heap);
  */
 int modmem_set_limit(struct k_heap* heap, size_t limit);
 
+/*
+ * For who allocates while audio runs: has `pages` pages of the heap mapped and empty, in one run of
+ * addresses, and room for what is noted of `blocks` blocks (0: for one a KiB), from now on. heap
+ * NULL: the system's, that of the calling core. What these pages, and holes of others, have a place
+ * for is then allocated without mapping a page or powering a bank, whatever else is going on;
+ * what is freed fills them up again and is not unmapped. Allocations that grow or range
+ * (rbrealloc(), modmem_alloc_range()) may map. Another call has other numbers take their place;
+ * `pages` 0 gives back what is unused. Not on the audio path itself.
+ * 0; -ENOMEM, with a line and nothing changed, where so much is not to be had in one piece, or the
+ * policy has no private heaps; -EINVAL where heap is none. O(pages + blocks), plus mapping.
+ */
+int modmem_heap_premap(struct k_heap* heap, unsigned int pages, unsigned int blocks);
+
 /* --- regions that grow --- */
 
 /*
