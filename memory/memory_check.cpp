@@ -22,13 +22,17 @@ bool Memory::check_owner(const Owner& owner, Sums& sums) const {
   std::size_t own = 0;
   std::uint32_t outside = 0;
   std::uint16_t newer = SlotStore::kNone;
+  std::uint16_t next_in_page = SlotStore::kNone;  // behind the newer one
+  std::uint32_t page = 0;
   for (std::uint16_t handle = owner.newest; handle != SlotStore::kNone;) {
     const Record& record = records_[handle];
     if (record.owner != owner.handle || record.newer != newer || record.memory > 2) {
       return false;
     }
     const AddressSpace& space = space_of(record);
-    const std::uint32_t page = page_of(record);
+    // Where blocks came one after the other, so do their records in the page: no need to walk.
+    page = handle == next_in_page ? page : page_of(record);
+    next_in_page = record.last != 0 ? SlotStore::kNone : record.page_next;
     const HeapId heap = space.heap_of(page);
     if (!space.is_busy(page) || number(heap) >= kMaxHeaps) {
       return false;

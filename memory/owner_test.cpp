@@ -191,18 +191,28 @@ TEST_P(MemoryGuarantee, IsThereForItsHolderAlone) {
 }
 
 TEST_P(MemoryGuarantee, HoldsThoughOthersMetadataFillsItsPages) {
-  // Small blocks of others, until no record and no descriptor is free.
-  TestSystem system(small_platform(GetParam(), 64));
-  Memory& memory = system.memory();
-  Owner& greedy = system.pipeline(1);
-  Owner& holder = system.pipeline(2, 10 * kPage);
-  while (memory.allocate({&greedy, 16, 0, 0, MODMEM_HERE}) != nullptr) {
+  // Small blocks of others, until no record and no descriptor is free: in pools that leave them one
+  // frame more each, so that now payload, now metadata has the last one; and in a larger one.
+  for (const std::size_t metadata_bytes : {0, 2048}) {
+    for (const std::uint32_t frames : {14U, 15U, 16U, 17U, 18U, 19U, 30U}) {
+      SCOPED_TRACE(frames);
+      PlatformConfig config = small_platform(GetParam(), frames);
+      config.metadata_bytes = metadata_bytes;
+      TestSystem system(config);
+      Memory& memory = system.memory();
+      Owner& greedy = system.pipeline(1);
+      Owner& holder = system.pipeline(2, 10 * kPage);
+      const std::uint32_t before = memory.pool().taken();
+      while (memory.allocate({&greedy, 16, 0, 0, MODMEM_HERE}) != nullptr) {
+      }
+      EXPECT_EQ(system.seen().failures.back().reason, FailureReason::guarantee);
+      EXPECT_GT(memory.pool().taken(), before);
+      for (int i = 0; i < 10; ++i) {
+        EXPECT_NE(memory.allocate({&holder, kPage, 0, 0, MODMEM_HERE}), nullptr) << i;
+      }
+      EXPECT_TRUE(system.check());
+    }
   }
-  EXPECT_EQ(system.seen().failures.back().reason, FailureReason::guarantee);
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_NE(memory.allocate({&holder, kPage, 0, 0, MODMEM_HERE}), nullptr) << i;
-  }
-  EXPECT_TRUE(system.check());
 }
 
 TEST_P(MemoryGuarantee, IsRefusedWhereItCannotBeKept) {
