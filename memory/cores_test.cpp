@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "memory/testing/test_system.hpp"
+#include "memory/testing/cores_fixture.hpp"
 
 namespace modmem {
 namespace {
@@ -21,29 +21,15 @@ using testing::TestSystem;
 
 constexpr std::size_t kGranule = config::kGranuleBytes;
 constexpr std::size_t kLine = 64;
-constexpr std::uint32_t kCores = 3;  // of the platform
 
-class Cores : public ::testing::Test {
+class Cores : public testing::CoresFixture {
  protected:
-  ~Cores() { set_host_core(0); }
-
-  // What `core` asks for.
-  std::byte* take(std::uint32_t core, Owner& owner, std::size_t bytes, Flags flags = 0) {
-    set_host_core(core);
-    return static_cast<std::byte*>(memory_.allocate({&owner, bytes, 0, flags, MODMEM_HERE}));
-  }
-  Owner& pipeline_of(std::uint8_t core) {
-    return system_.owner(memory_.system(),
-                         {.kind = OwnerKind::pipeline, .name = "pipeline", .core = core});
-  }
   std::vector<std::string> heap_names() {
     std::vector<std::string> names;
     memory_.for_each_heap([&](const HeapReport& heap) { names.emplace_back(heap.name); });
     return names;
   }
 
-  TestSystem system_{preset("mtl")};
-  Memory& memory_ = system_.memory();
   Owner& all_ = memory_.system();
 };
 

@@ -7,13 +7,12 @@
 #include <random>
 #include <vector>
 
-#include "memory/testing/test_system.hpp"
+#include "memory/testing/cores_fixture.hpp"
 
 namespace modmem {
 namespace {
 
 using testing::figures;
-using testing::preset;
 using testing::small_platform;
 using testing::TestSystem;
 
@@ -274,57 +273,42 @@ TEST_P(Premap, EndsWithItsHeapThoughOthersLiveThere) {
   EXPECT_EQ(system_.pool_state(), boot_);
 }
 
+using PremapOnCores = testing::CoresFixture;
+
 // Blocks that other cores end wait, as taking them back might unmap, until their pages or records
 // are needed.
-TEST(PremapOnCores, TakesBackWhatOthersEndedInPlaceOfMapping) {
-  TestSystem system{preset("mtl")};
-  Memory& memory = system.memory();
-  Owner& mine =
-      system.owner(memory.system(), {.kind = OwnerKind::pipeline, .name = "pipeline", .core = 1});
-  Owner& other =
-      system.owner(memory.system(), {.kind = OwnerKind::pipeline, .name = "other", .core = 1});
-  const auto take = [&](std::uint32_t core, Owner& owner, std::size_t bytes) {
-    set_host_core(core);
-    void* block = memory.allocate({&owner, bytes, 0, 0, MODMEM_HERE});
-    EXPECT_NE(block, nullptr);
-    return block;
-  };
-  const auto end = [&](std::uint32_t core, void* block) {
-    set_host_core(core);
-    EXPECT_EQ(memory.free(block), PointerStatus::live);
-  };
+TEST_F(PremapOnCores, TakesBackWhatOthersEndedInPlaceOfMapping) {
+  Owner& mine = pipeline_of(1);
+  Owner& other = pipeline_of(1);
   set_host_core(1);
-  ASSERT_TRUE(memory.premap(mine, 4, 8));
-  void* others = take(1, other, 3 * kPage);
-  end(2, others);  // waits for core 1
-  const std::uint64_t before = system.port().page_calls();
+  ASSERT_TRUE(memory_.premap(mine, 4, 8));
+  std::byte* others = take(1, other, 3 * kPage);
+  EXPECT_EQ(end(2, others), PointerStatus::live);  // waits for core 1
+  const std::uint64_t before = system_.port().page_calls();
   for (int round = 0; round < 50; ++round) {
-    void* block = take(1, mine, round % 2 == 0 ? kPage : 3 * kPage);
-    void* small = take(1, mine, 10);
-    end(2, block);
-    end(1, small);
+    std::byte* block = take(1, mine, round % 2 == 0 ? kPage : 3 * kPage);
+    std::byte* small = take(1, mine, 10);
+    ASSERT_TRUE(block != nullptr && small != nullptr);
+    EXPECT_EQ(end(2, block), PointerStatus::live);
+    EXPECT_EQ(end(1, small), PointerStatus::live);
   }
   // The first call that had to take something back took back what the other heap had, too.
-  EXPECT_LE(system.port().page_calls() - before, 3U + 1U);
-  EXPECT_EQ(memory.heap_report(mine).mapped_bytes, 4 * kPage);
-  EXPECT_TRUE(system.check());
-  set_host_core(0);
+  EXPECT_LE(system_.port().page_calls() - before, 3U + 1U);
+  EXPECT_EQ(memory_.heap_report(mine).mapped_bytes, 4 * kPage);
+  EXPECT_TRUE(system_.check());
 }
 
-TEST(PremapOnCores, TheSystemHasAHeapForEach) {
-  TestSystem system{preset("mtl")};
-  Memory& memory = system.memory();
+TEST_F(PremapOnCores, TheSystemHasAHeapForEach) {
   set_host_core(2);
-  EXPECT_FALSE(memory.premap(memory.system(), 60000));
-  EXPECT_EQ(system.heap("system-2").name, nullptr);
-  EXPECT_TRUE(system.check());
-  ASSERT_TRUE(memory.premap(memory.system(), 3));
-  EXPECT_EQ(system.heap("system-2").ready_bytes, 3 * kPage);
-  EXPECT_EQ(system.heap("system").ready_bytes, 0U);
-  const std::uint64_t before = system.port().page_calls();
-  EXPECT_NE(memory.allocate({nullptr, 3 * kPage, 0, 0, MODMEM_HERE}), nullptr);
-  EXPECT_EQ(system.port().page_calls(), before);
-  set_host_core(0);
+  EXPECT_FALSE(memory_.premap(memory_.system(), 60000));
+  EXPECT_EQ(system_.heap("system-2").name, nullptr);
+  EXPECT_TRUE(system_.check());
+  ASSERT_TRUE(memory_.premap(memory_.system(), 3));
+  EXPECT_EQ(system_.heap("system-2").ready_bytes, 3 * kPage);
+  EXPECT_EQ(system_.heap("system").ready_bytes, 0U);
+  const std::uint64_t before = system_.port().page_calls();
+  EXPECT_NE(take(2, memory_.system(), 3 * kPage), nullptr);
+  EXPECT_EQ(system_.port().page_calls(), before);
 }
 
 // Whatever blocks of an owner come and go: as long as they fit what was premapped, in bytes on

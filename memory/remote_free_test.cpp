@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "memory/testing/test_system.hpp"
+#include "memory/testing/cores_fixture.hpp"
 
 namespace modmem {
 namespace {
@@ -17,29 +17,13 @@ using testing::preset;
 using testing::TestSystem;
 
 constexpr std::size_t kPage = config::kPageBytes;
-constexpr std::uint32_t kCores = 3;  // of the platform
 constexpr std::uint32_t kAll = UINT32_MAX;
 
-class RemoteFree : public ::testing::Test {
+class RemoteFree : public testing::CoresFixture {
  protected:
-  RemoteFree() { boot_ = system_.pool_state(); }
-  ~RemoteFree() { set_host_core(0); }
-
-  std::byte* take(std::uint32_t core, Owner& owner, std::size_t bytes, Flags flags = 0) {
-    set_host_core(core);
-    return static_cast<std::byte*>(memory_.allocate({&owner, bytes, 0, flags, MODMEM_HERE}));
-  }
-  PointerStatus end(std::uint32_t core, void* block, const Owner* owner = nullptr) {
-    set_host_core(core);
-    return memory_.free(block, owner);
-  }
   std::size_t drain(std::uint32_t core, std::uint32_t most = kAll) {
     set_host_core(core);
     return memory_.drain(most);
-  }
-  Owner& pipeline_of(std::uint8_t core) {
-    return system_.owner(memory_.system(),
-                         {.kind = OwnerKind::pipeline, .name = "pipeline", .core = core});
   }
   // `count` blocks of `bytes` in the owner's heap, taken on its core and ended by another.
   void queue(Owner& owner, std::size_t count, std::size_t bytes = 100) {
@@ -53,9 +37,7 @@ class RemoteFree : public ::testing::Test {
   }
   std::size_t queued(const Owner& owner) { return memory_.heap_report(owner).queued_bytes; }
 
-  TestSystem system_{preset("mtl")};
-  Memory& memory_ = system_.memory();
-  testing::PoolState boot_;
+  const testing::PoolState boot_ = system_.pool_state();
 };
 
 TEST_F(RemoteFree, EndsABlockForItsUserAtOnce) {
