@@ -6,7 +6,7 @@ namespace modmem::testbench {
 
 void TraceRecorder::begin(const Port& port, BlockView* inner) {
   port_ = &port;
-  inner_ = inner;
+  set_inner(inner);
 }
 
 void TraceRecorder::note(const Request& request) {
@@ -27,32 +27,8 @@ void TraceRecorder::write(const char* op, std::uint64_t id, std::size_t bytes) {
   writer_.write(record_);
 }
 
-void TraceRecorder::start(std::byte* window, std::size_t bytes) {
-  if (inner_ != nullptr) {
-    inner_->start(window, bytes);
-  }
-}
-
-void TraceRecorder::stop(std::byte* window, std::size_t bytes) {
-  if (inner_ != nullptr) {
-    inner_->stop(window, bytes);
-  }
-}
-
-void TraceRecorder::expose(std::byte* address, std::size_t bytes) {
-  if (inner_ != nullptr) {
-    inner_->expose(address, bytes);
-  }
-}
-
-void TraceRecorder::cover(std::byte* address, std::size_t bytes) {
-  if (inner_ != nullptr) {
-    inner_->cover(address, bytes);
-  }
-}
-
 std::byte* TraceRecorder::hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) {
-  std::byte* const user = inner_ != nullptr ? inner_->hand_out(block, bytes, alignment) : block;
+  std::byte* const user = PassingBlocks::hand_out(block, bytes, alignment);
   if (user != nullptr) {
     ids_[block] = next_id_;
     write("sof_heap_alloc", next_id_++, bytes);
@@ -61,7 +37,7 @@ std::byte* TraceRecorder::hand_out(std::byte* block, std::size_t bytes, std::siz
 }
 
 bool TraceRecorder::resize(std::byte* block, std::size_t old_bytes, std::size_t bytes) {
-  if (inner_ != nullptr && !inner_->resize(block, old_bytes, bytes)) {
+  if (!PassingBlocks::resize(block, old_bytes, bytes)) {
     return false;
   }
   write("realloc", ids_.at(block), bytes);
@@ -69,21 +45,11 @@ bool TraceRecorder::resize(std::byte* block, std::size_t old_bytes, std::size_t 
 }
 
 void TraceRecorder::take_back(std::byte* block, std::size_t bytes) {
-  if (inner_ != nullptr) {
-    inner_->take_back(block, bytes);
-  }
+  PassingBlocks::take_back(block, bytes);
   const auto found = ids_.find(block);
   record_.caller.clear();
   write("sof_heap_free", found->second, 0);
   ids_.erase(found);
-}
-
-std::byte* TraceRecorder::user_of(std::byte* block) const {
-  return inner_ != nullptr ? inner_->user_of(block) : block;
-}
-
-const void* TraceRecorder::block_of(const void* user) const {
-  return inner_ != nullptr ? inner_->block_of(user) : user;
 }
 
 }  // namespace modmem::testbench

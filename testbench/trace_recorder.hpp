@@ -11,14 +11,14 @@
 #include <unordered_map>
 
 #include "memory/memory.hpp"
-#include "port/block_view.hpp"
 #include "port/port.hpp"
+#include "port/posix/passing_blocks.hpp"
 #include "trace/record.hpp"
 #include "trace/writer.hpp"
 
 namespace modmem::testbench {
 
-class TraceRecorder final : public BlockView {
+class TraceRecorder final : public PassingBlocks {
  public:
   TraceRecorder() : writer_(text_, false) {}
   TraceRecorder(const TraceRecorder&) = delete;
@@ -34,21 +34,14 @@ class TraceRecorder final : public BlockView {
   // The trace up to now.
   const std::string& text() const { return text_; }
 
-  void start(std::byte* window, std::size_t bytes) override;
-  void stop(std::byte* window, std::size_t bytes) override;
-  void expose(std::byte* address, std::size_t bytes) override;
-  void cover(std::byte* address, std::size_t bytes) override;
   std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) override;
   bool resize(std::byte* block, std::size_t old_bytes, std::size_t bytes) override;
   void take_back(std::byte* block, std::size_t bytes) override;
-  std::byte* user_of(std::byte* block) const override;
-  const void* block_of(const void* user) const override;
 
  private:
   void write(const char* op, std::uint64_t id, std::size_t bytes);
 
   const Port* port_ = nullptr;
-  BlockView* inner_ = nullptr;
   std::string text_;
   trace::Writer writer_;
   trace::Record record_;  // with what note() was told
