@@ -52,6 +52,7 @@ Json heaps_json(const testbench::RunReport& report) {
                      {"peak_live_bytes", heap.figures.peak_live_bytes},
                      {"mapped_bytes", heap.figures.mapped_bytes},
                      {"peak_mapped_bytes", heap.figures.peak_mapped_bytes},
+                     {"ready_bytes", heap.figures.ready_bytes},
                      {"queued_bytes", heap.figures.queued_bytes},
                      {"bank_seconds", seconds(heap.figures.bank_us)},
                      {"allocations", heap.figures.allocations},

@@ -8,18 +8,21 @@
 namespace modmem::tools {
 namespace {
 
-testbench::HeapNote heap(const char* name, std::size_t queued_bytes) {
+testbench::HeapNote heap(const char* name, std::size_t ready_bytes, std::size_t queued_bytes) {
   testbench::HeapNote note{.name = name, .kind = "elastic", .owner = "system", .figures = {}};
   note.figures.live_bytes = 64;
-  note.figures.mapped_bytes = 4096;
+  note.figures.mapped_bytes = 8192;
+  note.figures.ready_bytes = ready_bytes;
   note.figures.queued_bytes = queued_bytes;
   return note;
 }
 
-TEST(Report, SaysWhatWaitsForACore) {
+TEST(Report, SaysWhatIsReadyAndWhatWaitsForACore) {
   testbench::RunReport report;
-  report.heaps = {heap("system", 0), heap("system-1", 1536)};
+  report.heaps = {heap("system", 4096, 0), heap("system-1", 0, 1536)};
   const nlohmann::ordered_json json = to_json(report);
+  EXPECT_EQ(json["heaps"][0]["ready_bytes"], 4096);
+  EXPECT_EQ(json["heaps"][1]["ready_bytes"], 0);
   EXPECT_EQ(json["heaps"][0]["queued_bytes"], 0);
   EXPECT_EQ(json["heaps"][1]["queued_bytes"], 1536);
   const std::string text = to_text(report);

@@ -13,8 +13,8 @@ POOL = dict.fromkeys("frames banks boot_mapped_bytes mapped_bytes live_mapped_by
                      "frames_moved".split(), int)
 POOL.update(dict.fromkeys("banks_on_mean mapped_mean_bytes bank_seconds idle_bank_seconds "
                           "ended_bank_seconds".split(), NUMBER))
-HEAP = dict.fromkeys("live_bytes peak_live_bytes mapped_bytes peak_mapped_bytes queued_bytes "
-                     "allocations frees failures".split(), int)
+HEAP = dict.fromkeys("live_bytes peak_live_bytes mapped_bytes peak_mapped_bytes ready_bytes "
+                     "queued_bytes allocations frees failures".split(), int)
 HEAP.update(name=str, kind=str, memory=str, owner=str, bank_seconds=NUMBER)
 SLOTS_HEAP = HEAP | {"bundles": list}
 BUNDLE = dict.fromkeys("slot_bytes slots used most_used run_out".split(), int)
