@@ -3,7 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+
+#include "bench/reached.hpp"
 
 namespace modmem::bench {
 namespace {
@@ -80,6 +86,56 @@ TEST(Goal, JsonHasEveryFigure) {
   EXPECT_TRUE(json["figures"][2]["value"].is_null());
   EXPECT_EQ(json["figures"][2]["at_most"], 120.0);
   EXPECT_EQ(json["figures"][2]["unit"], "instructions");
+}
+
+class Reached : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    report_.figures[1].value = 0.92;
+    report_.figures[2].value = 130;
+    write(to_json(report_));
+  }
+  void TearDown() override { std::filesystem::remove(path_); }
+  void write(const std::string& text) { std::ofstream(path_) << text; }
+
+  std::string path_ = ::testing::TempDir() + "modmem-reached.json";
+  GoalReport report_ = example();
+};
+
+TEST_F(Reached, SaysWhatIsWorseInWhicheverDirection) {
+  EXPECT_TRUE(worse_than_reached(report_, path_).empty());
+  report_.figures[1].value = 0.925;
+  report_.figures[2].value = 125;
+  EXPECT_TRUE(worse_than_reached(report_, path_).empty());
+  report_.figures[1].value = 0.919;
+  ASSERT_EQ(worse_than_reached(report_, path_).size(), 1U);
+  EXPECT_EQ(worse_than_reached(report_, path_)[0], "bytes / memory: 0.919000, was 0.920000");
+  report_.figures[2].value = 131;
+  EXPECT_EQ(worse_than_reached(report_, path_).size(), 2U);
+  report_.figures[2].value = std::nan("");
+  EXPECT_EQ(worse_than_reached(report_, path_).size(), 2U);
+}
+
+TEST_F(Reached, WhatIsMetAndWhatHasNoLimitIsNeverWorse) {
+  report_.figures[0].value = 1e9;
+  report_.figures[1].value = 0.93;
+  report_.figures[2].value = 120;
+  EXPECT_TRUE(worse_than_reached(report_, path_).empty());
+}
+
+TEST_F(Reached, WhatWasNotThereIsWorse) {
+  report_.at_most("new", 2, 1);
+  ASSERT_EQ(worse_than_reached(report_, path_).size(), 1U);
+}
+
+TEST_F(Reached, RefusesFilesThatAreNotOfTheGoal) {
+  report_.goal = 4;
+  EXPECT_THROW(worse_than_reached(report_, path_), std::runtime_error);
+  for (const char* text : {"", "{", "[]", "{\"goal\": 4}", "{\"goal\": 4, \"figures\": 3}"}) {
+    write(text);
+    EXPECT_THROW(worse_than_reached(report_, path_), std::runtime_error) << text;
+  }
+  EXPECT_THROW(worse_than_reached(report_, "/no/such/file"), std::runtime_error);
 }
 
 }  // namespace

@@ -50,6 +50,21 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("MISSED", result.stdout)
         self.assertTrue(result.stdout.endswith("goal 3: MISSED\n"))
 
+    def test_a_missed_goal_passes_where_it_is_no_worse(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "goal.json")
+            run("--goal", "3", "--quick", "--json", path)
+            result = run("--goal", "3", "--quick", "--no-worse-than", path)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            with open(path, encoding="utf-8") as file:
+                report = json.load(file)
+            for figure in report["figures"]:
+                figure["value"] = 0.999
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(report, file)
+            result = run("--goal", "3", "--quick", "--no-worse-than", path)
+            self.assertEqual(result.returncode, 0 if report["met"] else 1)
+
     def test_status_is_the_verdict(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "goal.json")
