@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/bits.hpp"
@@ -32,12 +33,17 @@ constexpr std::uint32_t kRetainedPages = 3;
 constexpr std::size_t kPage = config::kPageBytes;
 constexpr std::size_t kGranule = config::kGranuleBytes;
 
-class ElasticFixture final : public HeapFixture {
+// A heap of any kind, opened with `Options`.
+template <typename Kind, typename Options>
+class FixtureOf final : public HeapFixture {
  public:
-  ElasticFixture(bool has_mmu, PortKind kind, const ElasticHeapOptions& options)
-      : world_(small_platform(has_mmu, kFrames), kind) {
+  FixtureOf(bool has_mmu, PortKind port, const Options& options)
+      : world_(small_platform(has_mmu, kFrames), port) {
     if (!heap_.open(world_.space(), world_.descriptors(), HeapId{1}, account_, options)) {
       std::abort();
+    }
+    if constexpr (std::is_same_v<Kind, Region>) {
+      heap_.set_interim();  // from then on it is a heap
     }
   }
   Heap& heap() override { return heap_; }
@@ -48,8 +54,12 @@ class ElasticFixture final : public HeapFixture {
  private:
   HeapWorld world_;
   PageAccount account_;
-  ElasticHeap heap_;
+  Kind heap_;
 };
+
+using ElasticFixture = FixtureOf<ElasticHeap, ElasticHeapOptions>;
+using SlotFixture = FixtureOf<SlotHeap, SlotHeapOptions>;
+using RegionFixture = FixtureOf<Region, RegionOptions>;
 
 template <bool kMmu, std::uint32_t kRetained, std::uint32_t kFixed>
 std::unique_ptr<HeapFixture> make_elastic(PortKind kind) {
@@ -57,46 +67,6 @@ std::unique_ptr<HeapFixture> make_elastic(PortKind kind) {
       kMmu, kind,
       ElasticHeapOptions{.span_pages = 24, .retained_pages = kRetained, .fixed_pages = kFixed});
 }
-
-class SlotFixture final : public HeapFixture {
- public:
-  SlotFixture(bool has_mmu, PortKind kind, const SlotHeapOptions& options)
-      : world_(small_platform(has_mmu, kFrames), kind) {
-    if (!heap_.open(world_.space(), world_.descriptors(), HeapId{1}, account_, options)) {
-      std::abort();
-    }
-  }
-  Heap& heap() override { return heap_; }
-  HeapWorld& world() override { return world_; }
-  WorldState state() override { return {world_, heap_}; }
-  void close() override { heap_.close(); }
-
- private:
-  HeapWorld world_;
-  PageAccount account_;
-  SlotHeap heap_;
-};
-
-// Sealed, so that it is a heap.
-class RegionFixture final : public HeapFixture {
- public:
-  RegionFixture(bool has_mmu, PortKind kind, const RegionOptions& options)
-      : world_(small_platform(has_mmu, kFrames), kind) {
-    if (!region_.open(world_.space(), world_.descriptors(), HeapId{1}, account_, options)) {
-      std::abort();
-    }
-    region_.set_interim();
-  }
-  Heap& heap() override { return region_; }
-  HeapWorld& world() override { return world_; }
-  WorldState state() override { return {world_, region_}; }
-  void close() override { region_.close(); }
-
- private:
-  HeapWorld world_;
-  PageAccount account_;
-  Region region_;
-};
 
 template <bool kMmu>
 std::unique_ptr<HeapFixture> make_region(PortKind kind) {

@@ -17,6 +17,7 @@
 #include "heap/elastic_heap.hpp"
 #include "heap/testing/heap_world.hpp"
 #include "memory/testing/test_system.hpp"
+#include "module/testing/two_modules.hpp"
 
 namespace modmem {
 namespace {
@@ -24,22 +25,10 @@ namespace {
 using testing::Figures;
 using testing::figures;
 using testing::is_aligned;
-using testing::preset;
-using testing::TestSystem;
 
-class ModuleResourceTest : public ::testing::TestWithParam<const Policy*> {
+class ModuleResourceTest : public testing::TwoModules {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(module_.open(memory_, pipeline_, {OwnerKind::module, 0x10001, "gain", 20000, 0}));
-    ASSERT_TRUE(other_.open(memory_, pipeline_, {OwnerKind::module, 0x10002, "mixer"}));
-  }
-
-  TestSystem system_{preset("mtl"), *GetParam()};
-  Memory& memory_ = system_.memory();
-  testing::NotingObserver& seen_ = system_.seen();
-  Owner& pipeline_ = system_.pipeline();
-  ModuleMemory module_;
-  ModuleMemory other_;
+  ModuleResourceTest() : TwoModules(20000) {}
 };
 
 INSTANTIATE_TEST_SUITE_P(Policies, ModuleResourceTest, ::testing::ValuesIn(kPolicies),

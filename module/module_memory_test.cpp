@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "memory/testing/test_system.hpp"
+#include "module/testing/two_modules.hpp"
 
 namespace modmem {
 namespace {
@@ -20,19 +21,9 @@ using testing::TestSystem;
 
 constexpr std::size_t kPage = config::kPageBytes;
 
-class ModuleMemoryTest : public ::testing::TestWithParam<const Policy*> {
+class ModuleMemoryTest : public testing::TwoModules {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(module_.open(memory_, pipeline_, {OwnerKind::module, 0x10001, "gain", 100000, 0}));
-    ASSERT_TRUE(other_.open(memory_, pipeline_, {OwnerKind::module, 0x10002, "mixer"}));
-  }
-
-  TestSystem system_{preset("mtl"), *GetParam()};
-  Memory& memory_ = system_.memory();
-  testing::NotingObserver& seen_ = system_.seen();
-  Owner& pipeline_ = system_.pipeline();
-  ModuleMemory module_;
-  ModuleMemory other_;
+  ModuleMemoryTest() : TwoModules(100000) {}
 };
 
 INSTANTIATE_TEST_SUITE_P(Policies, ModuleMemoryTest, ::testing::ValuesIn(kPolicies),
