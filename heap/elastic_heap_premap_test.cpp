@@ -196,7 +196,7 @@ TEST_P(Premapping, TimeDoesNotTakeReadyPages) {
   std::byte* block = allocate(5 * kPage);
   heap.free(block);
   EXPECT_EQ(account.held, 5U);
-  heap.give_back_kept(UINT64_MAX / 2);
+  heap.give_back_kept(std::uint64_t{1} << 40);
   EXPECT_EQ(account.held, 3U);
   EXPECT_EQ(heap.ready(), 3U);
   EXPECT_TRUE(sound());

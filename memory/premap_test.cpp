@@ -285,6 +285,10 @@ TEST_F(PremapOnCores, TakesBackWhatOthersEndedInPlaceOfMapping) {
   std::byte* others = take(1, other, 3 * kPage);
   EXPECT_EQ(end(2, others), PointerStatus::live);  // waits for core 1
   const std::uint64_t before = system_.port().page_calls();
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(end(1, take(1, mine, 4 * kPage)), PointerStatus::live);
+  }
+  EXPECT_EQ(system_.port().page_calls(), before) << "there was room";
   for (int round = 0; round < 50; ++round) {
     std::byte* block = take(1, mine, round % 2 == 0 ? kPage : 3 * kPage);
     std::byte* small = take(1, mine, 10);
