@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "testbench/input_error.hpp"
 #include "testbench/modules/blob_testing.hpp"
+#include "testbench/modules/eq_testing.hpp"
 #include "testbench/modules/filter_testing.hpp"
 
 namespace modmem::testbench {
@@ -41,64 +41,18 @@ std::vector<std::byte> two_responses(const std::vector<std::int32_t>& assigned) 
          butterworth(true, 300, 48000), butterworth(true, 300, 48000)}}});
 }
 
-class EqIirTest : public ModuleTest {
- protected:
-  void start(const Widget& widget, const StreamFormat& format) {
-    eq = EqIir();  // a module is initialised once
-    ASSERT_TRUE(eq.init(widget, memory));
-    ASSERT_TRUE(eq.prepare({&format, 1}, {&format, 1}, memory));
-  }
-  void expect_refused(const std::vector<std::byte>& bytes, const std::string& reason) {
-    try {
-      eq.init(blob_widget(bytes), memory);
-      ADD_FAILURE() << "no error about " << reason;
-    } catch (const InputError& error) {
-      EXPECT_EQ(std::string(error.what()), "widget 'module.1.1': control 'blob': " + reason);
-    }
-  }
-
-  EqIir eq;
-};
+using EqIirTest = EqTest<EqIir>;
 
 TEST_F(EqIirTest, FollowsTheReferenceInEveryFormat) {
-  const std::vector<std::byte> bytes = two_responses({0, 1, -1, 0});
-  for (const SampleFormat sample : kSampleFormats) {
-    const Signal in = quiet_noise({48000, 4, sample}, 9600);
-    start(blob_widget(bytes), in.format);
-    const AudioPathCheck check(system.memory());
-    const Signal out = play(eq, in);
-    for (const std::uint32_t channel : {0U, 1U, 3U}) {
-      const Values expected = reference_iir(bytes, channel, channel_values(in, channel));
-      EXPECT_LT(error_db(out, channel, expected), rounding_db(sample)) << channel;
-      if (sample == SampleFormat::s32) {
-        EXPECT_LT(error_db(out, channel, expected), -100);
-      }
-      // It is a filter, and not the same one everywhere.
-      EXPECT_GT(error_db(out, channel, channel_values(in, channel)), -40);
-    }
-    EXPECT_EQ(channel_values(out, 2), channel_values(in, 2));
-  }
+  expect_follows(reference_iir, two_responses({0, 1, -1, 0}), 9600);
 }
 
 TEST_F(EqIirTest, TheSizeOfPeriodsDoesNotMatter) {
-  const Signal in = quiet_noise({48000, 2, SampleFormat::s32}, 1000);
-  start(blob_widget(two_responses({1, 0})), in.format);
-  const Signal expected = play(eq, in);
-  for (const std::size_t period : {1U, 63U, 64U, 65U, 1000U}) {
-    start(blob_widget(two_responses({1, 0})), in.format);
-    EXPECT_EQ(play(eq, in, period).data, expected.data) << period;
-  }
+  expect_the_same_in_all_periods(two_responses({1, 0}));
 }
 
 TEST_F(EqIirTest, FurtherChannelsGetWhatTheLastOneGets) {
-  const std::vector<std::byte> bytes = two_responses({0, 1});
-  const Signal in = quiet_noise({48000, 5, SampleFormat::s32}, 500);
-  start(blob_widget(bytes), in.format);
-  const Signal out = play(eq, in);
-  for (std::uint32_t channel = 0; channel < 5; ++channel) {
-    const Values x = channel_values(in, channel);
-    EXPECT_LT(error_db(out, channel, reference_iir(bytes, channel, x)), -180) << channel;
-  }
+  expect_further_channels_as_the_last(reference_iir, two_responses({0, 1}));
 }
 
 // Gains whose product is moderate may pass beyond full scale on the way.
@@ -156,53 +110,16 @@ TEST_F(EqIirTest, ServesOutputsOfOtherFormats) {
 }
 
 TEST_F(EqIirTest, WaitsWhereAudioComesLateAndStartsAnewWhenPrepared) {
-  const Signal in = quiet_noise({48000, 2, SampleFormat::s32}, 480);
-  start(blob_widget(two_responses({0, 1})), in.format);
-  const Signal expected = play(eq, in);
-  eq.reset(memory);
-  ASSERT_TRUE(eq.prepare({&in.format, 1}, {&in.format, 1}, memory));
-  Signal silence(in.format, 48, std::byte{0xa5});
-  process(eq, {in.format, nullptr, 0}, silence.output());
-  EXPECT_EQ(silence.data, Signal(in.format, 48).data);
-  EXPECT_EQ(play(eq, in).data, expected.data);
+  expect_waits_and_starts_anew(two_responses({0, 1}));
 }
 
 TEST_F(EqIirTest, TakesMemoryForWhatTheBlobNeeds) {
-  const StreamFormat format{48000, 4, SampleFormat::s32};
-  ASSERT_TRUE(eq.init(blob_widget(two_responses({0, 1, -1, 0})), memory));
-  const std::size_t configured = memory.held_bytes();
-  EXPECT_GE(configured, 7 * sizeof(Biquad));
-  ASSERT_TRUE(eq.prepare({&format, 1}, {&format, 1}, memory));
-  EXPECT_GE(memory.held_bytes() - configured, (3 + 4 + 3) * sizeof(BiquadState));
-  EXPECT_LT(memory.held_bytes() - configured, (3 + 4 + 3) * sizeof(BiquadState) + 4 * 32);
-  eq.reset(memory);
-  EXPECT_EQ(memory.held_bytes(), configured);
-  // A module that passes needs none.
-  start(Widget{}, format);
-  EXPECT_EQ(memory.held_bytes(), 0U);
+  expect_memory(two_responses({0, 1, -1, 0}), 7 * sizeof(Biquad),
+                (3 + 4 + 3) * sizeof(BiquadState));
 }
 
 TEST_F(EqIirTest, ReportsThatMemoryRanOutWhereverItDoes) {
-  const Widget widget = blob_widget(two_responses({0, 1}));
-  const StreamFormat format{48000, 2, SampleFormat::s32};
-  bool done = false;
-  std::size_t failed_inits = 0;
-  std::size_t failed_prepares = 0;
-  for (std::size_t limit = 8; !done; limit += 8) {
-    ASSERT_LT(limit, 4096U);
-    limit_memory(limit);
-    EqIir other;
-    const bool initialised = other.init(widget, memory);
-    failed_inits += initialised ? 0 : 1;
-    done = initialised && other.prepare({&format, 1}, {&format, 1}, memory);
-    failed_prepares += initialised && !done ? 1 : 0;
-    EXPECT_EQ(memory.failures() == 0, done);
-    other.reset(memory);
-  }
-  EXPECT_GT(failed_inits, 2U);
-  EXPECT_GT(failed_prepares, 1U);
-  memory.close();
-  EXPECT_TRUE(system.check());
+  expect_out_of_memory_reported(two_responses({0, 1}));
 }
 
 TEST_F(EqIirTest, RefusesBlobsThatMakeNoSense) {
@@ -229,18 +146,7 @@ TEST_F(EqIirTest, RefusesBlobsThatMakeNoSense) {
                  "response 0: an output shift of 40, -13 to 31 are possible");
 }
 
-TEST_F(EqIirTest, RefusesBlobsThatAreCutShort) {
-  std::vector<std::byte> bytes = two_responses({0, 1});
-  while (bytes.size() > 4) {
-    bytes.pop_back();
-    const auto size = static_cast<std::uint32_t>(bytes.size());
-    std::memcpy(bytes.data(), &size, sizeof(size));
-    ASSERT_THROW(eq.init(blob_widget(bytes), memory), InputError) << size;
-  }
-  bytes = two_responses({0, 1});
-  bytes.resize(bytes.size() - 4);  // not what its size says
-  EXPECT_THROW(eq.init(blob_widget(bytes), memory), InputError);
-}
+TEST_F(EqIirTest, RefusesBlobsThatAreCutShort) { expect_cut_short_refused(two_responses({0, 1})); }
 
 }  // namespace
 }  // namespace modmem::testbench
