@@ -23,10 +23,12 @@
 #include "memory/failure.hpp"
 #include "memory/heap_slot.hpp"
 #include "memory/intent.hpp"
+#include "memory/internal.hpp"
 #include "memory/owner.hpp"
 #include "memory/plan.hpp"
 #include "memory/policy.hpp"
 #include "memory/record.hpp"
+#include "memory/reports.hpp"
 #include "memory/site_table.hpp"
 #include "page/address_space.hpp"
 #include "page/metadata_heap.hpp"
@@ -43,44 +45,6 @@ struct Request {
   std::size_t alignment = 0;  // a power of two; 0: natural, the granule
   Flags flags = 0;
   Site site;
-};
-
-// One heap, as reports see it.
-struct HeapReport {
-  const char* name = "";
-  const char* kind = "";    // "elastic", "fixed", "slots", "region" or "metadata"
-  const char* memory = "";  // "sram", "lp-sram" or "l3"
-  const Owner* owner = nullptr;
-  std::size_t live_bytes = 0;  // as asked for
-  std::size_t peak_live_bytes = 0;
-  std::size_t mapped_bytes = 0;
-  std::size_t peak_mapped_bytes = 0;
-  std::size_t ready_bytes = 0;   // of the mapped ones, pages that are empty and stay: premap()
-  std::size_t queued_bytes = 0;  // of blocks that other cores ended: Memory::drain()
-  std::uint64_t allocations = 0;
-  std::uint64_t frees = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t bank_us = 0;       // its share of powered banks, of the SRAM: see Energy
-  std::uint32_t bundle_count = 0;  // of a heap of slots, in table order
-  std::array<SlotBundleStats, SlotHeap::kMaxBundles> bundles{};
-};
-
-// What powered banks of the SRAM cost, in microseconds of one bank. A frame is one part of its
-// bank: a heap pays for the frames that it holds, for as long as it holds them, and nobody pays for
-// the rest of a powered bank.
-//   total = sum of HeapReport::bank_us over the heaps in SRAM + ended + idle
-struct Energy {
-  std::uint64_t total_us = 0;
-  std::uint64_t heaps_us = 0;  // of the heaps that there are, metadata included
-  std::uint64_t ended_us = 0;  // of heaps that have ended
-  std::uint64_t idle_us = 0;   // of frames that nobody held: free ones, and the reserve's
-};
-
-// What the library's own notes take, in bytes as on a target with 32-bit pointers.
-struct MetadataUse {
-  std::size_t tables = 0;  // fixed by the configuration: frames, pages, banks; and the call sites
-  std::size_t live = 0;    // records, descriptors, owners and heaps
-  std::size_t peak = 0;    // the most that those took
 };
 
 // What became of a reference to a region.
@@ -349,56 +313,17 @@ class Memory {
 
  private:
   static constexpr HeapId kMetadataHeap{0xfe};
-  static constexpr std::uint32_t kMaxHeaps = 0xfe;
+  static constexpr std::uint32_t kMaxHeaps = internal::Sums::kMaxHeaps;
   static constexpr std::uint32_t kPrimaryCore = 0;
   static constexpr std::uint32_t kMaxCores = 16;
 
   static constexpr std::uint32_t kMaxPins = 1024;
 
-  // A block that is to stay in its frames.
-  struct Pin {
-    std::uint32_t place = 0;  // where it starts, in Record's places from the start of the window
-    std::uint16_t first = 0;  // the pages that are pinned for it
-    std::uint16_t pages = 0;
-    std::uint16_t count = 0;
-    std::uint16_t next = SlotStore::kNone;
-  };
-
-  // What check() adds up.
-  struct Sums {
-    std::size_t blocks = 0;
-    std::size_t live_by_heap[kMaxHeaps] = {};
-    std::uint32_t guests_by_heap[kMaxHeaps] = {};
-  };
-
-  // What an owner and those below hold and are sure to get, for limits above.
-  struct Claim {
-    std::size_t bytes = 0;      // held, but below guarantees
-    std::size_t below = 0;      // claims of owners below with guarantees
-    std::size_t passed_on = 0;  // guarantees of these
-
-    constexpr std::size_t total(std::size_t guarantee) const {
-      const std::size_t own = guarantee > passed_on ? guarantee - passed_on : 0;
-      return (own > bytes ? own : bytes) + below;
-    }
-  };
-
-  // Where a request goes and what becomes of it there.
-  struct Route {
-    HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory, or not for this request
-    std::size_t bytes = 0;     // rounded
-    std::size_t alignment = 0;
-    std::size_t unit = 1;  // sizes are multiples of this
-    bool uncached = false;
-  };
-
-  // What the flags of a request say.
-  struct Intent {
-    Place place = Place::any;
-    bool lines = false;
-    bool dma = false;
-    bool uncached = false;
-  };
+  using Pin = internal::Pin;
+  using Sums = internal::Sums;
+  using Claim = internal::Claim;
+  using Route = internal::Route;
+  using Intent = internal::Intent;
 
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
