@@ -136,17 +136,25 @@ class BitmapView {
     return last;
   }
 
+  // Calls visit(word, mask) for the words that the bits [first, last) lie in.
   template <typename Visit>
   constexpr void for_words(std::uint32_t first, std::uint32_t last, Visit visit) const {
-    while (first < last) {
-      const std::uint32_t index = first / kWordBits;
-      const std::uint32_t low = first % kWordBits;
-      const std::uint32_t end = (index + 1) * kWordBits;
-      const std::uint32_t stop = last < end ? last : end;
-      const Word upto = ~Word{0} >> (end - stop);
-      visit(words_[index], upto & (~Word{0} << low));
-      first = stop;
+    if (first >= last) {
+      return;
     }
+    std::uint32_t index = first / kWordBits;
+    const std::uint32_t end = (last - 1) / kWordBits;
+    const Word from = ~Word{0} << (first % kWordBits);
+    const Word upto = ~Word{0} >> (kWordBits - 1 - (last - 1) % kWordBits);
+    if (index == end) {
+      visit(words_[index], from & upto);
+      return;
+    }
+    visit(words_[index], from);
+    while (++index < end) {
+      visit(words_[index], ~Word{0});
+    }
+    visit(words_[end], upto);
   }
 
   Word* words_ = nullptr;

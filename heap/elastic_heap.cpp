@@ -89,19 +89,6 @@ bool ElasticHeap::in_spans(std::uint32_t page) const {
 
 // --- pages and blocks ---
 
-bool ElasticHeap::has_descriptor(std::uint32_t page) const {
-  const FrameInfo* notes = space_->find_info(page, id_);
-  return notes != nullptr && notes->descriptor != FrameInfo::kNone;
-}
-
-std::uint32_t ElasticHeap::tail_hole(std::uint32_t page) const {
-  return has_descriptor(page) ? kPageGranules - descriptor(info(page)).tail_hole_start() : 0;
-}
-
-std::uint32_t ElasticHeap::head_hole(std::uint32_t page) const {
-  return has_descriptor(page) ? descriptor(info(page)).head_hole() : 0;
-}
-
 ElasticHeap::Block ElasticHeap::block_at(std::uint32_t granule) const {
   const std::uint32_t page = granule / kPageGranules;
   const FrameInfo& first = info(page);
@@ -160,16 +147,50 @@ std::size_t ElasticHeap::do_usable_size(const void* pointer) const {
 
 // --- allocation ---
 
+inline void* ElasticHeap::put_in_page(std::uint32_t page, FrameInfo& notes, PageDescriptor& blocks,
+                                      const PageDescriptor::Fit& fit, std::uint32_t granules) {
+  blocks.put(fit.start, fit.start + granules);
+  notes.free = static_cast<std::uint8_t>(notes.free - granules);
+  bins_.update(*space_, page, notes, fit.largest_after);
+  occupied_ += granules;
+  ++live_blocks_;
+  return address_of(page * kPageGranules + fit.start);
+}
+
 void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
   MODMEM_ASSERT(is_open() && bytes > 0 && is_power_of_two(alignment));
-  if (bytes <= config::kPageBytes && alignment <= config::kGranuleBytes) [[likely]] {
-    const auto granules =
-        static_cast<std::uint32_t>((bytes + config::kGranuleBytes - 1) / config::kGranuleBytes);
-    if (void* block = allocate_in_tight_hole(granules)) {
-      return block;
-    }
+  if (bytes > config::kPageBytes || alignment > config::kGranuleBytes) [[unlikely]] {
+    return allocate_elsewhere(bytes, alignment, false);
+  }
+  // In the page whose largest hole is the tightest, as far as its class tells. Where none of the
+  // first kTries of the own class fits, one of the next class that has pages does.
+  const auto granules =
+      static_cast<std::uint32_t>((bytes + config::kGranuleBytes - 1) / config::kGranuleBytes);
+  const std::uint32_t own = PageBins::class_of(granules);
+  for (std::uint32_t classes = bins_.map() >> own << own; classes != 0; classes &= classes - 1) {
+    std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
+    std::uint32_t left = kTries;
+    do {
+      FrameInfo& notes = info(page);
+      if (notes.largest_hole >= granules) [[likely]] {
+        PageDescriptor& blocks = descriptor(notes);
+        if (notes.free != notes.largest_hole) [[unlikely]] {
+          return put_in_tight_hole(page, notes, blocks, granules);
+        }
+        const std::uint32_t rest = notes.free - granules;  // of the page's one hole
+        return put_in_page(page, notes, blocks, {blocks.only_hole_start(notes.free), rest},
+                           granules);
+      }
+      page = notes.bin_next;
+    } while (page != FrameInfo::kNone && --left > 0);
   }
   return allocate_elsewhere(bytes, alignment, false);
+}
+
+void* ElasticHeap::put_in_tight_hole(std::uint32_t page, FrameInfo& notes, PageDescriptor& blocks,
+                                     std::uint32_t granules) {
+  return put_in_page(page, notes, blocks, blocks.tight_hole(granules, notes.largest_hole),
+                     granules);
 }
 
 void* ElasticHeap::do_allocate_thriftily(std::size_t bytes, std::size_t alignment) {
@@ -191,7 +212,7 @@ void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment, 
     }
   }
   if (!thriftily) {
-    void* block = step > 1 ? allocate_in_hole(granules, step, kTries) : nullptr;
+    void* block = step > 1 ? allocate_in_hole(granules, step, kTries) : append(granules);
     if (block == nullptr) {
       block = allocate_in_stretch(granules, step, false);
     }
@@ -203,41 +224,6 @@ void* ElasticHeap::allocate_elsewhere(std::size_t bytes, std::size_t alignment, 
   // bounded searches passed over.
   void* block = allocate_in_hole(granules, step, kAll);
   return block != nullptr ? block : allocate_in_stretch(granules, step, true);
-}
-
-// In the page whose largest hole is the tightest, as far as its class tells; nullptr where none of
-// the first kTries of the own class fits, and no other class has a page.
-void* ElasticHeap::allocate_in_tight_hole(std::uint32_t granules) {
-  const std::uint32_t own = PageBins::class_of(granules);
-  for (std::uint32_t classes = bins_.map() >> own << own; classes != 0; classes &= classes - 1) {
-    std::uint32_t page = bins_.head(static_cast<std::uint32_t>(std::countr_zero(classes)));
-    for (std::uint32_t left = kTries; page != FrameInfo::kNone && left > 0; --left) {
-      FrameInfo& notes = info(page);
-      if (notes.largest_hole >= granules) [[likely]] {
-        PageDescriptor& blocks = descriptor(notes);
-        const std::uint32_t rest = notes.free - granules;
-        if (notes.free == notes.largest_hole) {  // the page has one hole
-          return put_in_page(page, notes, blocks, {blocks.next_free(0), rest}, granules);
-        }
-        return put_in_page(page, notes, blocks, blocks.tight_hole(granules, notes.largest_hole),
-                           granules);
-      }
-      page = notes.bin_next;
-    }
-  }
-  return nullptr;
-}
-
-inline void* ElasticHeap::put_in_page(std::uint32_t page, FrameInfo& notes, PageDescriptor& blocks,
-                                      const PageDescriptor::Fit& fit, std::uint32_t granules) {
-  blocks.put(fit.start, fit.start + granules);
-  notes.free = static_cast<std::uint8_t>(notes.free - granules);
-  if (fit.largest_after != notes.largest_hole) {
-    bins_.update(*space_, page, notes, fit.largest_after);
-  }
-  occupied_ += granules;
-  ++live_blocks_;
-  return address_of(page * kPageGranules + fit.start);
 }
 
 void* ElasticHeap::allocate_in_hole(std::uint32_t granules, std::uint32_t alignment,
@@ -271,28 +257,13 @@ PointerStatus ElasticHeap::do_free(void* pointer) {
     return why_not_live(pointer);
   }
   FrameInfo& notes = *start.notes;
-  const std::uint32_t end = start.blocks->block_end(start.granule + 1);
+  const std::uint32_t end = start.blocks->end_of_block(start.granule);
   if (end == kPageGranules && notes.reach != 0) [[unlikely]] {
-    return free_reaching(start);
+    return free_reaching(start.page, start.granule);
   }
-  const std::uint32_t freed = end - start.granule;
-  const std::uint32_t hole = start.blocks->release(start.granule, end);
-  notes.free = static_cast<std::uint8_t>(notes.free + freed);
-  occupied_ -= freed;
-  --live_blocks_;
-  if (hole > notes.largest_hole) {
-    note_larger_hole(start.page, notes, hole);
-  }
-  return PointerStatus::live;
-}
-
-// Ends the last block of its page, which goes on from there.
-PointerStatus ElasticHeap::free_reaching(const Start& start) {
-  const Block block = block_at(start.page * kPageGranules + start.granule);
   start.blocks->clear_start(start.granule);
-  start.notes->reach = 0;
   --live_blocks_;
-  vacate(block.start, block.end);
+  vacate_in_page(start.page, notes, *start.blocks, start.granule, end);
   return PointerStatus::live;
 }
 

@@ -184,7 +184,8 @@ class ElasticHeap final : public Heap {
 
   // Holes (elastic_heap.cpp)
   void* allocate_in_hole(std::uint32_t granules, std::uint32_t alignment, std::uint32_t tries);
-  void* allocate_in_tight_hole(std::uint32_t granules);
+  [[gnu::noinline]] void* put_in_tight_hole(std::uint32_t page, FrameInfo& notes,
+                                            PageDescriptor& blocks, std::uint32_t granules);
   void* allocate_elsewhere(std::size_t bytes, std::size_t alignment, bool thriftily);
   [[gnu::always_inline]] void* put_in_page(std::uint32_t page, FrameInfo& notes,
                                            PageDescriptor& blocks, const PageDescriptor::Fit& fit,
@@ -195,9 +196,13 @@ class ElasticHeap final : public Heap {
   // Stretches (elastic_heap_stretch.cpp)
   void* allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment, bool thorough);
   void* place_in_stretch(std::uint32_t granules, std::uint32_t alignment, bool thorough);
+  void* append(std::uint32_t granules);
   void* begin_block(const Place& place);
+  void* note_block(const Place& place);
   std::optional<Place> find_place(std::uint32_t granules, std::uint32_t alignment, bool thorough,
                                   const HeapBudget& most) const;
+  std::optional<Place> find_joint(std::uint32_t granules, std::uint32_t alignment,
+                                  std::uint32_t tries) const;
   bool add_span(std::uint32_t granules, std::uint32_t alignment);
   static std::uint32_t span_share(const AddressSpace& space, const ElasticHeapOptions& options,
                                   std::uint32_t index);
@@ -214,7 +219,7 @@ class ElasticHeap final : public Heap {
   template <typename Visit>
   void for_each_joint(std::uint32_t shortest, std::uint32_t most, Visit visit) const;
   template <typename Visit>
-  void for_each_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
+  bool for_each_kept_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
   HeapBudget budget(std::uint32_t keep) const;
   HeapBudget cost(const Stretch& stretch, const Place& place) const;
   bool may_align(const FrameInfo& page, std::uint32_t alignment) const;
@@ -225,8 +230,12 @@ class ElasticHeap final : public Heap {
   std::uint32_t align_back(std::uint32_t granule, std::uint32_t alignment) const;
 
   // Ready pages (elastic_heap_premap.cpp)
-  bool is_ready(std::uint32_t page) const;
-  std::uint32_t ready_in(const Span& run) const;
+  bool is_ready(std::uint32_t page) const {
+    const FrameInfo* notes = ready_ != 0 ? space_->find_info(page, id_) : nullptr;
+    return notes != nullptr && notes->empty && notes->descriptor != FrameInfo::kNone;
+  }
+  std::uint32_t ready_in(const Span& run) const { return ready_ != 0 ? count_ready(run) : 0; }
+  std::uint32_t count_ready(const Span& run) const;
   void* allocate_mapped(std::uint32_t granules, std::uint32_t alignment);
   bool keep_ready(std::uint32_t page);
   void fill_inside(const Span& run);
@@ -236,9 +245,13 @@ class ElasticHeap final : public Heap {
 
   // Occupying and vacating granules (elastic_heap_pages.cpp)
   bool claim(std::uint32_t start, std::uint32_t end, bool new_block);
-  void occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to, bool fresh);
-  void note_larger_hole(std::uint32_t page, FrameInfo& notes, std::uint32_t hole);
-  PointerStatus free_reaching(const Start& start);
+  bool map_pages(const Span& run);
+  void begin_page(std::uint32_t page, std::uint32_t from, std::uint32_t to);
+  void occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to);
+  PointerStatus free_reaching(std::uint32_t page, std::uint32_t granule);
+  [[gnu::always_inline]] void vacate_in_page(std::uint32_t page, FrameInfo& notes,
+                                             PageDescriptor& blocks, std::uint32_t from,
+                                             std::uint32_t to);
   void vacate(std::uint32_t start, std::uint32_t end);
   void release_page(std::uint32_t page);
   void release_addresses(std::uint32_t page);
@@ -269,9 +282,22 @@ class ElasticHeap final : public Heap {
   }
   bool in_spans(std::uint32_t page) const;
   bool is_stray(std::uint32_t page) const { return !in_spans(page); }
-  bool has_descriptor(std::uint32_t page) const;
-  std::uint32_t tail_hole(std::uint32_t page) const;  // granules free at the end of the page
-  std::uint32_t head_hole(std::uint32_t page) const;  // and at its start
+  // That of a page of this heap; nullptr where it has none, or is not in use.
+  PageDescriptor* find_descriptor(std::uint32_t page) const {
+    const FrameInfo* notes = space_->find_info(page, id_);
+    return notes != nullptr && notes->descriptor != FrameInfo::kNone ? &descriptor(*notes)
+                                                                     : nullptr;
+  }
+  bool has_descriptor(std::uint32_t page) const { return find_descriptor(page) != nullptr; }
+  // Granules free at the end of the page, and at its start.
+  std::uint32_t tail_hole(std::uint32_t page) const {
+    const PageDescriptor* blocks = find_descriptor(page);
+    return blocks != nullptr ? blocks->tail_hole() : 0;
+  }
+  std::uint32_t head_hole(std::uint32_t page) const {
+    const PageDescriptor* blocks = find_descriptor(page);
+    return blocks != nullptr ? blocks->head_hole() : 0;
+  }
   std::uint32_t free_end(std::uint32_t granule, std::uint32_t last) const;
   Block block_at(std::uint32_t granule) const;
   [[gnu::always_inline]] Start start_at(const void* pointer) const;
@@ -300,5 +326,20 @@ class ElasticHeap final : public Heap {
   std::uint32_t occupied_ = 0;  // granules
   std::uint32_t live_blocks_ = 0;
 };
+
+// Frees the occupied granules [from, to) of a page with a descriptor, where no block starts any
+// more. A hole that becomes larger than all others of the page may be all of it.
+inline void ElasticHeap::vacate_in_page(std::uint32_t page, FrameInfo& notes,
+                                        PageDescriptor& blocks, std::uint32_t from,
+                                        std::uint32_t to) {
+  const std::uint32_t hole = blocks.release(from, to);
+  notes.free = static_cast<std::uint8_t>(notes.free + (to - from));
+  occupied_ -= to - from;
+  if (hole == kPageGranules) [[unlikely]] {
+    release_page(page);
+  } else if (hole > notes.largest_hole) {
+    bins_.update(*space_, page, notes, hole);
+  }
+}
 
 }  // namespace modmem

@@ -34,8 +34,10 @@ std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment,
         const std::uint32_t size = furthest_end(stretch, start, most) - start;
         largest = size > largest ? size : largest;
       }
+      return false;
     };
-    for_each_start(stretch, alignment, consider);
+    consider(align(stretch.begin, alignment));
+    for_each_kept_start(stretch, alignment, consider);
     consider(align(furthest_start(stretch, most), alignment));
     return false;
   };

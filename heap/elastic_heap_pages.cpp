@@ -25,85 +25,107 @@ bool ElasticHeap::claim(std::uint32_t start, std::uint32_t end, bool new_block) 
   }
   const std::uint32_t map_first = first_fresh ? first : first + 1;
   const std::uint32_t map_end = last_fresh ? last + 1 : last;
-  std::uint32_t ready = 0;
-  if (map_first < map_end) {
-    ready = ready_in({map_first, map_end - map_first});
-    const std::uint32_t pages = map_end - map_first;
-    const std::uint32_t kept = retained_ == 0 ? 0 : pages - space_->unmapped_in(map_first, pages);
-    if (!space_->map(map_first, pages, id_, *account_)) {
-      return false;
-    }
-    retained_ -= kept;
-    ready_ = static_cast<std::uint16_t>(ready_ - ready);
+  const Span run{map_first, map_first < map_end ? map_end - map_first : 0};
+  const std::uint32_t ready = ready_in(run);
+  if (run.pages != 0 && !map_pages(run)) {
+    return false;
   }
+  ready_ = static_cast<std::uint16_t>(ready_ - ready);
   // From here on nothing can fail.
-  if (!first_fresh || first_noted) {
-    occupy(first, from, first == last ? to : kPageGranules, first_fresh);
+  const std::uint32_t first_to = first == last ? to : kPageGranules;
+  if (first_noted) {
+    begin_page(first, from, first_to);
+  } else if (!first_fresh) {
+    occupy(first, from, first_to);
   }
-  if (last != first && (!last_fresh || last_noted)) {
-    occupy(last, 0, to, last_fresh);
+  if (last_noted) {
+    begin_page(last, 0, to);
+  } else if (last != first && !last_fresh) {
+    occupy(last, 0, to);
   }
   if (ready != 0) {
-    fill_inside({map_first, map_end - map_first});
+    fill_inside(run);
   }
   occupied_ += end - start;
   return true;
 }
 
-// Occupies the free granules [from, to) of a page, which is mapped; `fresh`: nothing is in it yet,
-// and it has a descriptor only if it was ready.
-void ElasticHeap::occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to, bool fresh) {
-  FrameInfo& notes = info(page);
-  std::uint32_t largest = from > kPageGranules - to ? from : kPageGranules - to;
-  if (fresh) {
-    notes.descriptor =
-        notes.descriptor == FrameInfo::kNone ? descriptors_->create() : notes.descriptor;
-    descriptor(notes).occupy(from, to);
-    notes.free = static_cast<std::uint8_t>(kPageGranules - (to - from));
-  } else if (notes.descriptor == FrameInfo::kNone) {
-    return;  // inside of a block: nothing is free there
-  } else {
-    PageDescriptor& blocks = descriptor(notes);
-    blocks.occupy(from, to);
-    // Where there was one hole and an end of the page is taken, one hole is left.
-    const bool one_hole = notes.free == notes.largest_hole && (from == 0 || to == kPageGranules);
-    notes.free = static_cast<std::uint8_t>(notes.free - (to - from));
-    largest = one_hole ? notes.free : blocks.largest_hole();
+// Puts a run of free pages to use; those that were kept are mapped already.
+bool ElasticHeap::map_pages(const Span& run) {
+  const std::uint32_t held = account_->held;
+  if (!space_->map(run.first, run.pages, id_, *account_)) {
+    return false;
   }
-  bins_.update(*space_, page, notes, largest);
+  retained_ -= run.pages - (account_->held - held);
+  return true;
+}
+
+// Occupies the granules [from, to) of a page that is mapped and has nothing in it yet: it has a
+// descriptor only if it was ready.
+void ElasticHeap::begin_page(std::uint32_t page, std::uint32_t from, std::uint32_t to) {
+  FrameInfo& notes = info(page);
+  if (notes.descriptor == FrameInfo::kNone) {
+    notes.descriptor = descriptors_->create();
+  }
+  descriptor(notes).occupy(from, to);
+  notes.free = static_cast<std::uint8_t>(kPageGranules - (to - from));
+  bins_.update(*space_, page, notes, from > kPageGranules - to ? from : kPageGranules - to);
+}
+
+// Occupies the free granules [from, to) of a page in use.
+void ElasticHeap::occupy(std::uint32_t page, std::uint32_t from, std::uint32_t to) {
+  FrameInfo& notes = info(page);
+  if (notes.descriptor == FrameInfo::kNone) {
+    return;  // inside of a block: nothing is free there
+  }
+  PageDescriptor& blocks = descriptor(notes);
+  blocks.occupy(from, to);
+  // Where there was one hole and an end of the page is taken, one hole is left.
+  const bool one_hole = notes.free == notes.largest_hole && (from == 0 || to == kPageGranules);
+  notes.free = static_cast<std::uint8_t>(notes.free - (to - from));
+  bins_.update(*space_, page, notes, one_hole ? notes.free : blocks.largest_hole());
 }
 
 // Frees the occupied granules [start, end), which hold no start any more.
 void ElasticHeap::vacate(std::uint32_t start, std::uint32_t end) {
-  occupied_ -= end - start;
   while (start < end) {
-    const std::uint32_t page = start / kPageGranules;
+    const std::uint32_t page = page_of(start);
     const std::uint32_t base = page * kPageGranules;
     const std::uint32_t from = start - base;
     const std::uint32_t to = end - base < kPageGranules ? end - base : kPageGranules;
     start = base + to;
     if (from == 0 && to == kPageGranules) {
+      occupied_ -= kPageGranules;
       release_page(page);
-      continue;
-    }
-    FrameInfo& notes = info(page);
-    PageDescriptor& blocks = descriptor(notes);
-    blocks.vacate(from, to);
-    notes.free = static_cast<std::uint8_t>(notes.free + (to - from));
-    const std::uint32_t hole = blocks.hole_around(from, to);
-    if (hole > notes.largest_hole) {
-      note_larger_hole(page, notes, hole);
+    } else {
+      FrameInfo& notes = info(page);
+      vacate_in_page(page, notes, descriptor(notes), from, to);
     }
   }
 }
 
-// Notes a hole that is larger than all others of its page; it may be all of it.
-void ElasticHeap::note_larger_hole(std::uint32_t page, FrameInfo& notes, std::uint32_t hole) {
-  if (hole == kPageGranules) {
+// Ends the last block of `page`, which starts at `granule` and goes on behind the page.
+PointerStatus ElasticHeap::free_reaching(std::uint32_t page, std::uint32_t granule) {
+  FrameInfo& notes = info(page);
+  PageDescriptor& blocks = descriptor(notes);
+  const std::uint32_t last = page + notes.reach;
+  notes.reach = 0;
+  --live_blocks_;
+  blocks.clear_start(granule);
+  vacate_in_page(page, notes, blocks, granule, kPageGranules);
+  while (++page < last) {
+    occupied_ -= kPageGranules;
     release_page(page);
-  } else {
-    bins_.update(*space_, page, notes, hole);
   }
+  FrameInfo& last_notes = info(last);
+  if (last_notes.descriptor == FrameInfo::kNone) {
+    occupied_ -= kPageGranules;
+    release_page(last);
+  } else {
+    PageDescriptor& end = descriptor(last_notes);
+    vacate_in_page(last, last_notes, end, 0, end.block_end(0));
+  }
+  return PointerStatus::live;
 }
 
 // Takes a page without a live block out of use.

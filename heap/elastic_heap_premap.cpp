@@ -10,17 +10,9 @@
 
 namespace modmem {
 
-bool ElasticHeap::is_ready(std::uint32_t page) const {
-  if (ready_ == 0) {
-    return false;
-  }
-  const FrameInfo* notes = space_->find_info(page, id_);
-  return notes != nullptr && notes->empty && notes->descriptor != FrameInfo::kNone;
-}
-
-std::uint32_t ElasticHeap::ready_in(const Span& run) const {
+std::uint32_t ElasticHeap::count_ready(const Span& run) const {
   std::uint32_t count = 0;
-  for (std::uint32_t page = run.first; ready_ != 0 && page < run.end(); ++page) {
+  for (std::uint32_t page = run.first; page < run.end(); ++page) {
     count += is_ready(page) ? 1 : 0;
   }
   return count;
@@ -71,7 +63,7 @@ bool ElasticHeap::keep_ready(std::uint32_t page) {
 void ElasticHeap::fill_inside(const Span& run) {
   for (std::uint32_t page = run.first; page < run.end(); ++page) {
     if (has_descriptor(page) && descriptor(info(page)).empty()) {
-      occupy(page, 0, kPageGranules, true);
+      begin_page(page, 0, kPageGranules);
     }
   }
 }

@@ -13,26 +13,20 @@ bool ElasticHeap::may_align(const FrameInfo& page, std::uint32_t alignment) cons
   return alignment <= kPageGranules || align(start, alignment) == start;
 }
 
-HeapBudget ElasticHeap::budget(std::uint32_t keep) const {
-  return budget_of(space_->pool(), *account_, *descriptors_, keep);
-}
-
-// Frames and descriptors that a new block at `place` would take.
-HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
-  const std::uint32_t first = page_of(place.begin);
-  const std::uint32_t last = page_of(place.end - 1);
-  const std::uint32_t from = first > stretch.free_first ? first : stretch.free_first;
-  const std::uint32_t to = last + 1 < stretch.free_end ? last + 1 : stretch.free_end;
-  HeapBudget needed;
-  if (from < to) {
-    needed.frames = retained_ == 0 ? to - from : space_->unmapped_in(from, to - from);
-  }
-  needed.descriptors = stretch.has_free(first) && !is_ready(first) ? 1 : 0;
-  if (last != first && stretch.has_free(last) && !is_ready(last) &&
-      place.end % kPageGranules != 0) {
-    ++needed.descriptors;
-  }
-  return needed;
+// The tightest joint that holds the block, of those that so many tries find. It takes no frame.
+std::optional<ElasticHeap::Place> ElasticHeap::find_joint(std::uint32_t granules,
+                                                          std::uint32_t alignment,
+                                                          std::uint32_t tries) const {
+  std::optional<Place> best;
+  std::uint32_t tightest = UINT32_MAX;
+  for_each_joint(granules, tries, [&](const Stretch& joint) {
+    const std::uint32_t start = align(joint.begin, alignment);
+    if (joint.end - joint.begin < tightest && start + granules <= joint.end) {
+      tightest = joint.end - joint.begin;
+      best = Place{start, start + granules};
+    }
+  });
+  return best;
 }
 
 // The place that takes the fewest frames, then powers the fewest banks, then lies in the shortest
@@ -41,6 +35,9 @@ HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
 std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules,
                                                           std::uint32_t alignment, bool thorough,
                                                           const HeapBudget& most) const {
+  if (std::optional<Place> joint = find_joint(granules, alignment, thorough ? kAll : kTries)) {
+    return joint;
+  }
   struct Candidate {
     std::uint32_t frames = UINT32_MAX;
     std::uint32_t banks = 0;
@@ -48,9 +45,10 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
     Place place;
   };
   Candidate best;
+  // Whether no other place of the stretch can be better.
   const auto consider = [&](const Stretch& stretch, std::uint32_t start) {
     if (start < stretch.begin || start > stretch.end - granules) {
-      return;
+      return false;
     }
     Place place{start, start + granules};
     HeapBudget needed = cost(stretch, place);
@@ -61,7 +59,7 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
       needed = cost(stretch, place);
     }
     if (needed.frames > best.frames || !most.covers(needed)) {
-      return;
+      return false;
     }
     const std::uint32_t pages = last - page_of(start) + 1;
     const std::uint32_t banks =
@@ -71,21 +69,19 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
         (candidate.banks == best.banks && candidate.size < best.size)) {
       best = candidate;
     }
+    return needed.frames == 0;
   };
-  std::uint32_t left = kAll;
+  std::uint32_t left = thorough || !space_->has_mmu() ? kAll : kTries;
   const auto look = [&](const Stretch& stretch) {
-    if (stretch.end - stretch.begin >= granules) {
-      for_each_start(stretch, alignment, [&](std::uint32_t start) { consider(stretch, start); });
+    if (stretch.end - stretch.begin >= granules &&
+        !consider(stretch, align(stretch.begin, alignment)) &&
+        !for_each_kept_start(stretch, alignment,
+                             [&](std::uint32_t start) { return consider(stretch, start); })) {
       // Right before the block behind.
       consider(stretch, align_back(stretch.end - granules, alignment));
     }
     return --left == 0;
   };
-  for_each_joint(granules, thorough ? kAll : kTries, look);  // these take no frame
-  if (best.frames == 0) {
-    return best.place;
-  }
-  left = thorough || !space_->has_mmu() ? kAll : kTries;
   for_each_stretch(look);
   if (best.frames == UINT32_MAX && left == 0) {
     look_at_long_run(granules, alignment, look);
@@ -113,6 +109,9 @@ bool ElasticHeap::add_span(std::uint32_t granules, std::uint32_t alignment) {
 
 void* ElasticHeap::allocate_in_stretch(std::uint32_t granules, std::uint32_t alignment,
                                        bool thorough) {
+  if (descriptors_->free() >= 2) [[likely]] {
+    return place_in_stretch(granules, alignment, thorough);
+  }
   // Before the pages are chosen: without an MMU, a page of descriptors could take one of them.
   // Whether this works out is seen from the budget.
   const std::uint32_t pages = descriptors_->pages();
@@ -143,11 +142,48 @@ void* ElasticHeap::place_in_stretch(std::uint32_t granules, std::uint32_t alignm
   return block;
 }
 
-// A new block at `place`; nullptr where claim() fails.
-void* ElasticHeap::begin_block(const Place& place) {
-  if (!claim(place.begin, place.end, true)) {
+// A new block right behind the pages in use, from the hole at their end on, where these pages are
+// one run from the start of the only span on, as they mostly are. There is one stretch then, and
+// find_place() would choose its start: no place takes more of the hole, and where that takes no
+// frame, or no page is kept, none takes fewer. nullptr where it is not sure that this is so.
+void* ElasticHeap::append(std::uint32_t granules) {
+  const Span& span = spans_[0];
+  const std::uint32_t behind = span.first + (account_->held - retained_);
+  if (span_count_ != 1 || strays_ != 0 || ready_ != 0 || !space_->has_mmu() ||
+      descriptors_->free() < 2 || space_->next_not_busy(span.first, span.end()) != behind) {
     return nullptr;
   }
+  const std::uint32_t hole = behind > span.first ? tail_hole(behind - 1) : 0;
+  const Place place{behind * kPageGranules - hole, behind * kPageGranules - hole + granules};
+  const std::uint32_t last = page_of(place.end - 1);
+  const Span fresh{behind, last + 1 - behind};
+  if (hole >= granules || last >= span.end() || find_joint(granules, 1, kTries) ||
+      (retained_ != 0 && space_->unmapped_in(fresh.first, fresh.pages) != 0)) {
+    return nullptr;
+  }
+  if (!map_pages(fresh)) {
+    return nullptr;
+  }
+  const std::uint32_t to = place.end - last * kPageGranules;
+  if (hole != 0) {
+    occupy(behind - 1, kPageGranules - hole, kPageGranules);
+  } else if (last != behind) {
+    begin_page(behind, 0, kPageGranules);
+  }
+  if (to != kPageGranules || (hole == 0 && last == behind)) {
+    begin_page(last, 0, to);
+  }
+  occupied_ += granules;
+  return note_block(place);
+}
+
+// A new block at `place`; nullptr where claim() fails.
+void* ElasticHeap::begin_block(const Place& place) {
+  return claim(place.begin, place.end, true) ? note_block(place) : nullptr;
+}
+
+// Notes that a block starts at `place`, whose granules are occupied.
+inline void* ElasticHeap::note_block(const Place& place) {
   const std::uint32_t page = page_of(place.begin);
   FrameInfo& notes = info(page);
   descriptor(notes).set_start(place.begin % kPageGranules);

@@ -9,16 +9,44 @@ namespace modmem {
 // `granule` moved up (down) to where the address is a multiple of `alignment` granules; kNowhere
 // where that is below the window.
 inline std::uint32_t ElasticHeap::align(std::uint32_t granule, std::uint32_t alignment) const {
+  if (alignment == 1) {
+    return granule;
+  }
   const auto window = reinterpret_cast<std::uintptr_t>(space_->address_of(0));
   const std::size_t base = window / config::kGranuleBytes;
   return static_cast<std::uint32_t>(align_up(base + granule, alignment) - base);
 }
 
 inline std::uint32_t ElasticHeap::align_back(std::uint32_t granule, std::uint32_t alignment) const {
+  if (alignment == 1) {
+    return granule;
+  }
   const auto window = reinterpret_cast<std::uintptr_t>(space_->address_of(0));
   const std::size_t base = window / config::kGranuleBytes;
   const std::size_t down = align_down(base + granule, alignment);
   return down < base ? kNowhere : static_cast<std::uint32_t>(down - base);
+}
+
+inline HeapBudget ElasticHeap::budget(std::uint32_t keep) const {
+  return budget_of(space_->pool(), *account_, *descriptors_, keep);
+}
+
+// Frames and descriptors that a new block at `place` would take.
+inline HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) const {
+  const std::uint32_t first = page_of(place.begin);
+  const std::uint32_t last = page_of(place.end - 1);
+  const std::uint32_t from = first > stretch.free_first ? first : stretch.free_first;
+  const std::uint32_t to = last + 1 < stretch.free_end ? last + 1 : stretch.free_end;
+  HeapBudget needed;
+  if (from < to) {
+    needed.frames = retained_ == 0 ? to - from : space_->unmapped_in(from, to - from);
+  }
+  needed.descriptors = stretch.has_free(first) && !is_ready(first) ? 1 : 0;
+  if (last != first && stretch.has_free(last) && !is_ready(last) &&
+      place.end % kPageGranules != 0) {
+    ++needed.descriptors;
+  }
+  return needed;
 }
 
 // The span `index` with those that follow it without a gap, which one block may lie across; empty
@@ -92,14 +120,22 @@ void ElasticHeap::look_at_long_run(std::uint32_t granules, std::uint32_t alignme
 }
 
 // Calls visit(stretch) for every run of free granules across the border of two pages that are in
-// use, but for those that are surely shorter than `shortest`: one of the two pages has half of it
-// in one hole. Looks at `most` such pages. O(pages looked at).
+// use, but for those that are shorter than `shortest`: one of the two pages has half of it in one
+// hole. Looks at `most` such pages. O(pages looked at).
 template <typename Visit>
 void ElasticHeap::for_each_joint(std::uint32_t shortest, std::uint32_t most, Visit visit) const {
   const std::uint32_t half = (shortest + 1) / 2;
   if (half >= kPageGranules) {
     return;
   }
+  // `before` and `after` are free at the border of the page `second` and the one before it.
+  const auto visit_joint = [&](std::uint32_t second, std::uint32_t before, std::uint32_t after) {
+    if (before != 0 && after != 0 && before + after >= shortest && in_spans(second - 1) &&
+        in_spans(second)) {
+      const std::uint32_t border = second * kPageGranules;
+      visit(Stretch{border - before, border + after, 0, 0});
+    }
+  };
   const std::uint32_t least = PageBins::class_of(half);
   for (std::uint32_t classes = bins_.map() >> least << least; classes != 0;
        classes &= classes - 1) {
@@ -108,41 +144,40 @@ void ElasticHeap::for_each_joint(std::uint32_t shortest, std::uint32_t most, Vis
       if (most-- == 0) {
         return;
       }
-      for (const std::uint32_t second : {page, page + 1}) {  // of the two pages
-        if (second == 0 || !in_spans(second - 1) || !in_spans(second)) {
-          continue;
-        }
-        const std::uint32_t before = tail_hole(second - 1);
-        const std::uint32_t after = before != 0 ? head_hole(second) : 0;
-        if (after != 0) {
-          const std::uint32_t border = second * kPageGranules;
-          visit(Stretch{border - before, border + after, 0, 0});
-        }
+      const PageDescriptor& blocks = descriptor(info(page));
+      if (const std::uint32_t after = blocks.head_hole(); after != 0 && page != 0) {
+        visit_joint(page, tail_hole(page - 1), after);
+      }
+      if (const std::uint32_t before = blocks.tail_hole();
+          before != 0 && page + 1 < space_->window_pages()) {
+        visit_joint(page + 1, before, head_hole(page + 1));
       }
     }
   }
 }
 
-// Calls visit(start) for the places in the stretch that a search has to look at: right behind the
-// block before, and at the pages kept empty, which cost nothing. A place between two of these costs
-// no less than one of them, or than the last place of the stretch.
+// Calls visit(start) for the places at pages kept empty, which cost nothing, until it returns true;
+// returns whether it did. Besides these a search has to look at the first and the last place of the
+// stretch: one between two of all these costs no less than one of them.
 template <typename Visit>
-void ElasticHeap::for_each_start(const Stretch& stretch, std::uint32_t alignment,
-                                 Visit visit) const {
-  visit(align(stretch.begin, alignment));
+bool ElasticHeap::for_each_kept_start(const Stretch& stretch, std::uint32_t alignment,
+                                      Visit visit) const {
   if (fixed_ || retained_ == 0) {
-    return;
+    return false;
   }
   std::uint32_t kept = space_->next_kept(stretch.free_first, stretch.free_end);
   if (kept == stretch.free_first &&
       space_->kept_run_end(kept, stretch.free_end) == stretch.free_end) {
-    return;  // all of them are kept: no place costs less than the first one
+    return false;  // all of them are kept: no place costs less than the first one
   }
   while (kept < stretch.free_end) {
-    visit(align(kept * kPageGranules, alignment));
-    visit(align_back(kept * kPageGranules, alignment));
+    if (visit(align(kept * kPageGranules, alignment)) ||
+        visit(align_back(kept * kPageGranules, alignment))) {
+      return true;
+    }
     kept = space_->next_kept(space_->kept_run_end(kept, stretch.free_end), stretch.free_end);
   }
+  return false;
 }
 
 }  // namespace modmem

@@ -27,12 +27,15 @@ struct HeapBudget {
 inline HeapBudget budget_of(const PagePool& pool, const PageAccount& account,
                             const MetadataStore<PageDescriptor>& descriptors, std::uint32_t keep) {
   const std::uint32_t available = pool.available(account);
+  if (keep == 0) {
+    return {available, descriptors.free()};
+  }
   const std::uint32_t spare = pool.free() - pool.reserved();
   // What is guaranteed to this heap is not held back by `keep`, which is for owners without.
   const std::uint32_t guaranteed = account.unused_guarantee();
   std::uint32_t most = guaranteed + (spare > keep ? spare - keep : 0);
   most = most < available ? most : available;
-  return {keep == 0 ? available : most, descriptors.free()};
+  return {most, descriptors.free()};
 }
 
 // End of those pages of [first, last) that can be used from `first` on with `frames` new frames.

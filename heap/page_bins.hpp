@@ -18,18 +18,32 @@
 
 namespace modmem {
 
+// The class of each size of a hole: a byte a size, as each request and each free looks them up.
+struct HoleClasses {
+  static constexpr std::uint32_t kClasses = 32;
+  static constexpr std::uint8_t kNone = kClasses;  // that of pages without a hole, in no bin
+  static_assert(kPageGranules <= 256, "the classes cover holes of up to 256 granules");
+
+  constexpr HoleClasses() {
+    of[0] = kNone;
+    for (std::uint32_t granules = 1; granules <= kPageGranules; ++granules) {
+      const auto log = static_cast<std::uint32_t>(std::bit_width(granules)) - 1;
+      of[granules] = static_cast<std::uint8_t>(
+          granules < 16 ? granules - 1 : 4 * log - 5 + (granules >> (log - 2)));
+    }
+  }
+
+  std::uint8_t of[kPageGranules + 1] = {};
+};
+inline constexpr HoleClasses kHoleClasses;
+
 class PageBins {
  public:
-  static constexpr std::uint32_t kClasses = 32;
-  static_assert(kPageGranules <= 256, "the classes cover holes of up to 256 granules");
+  static constexpr std::uint32_t kClasses = HoleClasses::kClasses;
 
   // Class of holes of `granules` (1 to 256).
   static constexpr std::uint32_t class_of(std::uint32_t granules) {
-    if (granules < 16) {
-      return granules - 1;
-    }
-    const auto log = static_cast<std::uint32_t>(std::bit_width(granules)) - 1;
-    return 4 * log - 5 + (granules >> (log - 2));
+    return kHoleClasses.of[granules];
   }
 
   // Bit set of the classes that have pages.
@@ -39,22 +53,22 @@ class PageBins {
   // Puts `page`, whose notes are `info`, where its largest hole belongs, which now has `largest`
   // granules.
   void update(AddressSpace& space, std::uint32_t page, FrameInfo& info, std::uint32_t largest) {
-    const std::uint32_t before = info.largest_hole;
+    const std::uint32_t from = class_of(info.largest_hole);
+    const std::uint32_t to = class_of(largest);
     info.largest_hole = static_cast<std::uint8_t>(largest);
-    if (before != 0) {
-      const std::uint32_t size_class = class_of(before);
-      if (largest != 0 && class_of(largest) == size_class) {
-        return;
-      }
-      remove(space, size_class, info);
-    }
-    if (largest != 0) {
-      insert(space, class_of(largest), page, info);
+    if (from != to) {
+      remove(space, from, info);
+      insert(space, to, page, info);
     }
   }
 
  private:
+  static constexpr std::uint32_t kNoClass = HoleClasses::kNone;
+
   void insert(AddressSpace& space, std::uint32_t size_class, std::uint32_t page, FrameInfo& info) {
+    if (size_class == kNoClass) {
+      return;
+    }
     std::uint16_t& head = heads_[size_class];
     info.bin_prev = FrameInfo::kNone;
     info.bin_next = FrameInfo::kNone;
@@ -67,15 +81,20 @@ class PageBins {
   }
 
   void remove(AddressSpace& space, std::uint32_t size_class, const FrameInfo& info) {
+    if (size_class == kNoClass) {
+      return;
+    }
+    if (info.bin_next == FrameInfo::kNone && info.bin_prev == FrameInfo::kNone) {
+      map_ &= ~(1U << size_class);
+      return;
+    }
     if (info.bin_next != FrameInfo::kNone) {
       space.info(info.bin_next).bin_prev = info.bin_prev;
     }
     if (info.bin_prev != FrameInfo::kNone) {
       space.info(info.bin_prev).bin_next = info.bin_next;
-    } else if (info.bin_next != FrameInfo::kNone) {
-      heads_[size_class] = info.bin_next;
     } else {
-      map_ &= ~(1U << size_class);
+      heads_[size_class] = info.bin_next;
     }
   }
 

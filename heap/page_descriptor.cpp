@@ -2,6 +2,14 @@
 
 namespace modmem {
 
+void PageDescriptor::occupy_words(std::uint32_t first, std::uint32_t last) {
+  occupied().set_range(first, last);
+}
+
+void PageDescriptor::vacate_words(std::uint32_t first, std::uint32_t last) {
+  occupied().clear_range(first, last);
+}
+
 // Calls visit(start, end) for every hole, in order, until it returns true. Holes begin and end
 // where neighbouring bits differ, so that only those bits are looked at, not the granules between.
 template <typename Visit>

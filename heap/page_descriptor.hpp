@@ -35,14 +35,14 @@ class PageDescriptor {
     if (in_one_word(first, last)) [[likely]] {
       occupied_[first / kBits] |= mask(first, last);
     } else {
-      occupied().set_range(first, last);
+      occupy_words(first, last);
     }
   }
   void vacate(std::uint32_t first, std::uint32_t last) {
     if (in_one_word(first, last)) [[likely]] {
       occupied_[first / kBits] &= ~mask(first, last);
     } else {
-      occupied().clear_range(first, last);
+      vacate_words(first, last);
     }
   }
 
@@ -52,8 +52,21 @@ class PageDescriptor {
     return first_from(from, [this](std::size_t i) { return starts_[i] | ~occupied_[i]; });
   }
 
+  // End of the block that starts at `start`, as far as this page has it.
+  std::uint32_t end_of_block(std::uint32_t start) const {
+    const std::uint32_t i = start / kBits;
+    const BitmapView::Word behind = ~BitmapView::Word{1} << (start % kBits);
+    return first_in((starts_[i] | ~occupied_[i]) & behind, i,
+                    [this](std::size_t at) { return starts_[at] | ~occupied_[at]; });
+  }
+
   // Free granules at the start of the page, and first free granule of those at its end.
   std::uint32_t head_hole() const { return occupied().next_set(0, kPageGranules); }
+  std::uint32_t tail_hole() const { return kPageGranules - tail_hole_start(); }
+  // Where the page's only hole, of `granules`, starts: known without a search where it is the tail.
+  std::uint32_t only_hole_start(std::uint32_t granules) const {
+    return !is_occupied(kPageGranules - 1) ? kPageGranules - granules : next_free(0);
+  }
   std::uint32_t tail_hole_start() const { return occupied().end_of_last_set(0, kPageGranules); }
 
   // First free granule at or after `from`, kPageGranules where there is none.
@@ -63,27 +76,28 @@ class PageDescriptor {
 
   // The free granules around `granule`, a free one.
   std::uint32_t hole_start(std::uint32_t granule) const {
-    const std::uint32_t i = granule / kBits;
-    const BitmapView::Word word = occupied_[i] & ((BitmapView::Word{1} << granule % kBits) - 1);
-    if (word != 0) [[likely]] {
-      return (i + 1) * kBits - static_cast<std::uint32_t>(std::countl_zero(word));
+    std::uint32_t i = granule / kBits;
+    BitmapView::Word word = occupied_[i] & ~(~BitmapView::Word{0} << (granule % kBits));
+    while (word == 0) {
+      if (i == 0) {
+        return 0;
+      }
+      word = occupied_[--i];
     }
-    return occupied().end_of_last_set(0, i * kBits);
+    return (i + 1) * kBits - static_cast<std::uint32_t>(std::countl_zero(word));
   }
   std::uint32_t hole_end(std::uint32_t granule) const {
     return first_from(granule, [this](std::size_t i) { return occupied_[i]; });
   }
 
-  // Granules of the hole that has the free granules [first, last).
-  std::uint32_t hole_around(std::uint32_t first, std::uint32_t last) const {
-    return (last < kPageGranules ? hole_end(last) : last) - hole_start(first);
-  }
-  // Ends the block [first, last), which starts at `first`, and returns the granules of the hole
-  // that it becomes a part of.
+  // Frees the granules [first, last), at least one, where no block starts any more. Returns the
+  // granules of the hole that they become a part of.
   [[gnu::always_inline]] std::uint32_t release(std::uint32_t first, std::uint32_t last) {
-    clear_start(first);
     vacate(first, last);
-    return hole_around(first, last);
+    const std::uint32_t i = first / kBits;
+    const std::uint32_t end = first_in(occupied_[i] & (~BitmapView::Word{0} << (first % kBits)), i,
+                                       [this](std::size_t at) { return occupied_[at]; });
+    return end - hole_start(first);
   }
 
   // Puts a block at the free granules [first, last).
@@ -126,6 +140,9 @@ class PageDescriptor {
   static constexpr BitmapView::Word mask(std::uint32_t first, std::uint32_t last) {
     return ~BitmapView::Word{0} >> (kBits - (last - first)) << (first % kBits);
   }
+  // Apart, so that the paths that are taken most stay short.
+  void occupy_words(std::uint32_t first, std::uint32_t last);
+  void vacate_words(std::uint32_t first, std::uint32_t last);
 
   // First granule at or after `from` whose bit is set in the words that word(i) gives.
   template <typename WordAt>
@@ -133,18 +150,19 @@ class PageDescriptor {
     if (from >= kPageGranules) {
       return kPageGranules;
     }
-    std::uint32_t i = from / kBits;
-    BitmapView::Word word = word_at(i) >> (from % kBits);
-    if (word != 0) [[likely]] {
-      return whole(from + static_cast<std::uint32_t>(std::countr_zero(word)));
-    }
-    while (++i < kWords) {
-      word = word_at(i);
-      if (word != 0) {
-        return whole(i * kBits + static_cast<std::uint32_t>(std::countr_zero(word)));
+    const std::uint32_t i = from / kBits;
+    return first_in(word_at(i) & (~BitmapView::Word{0} << (from % kBits)), i, word_at);
+  }
+  // The same, where `word` is what counts of word i.
+  template <typename WordAt>
+  static std::uint32_t first_in(BitmapView::Word word, std::uint32_t i, WordAt word_at) {
+    while (word == 0) {
+      if (++i == kWords) {
+        return kPageGranules;
       }
+      word = word_at(i);
     }
-    return kPageGranules;
+    return whole(i * kBits + static_cast<std::uint32_t>(std::countr_zero(word)));
   }
   // Where a page has fewer granules than a word bits, those behind count as free.
   static constexpr std::uint32_t whole(std::uint32_t granule) {

@@ -169,6 +169,7 @@ RC_GTEST_PROP(PageDescriptor, FollowsBlocksThatComeAndGo, ()) {
       const auto start = std::find(model.rend() - granule - 1, model.rend(), 'S').base() - 1;
       const auto first = static_cast<std::uint32_t>(start - model.begin());
       const std::uint32_t end = page.block_end(first + 1);
+      page.clear_start(first);
       const std::uint32_t hole = page.release(first, end);
       std::fill(model.begin() + first, model.begin() + end, '.');
       RC_ASSERT(hole == page.hole_end(first) - page.hole_start(first));

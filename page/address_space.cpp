@@ -136,8 +136,9 @@ void AddressSpace::forget(std::uint32_t page) {
   --mapped_pages_;
 }
 
-bool AddressSpace::map(std::uint32_t first, std::uint32_t count, HeapId heap,
-                       PageAccount& account) {
+// Maps those pages of [first, first + count) that are not mapped, as map() does.
+bool AddressSpace::map_missing(std::uint32_t first, std::uint32_t count, HeapId heap,
+                               PageAccount& account) {
   // Asked once for all pages, so that a request that can't be served touches nothing.
   if (unmapped_in(first, count) > pool_->available(account)) {
     return false;
@@ -157,8 +158,18 @@ bool AddressSpace::map(std::uint32_t first, std::uint32_t count, HeapId heap,
       return false;
     }
   }
+  return true;
+}
+
+bool AddressSpace::map(std::uint32_t first, std::uint32_t count, HeapId heap,
+                       PageAccount& account) {
+  if (mapped_.next_clear(first, first + count) != first + count &&
+      !map_missing(first, count, heap, account)) {
+    return false;
+  }
   for (std::uint32_t page = first; page < first + count; ++page) {
     FrameInfo& notes = info(page);
+    MODMEM_ASSERT(notes.heap == heap && !is_busy(page));
     notes.empty = false;
     notes.bin_next = notes.bin_prev = FrameInfo::kNone;
   }
@@ -201,15 +212,12 @@ bool AddressSpace::is_free_for(std::uint32_t page, HeapId heap) const {
   return !busy_.test(page) && (!mapped_.test(page) || info(page).heap == heap);
 }
 
-std::uint32_t AddressSpace::free_run_end(std::uint32_t page, std::uint32_t last,
-                                         HeapId heap) const {
-  const std::uint32_t end = busy_.next_set(page, last);
-  if (has_mmu_) {
-    return end;  // nobody else maps pages in a heap's span
-  }
-  std::uint32_t kept = mapped_.next_set(page, end);
-  while (kept < end && info(kept).heap == heap) {
-    kept = mapped_.next_set(kept + 1, end);
+// First page of [page, last) that is mapped for another heap, `last` where there is none.
+std::uint32_t AddressSpace::kept_by_others(std::uint32_t page, std::uint32_t last,
+                                           HeapId heap) const {
+  std::uint32_t kept = mapped_.next_set(page, last);
+  while (kept < last && info(kept).heap == heap) {
+    kept = mapped_.next_set(kept + 1, last);
   }
   return kept;
 }

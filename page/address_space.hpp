@@ -114,7 +114,11 @@ class AddressSpace {
   // True where a block of `heap` may be put on the page: unmapped, or kept empty by that heap.
   bool is_free_for(std::uint32_t page, HeapId heap) const;
   // End of the run of pages free for `heap` that starts at `page`, at most `last`.
-  std::uint32_t free_run_end(std::uint32_t page, std::uint32_t last, HeapId heap) const;
+  std::uint32_t free_run_end(std::uint32_t page, std::uint32_t last, HeapId heap) const {
+    const std::uint32_t end = busy_.next_set(page, last);
+    // With an MMU nobody else maps pages in a heap's span.
+    return has_mmu_ ? end : kept_by_others(page, end, heap);
+  }
   std::uint32_t next_not_busy(std::uint32_t page, std::uint32_t last) const {
     return busy_.next_clear(page, last);
   }
@@ -186,6 +190,8 @@ class AddressSpace {
   bool check() const;
 
  private:
+  std::uint32_t kept_by_others(std::uint32_t page, std::uint32_t last, HeapId heap) const;
+  bool map_missing(std::uint32_t first, std::uint32_t count, HeapId heap, PageAccount& account);
   bool map_page(std::uint32_t page, HeapId heap, PageAccount& account);
   bool map_frame(std::uint32_t page, Frame frame, HeapId heap);
   void forget(std::uint32_t page);

@@ -63,15 +63,6 @@ void MetadataHeap::note_use(std::ptrdiff_t bytes) {
   peak_use_ = use_ > peak_use_ ? use_ : peak_use_;
 }
 
-std::byte* MetadataHeap::page_at(std::uint32_t page) const {
-  if (page < arena_pages_) {
-    return arena_ + page * config::kPageBytes;
-  }
-  const std::uint16_t window_page = directory_[page - arena_pages_];
-  MODMEM_ASSERT(window_page != FrameInfo::kNone);
-  return space_->to_uncached(space_->address_of(window_page));
-}
-
 std::uint32_t MetadataHeap::chunks_in(std::uint32_t page) const {
   return page + 1 == arena_pages_ ? last_arena_chunks_ : kChunksPerPage;
 }

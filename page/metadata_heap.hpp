@@ -117,7 +117,14 @@ class MetadataHeap {
     return bytes + bytes * kNoteChunks / (kChunksPerPage - kNoteChunks);
   }
   // Start of the numbered page, of the arena or of the pool.
-  std::byte* page_at(std::uint32_t page) const;
+  std::byte* page_at(std::uint32_t page) const {
+    if (page < arena_pages_) {
+      return arena_ + page * config::kPageBytes;
+    }
+    const std::uint16_t window_page = directory_[page - arena_pages_];
+    MODMEM_ASSERT(window_page != FrameInfo::kNone);
+    return space_->to_uncached(space_->address_of(window_page));
+  }
   std::uint32_t chunks_in(std::uint32_t page) const;
   std::uint32_t free_in(std::uint32_t page) const;
   bool exists(std::uint32_t page) const {

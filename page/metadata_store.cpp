@@ -23,6 +23,7 @@ void SlotStore::boot(MetadataHeap& heap, std::size_t slot_bytes, std::size_t tar
   if (chunks_ > 1) {
     empty_ = 1;
   }
+  slots_ = static_cast<std::uint16_t>(std::popcount(empty_));
   target_bytes_ = 0;
   if (target_bytes != slot_bytes) {
     const std::uint32_t per_chunk = MetadataHeap::kUnitsPerChunk / units(target_bytes);

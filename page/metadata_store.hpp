@@ -88,12 +88,13 @@ class SlotStore {
   void give_ahead(SlotList& list);
   void give_chunk(SlotList& list, Chunk chunk);
   bool check_list(Chunk head, bool full, std::uint32_t& free, std::uint32_t& live) const;
-  std::uint32_t slots() const { return static_cast<std::uint32_t>(std::popcount(empty_)); }
+  std::uint32_t slots() const { return slots_; }
 
   MetadataHeap* heap_ = nullptr;
   std::uint8_t id_ = Notes::kFree;
   std::uint8_t chunks_ = 1;         // that a slot, or a group of slots, lies in
   std::uint16_t empty_ = 0;         // the free units of a chunk without an object
+  std::uint16_t slots_ = 0;         // as many as those are
   std::uint16_t target_bytes_ = 0;  // of use that a slot is on a 32-bit target; 0: chunks count
   std::uint32_t live_ = 0;
   bool mapped_ahead_ = false;  // reserve() mapped a page

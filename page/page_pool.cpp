@@ -66,13 +66,6 @@ bool PagePool::set_guarantee(PageAccount& account, std::uint32_t frames) {
   return true;
 }
 
-std::uint32_t PagePool::available(const PageAccount& account) const {
-  const std::uint32_t others = reserved_ - account.unused_guarantee();
-  const std::uint32_t unreserved = free() - others;
-  const std::uint32_t below_limit = account.limit > account.held ? account.limit - account.held : 0;
-  return unreserved < below_limit ? unreserved : below_limit;
-}
-
 bool PagePool::has_room(std::uint32_t bank) const {
   return banks_[bank].taken < bank_end(bank) - bank_first(bank);
 }

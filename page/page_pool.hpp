@@ -34,7 +34,13 @@ class PagePool {
   bool set_guarantee(PageAccount& account, std::uint32_t frames);
 
   // Frames that `account` could take now: within its limit, leaving the guarantees of all others.
-  std::uint32_t available(const PageAccount& account) const;
+  std::uint32_t available(const PageAccount& account) const {
+    const std::uint32_t others = reserved_ - account.unused_guarantee();
+    const std::uint32_t unreserved = free() - others;
+    const std::uint32_t below_limit =
+        account.limit > account.held ? account.limit - account.held : 0;
+    return unreserved < below_limit ? unreserved : below_limit;
+  }
 
   // Takes one frame out of the fullest powered bank that has one, powering a bank where none has.
   // Banks that are on anyway, for the reserve's end or a pinned frame, count as the fullest.
