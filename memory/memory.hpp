@@ -529,13 +529,13 @@ class Memory {
   HeapSlot* slots_heap_ = nullptr;  // the system's where the policy has none of its own
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
-  std::uint64_t ended_frame_us_ = 0;
   std::uint16_t first_pin_ = SlotStore::kNone;
+  std::uint64_t ended_frame_us_ = 0;
   mutable std::uint64_t audio_path_calls_ = 0;
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1384;
+inline constexpr std::size_t kTargetBytes<Memory> = 1312;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>

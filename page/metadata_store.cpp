@@ -88,7 +88,7 @@ void SlotStore::give_chunk(SlotList& list, Chunk chunk) {
 bool SlotStore::reserve(SlotList& list, std::uint32_t count) {
   const std::uint32_t pages = heap_->pages();
   while (list.free < count && add_chunk(list)) {
-    ++list.ahead;
+    ++ahead_;
   }
   mapped_ahead_ = mapped_ahead_ || heap_->pages() != pages;
   return list.free >= count;
@@ -97,7 +97,7 @@ bool SlotStore::reserve(SlotList& list, std::uint32_t count) {
 // Those that are still empty are among the first: each was put behind the first one at its time.
 void SlotStore::give_ahead(SlotList& list) {
   Chunk chunk = list.with_room;
-  for (std::uint32_t left = list.ahead + 1U; left > 0 && chunk != kNoChunk; --left) {
+  for (std::uint32_t left = ahead_ + 1U; left > 0 && chunk != kNoChunk; --left) {
     const Chunk next = notes(chunk).next;
     if (notes(chunk).free_units == empty_) {
       remove(list.with_room, chunk);
@@ -105,7 +105,7 @@ void SlotStore::give_ahead(SlotList& list) {
     }
     chunk = next;
   }
-  list.ahead = 0;
+  ahead_ = 0;
   if (mapped_ahead_) {
     heap_->drop_spare();  // where it is empty still, it is that page
     mapped_ahead_ = false;
@@ -113,11 +113,11 @@ void SlotStore::give_ahead(SlotList& list) {
 }
 
 bool SlotStore::keep(SlotList& list, std::uint32_t count) {
-  MODMEM_ASSERT(list.ahead == 0);
+  MODMEM_ASSERT(ahead_ == 0);
   const SlotList before = list;
   const std::uint32_t pages = heap_->pages();
   const bool done = count <= UINT16_MAX - slots() && reserve(list, count);
-  list.ahead = 0;
+  ahead_ = 0;
   mapped_ahead_ = false;
   if (!done) {
     keep_as(list, before, pages);
@@ -203,7 +203,7 @@ void SlotStore::drop_all(SlotList& list) {
       *head = notes(chunk).next;
       const auto dropped =
           slots() - static_cast<std::uint32_t>(std::popcount(notes(chunk).free_units));
-      live_ -= dropped;
+      live_ = static_cast<std::uint16_t>(live_ - dropped);
       list.free = static_cast<std::uint16_t>(list.free + dropped);
       heap_->note_use(-static_cast<std::ptrdiff_t>(dropped * target_bytes_));
       give_chunk(list, chunk);
@@ -214,7 +214,7 @@ void SlotStore::drop_all(SlotList& list) {
 }
 
 void SlotStore::splice(SlotList& to, SlotList& from) {
-  MODMEM_ASSERT(to.ahead == 0 && from.ahead == 0);
+  MODMEM_ASSERT(ahead_ == 0);
   for (Chunk SlotList::*head : {&SlotList::with_room, &SlotList::full}) {
     while (from.*head != kNoChunk) {
       const Chunk chunk = from.*head;

@@ -20,9 +20,8 @@ namespace modmem {
 struct SlotList {
   MetadataHeap::Chunk with_room = MetadataHeap::kNoChunk;
   MetadataHeap::Chunk full = MetadataHeap::kNoChunk;
-  std::uint16_t free = 0;   // slots
-  std::uint16_t ahead = 0;  // chunks that reserve() took and nothing was created in yet, at most
-  std::uint16_t kept = 0;   // free slots that stay, see keep()
+  std::uint16_t free = 0;  // slots
+  std::uint16_t kept = 0;  // free slots that stay, see keep()
 };
 
 // The untyped half of MetadataStore.
@@ -37,10 +36,10 @@ class SlotStore {
 
   // Takes chunks ahead so that take() can't fail `count` times; returns whether that holds. trim()
   // follows: it gives those back in which nothing was created, so that a call that fails in between
-  // leaves no trace.
+  // leaves no trace. No other list of the store is reserved for in between.
   bool reserve(SlotList& list, std::uint32_t count);
   void trim(SlotList& list) {
-    if (list.ahead != 0) {
+    if (ahead_ != 0) {
       give_ahead(list);
     }
   }
@@ -96,7 +95,8 @@ class SlotStore {
   std::uint16_t empty_ = 0;         // the free units of a chunk without an object
   std::uint16_t slots_ = 0;         // as many as those are
   std::uint16_t target_bytes_ = 0;  // of use that a slot is on a 32-bit target; 0: chunks count
-  std::uint32_t live_ = 0;
+  std::uint16_t ahead_ = 0;         // chunks that reserve() took, of which some may be empty
+  std::uint16_t live_ = 0;
   bool mapped_ahead_ = false;  // reserve() mapped a page
 };
 
