@@ -123,6 +123,7 @@ bool Memory::set_up_policy() {
   system_ = &owners_[handle];
   system_->handle = handle;
   system_->spec = {.kind = OwnerKind::system, .name = "system"};
+  note_owner(system_, *system_, system_->spec, {});
   system_heap_ = open_heap(heap_of_role(policy_->system), *system_, "system", space_);
   if (system_heap_ != nullptr) {
     system_heap_->core = has_core_heaps() ? kPrimaryCore : HeapSlot::kAnyCore;
@@ -164,6 +165,7 @@ void Memory::watch_sram(bool on) {
 
 std::size_t Memory::shutdown() {
   const LockGuard guard(*port_);
+  note_upkeep(Upkeep::shutdown);
   const std::size_t leaks = destroy_tree(*system_, nullptr, true);
   while (first_heap_ != SlotStore::kNone) {
     close_heap(heaps_[first_heap_]);

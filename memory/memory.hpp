@@ -35,6 +35,7 @@
 #include "page/metadata_store.hpp"
 #include "page/page_pool.hpp"
 #include "port/port.hpp"
+#include "record/recorder.hpp"
 
 namespace modmem {
 
@@ -70,6 +71,10 @@ class Memory {
   // thread.
   bool boot(const PlatformConfig& config, const Policy& policy, Port& port,
             MemoryObserver* observer, std::span<std::byte> arena);
+
+  // Has `recorder`, which must outlive it, told of all calls that change something; pages and banks
+  // are its RecordedPort's. Before boot().
+  void set_recorder(Recorder& recorder) { recorder_ = &recorder; }
 
   // Ends all owners, reporting what they still hold as leaks, and gives every frame back. Returns
   // the number of leaks.
@@ -397,7 +402,7 @@ class Memory {
   void fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap);
   void collect_top_owners(const Owner& owner, Failure& failure) const;
   void fault(const void* pointer, PointerStatus status, const Owner* owner);
-  PointerStatus free_locked(void* pointer, const Owner* owner);
+  PointerStatus free_locked(void* pointer, const Owner* owner, bool noted = false);
   static const Owner* guarantor_of(const Owner* owner);
   static std::uint32_t guaranteed_below(const Owner& owner);
   bool can_guarantee(const Owner* parent, std::size_t bytes, GuaranteeFigures& figures) const;
@@ -470,6 +475,23 @@ class Memory {
   void unlink(Owner& owner);
   void end_owner(Owner& owner);
 
+  // For the recorder, if there is one (memory_record.cpp)
+  event::Block noted(const void* pointer, std::size_t bytes, Flags flags) const;
+  std::uint16_t noted_site(const Site& site, const void* block);
+  void note_allocation(const Request& request, const void* block);
+  void note_range(const Request& request, const Range& range, std::size_t preferred,
+                  std::size_t step);
+  void note_resize(const Request& request, const void* block, const event::Block& before);
+  void note_free(const Record& record, const void* block) const;
+  void note_failure(const Owner& owner, const Failure& failure);
+  void note_owner(const Owner* owner, const Owner& parent, const OwnerSpec& spec,
+                  const HeapSpec& heap);
+  void note_owner_end(const Owner& owner, OwnerEnd how) const;
+  void note_limit(const Owner& owner, std::uint64_t limit, bool in_frames) const;
+  void note_plan(Plan plan, bool admitted);
+  void note_upkeep(Upkeep what, const Owner* owner = nullptr, std::uint32_t first = 0,
+                   std::uint32_t second = 0, bool flag = false) const;
+
   class Mover;
   void trim_locked();
   std::uint32_t place_of(const void* block) const;
@@ -492,6 +514,7 @@ class Memory {
   Port* port_ = nullptr;
   BlockView* views_ = nullptr;  // the port's; nullptr where blocks are handed out as they are
   MemoryObserver* observer_ = nullptr;
+  Recorder* recorder_ = nullptr;
   PagePool pool_;
   AddressSpace space_;
   SideMemory low_power_;
@@ -535,7 +558,7 @@ class Memory {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1312;
+inline constexpr std::size_t kTargetBytes<Memory> = 1316;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>

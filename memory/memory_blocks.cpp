@@ -20,6 +20,9 @@ void* Memory::allocate(const Request& request) {
   const LockGuard guard(*port_);
   enter();
   void* block = allocate_locked(request);
+  if (recorder_ != nullptr) {
+    note_allocation(request, block);
+  }
   verify();
   return block;
 }
@@ -206,6 +209,7 @@ Range Memory::allocate_range(const Request& request, std::size_t preferred, std:
   const LockGuard guard(*port_);
   enter();
   const Range range = allocate_range_locked(request, preferred, step);
+  note_range(request, range, preferred, step);
   verify();
   return range;
 }
@@ -287,7 +291,10 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   Record& record = records_[find_record(block)];
   Request own = request;
   own.owner = &owners_[record.owner];
+  const event::Block before =
+      recorder_ != nullptr ? noted(pointer, record.bytes, 0) : event::Block{};
   if (resize_in_place(record, own, route(own))) {
+    note_resize(own, handed_out(record), before);
     verify();
     return handed_out(record);
   }
@@ -299,6 +306,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
     }
     free_locked(pointer, nullptr);
   }
+  note_resize(own, moved, before);
   verify();
   return moved;
 }

@@ -131,6 +131,7 @@ bool Memory::set_frame_limit(Owner& owner, std::uint32_t frames) {
     return false;
   }
   account.limit = frames;
+  note_limit(owner, frames, true);
   return true;
 }
 
@@ -210,6 +211,7 @@ bool Memory::set_limit(Owner& owner, std::size_t limit) {
     return false;
   }
   owner.spec.limit = limit;
+  note_limit(owner, limit, false);
   return true;
 }
 

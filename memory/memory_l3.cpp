@@ -85,6 +85,7 @@ void Memory::drop_saved_list() {
 bool Memory::save_l3() {
   const LockGuard guard(*port_);
   enter();
+  note_upkeep(Upkeep::save_l3);
   if (l3_.slot == nullptr || port_->core_id() != kPrimaryCore) {
     return false;
   }
@@ -149,6 +150,7 @@ std::uint64_t Memory::write_list(const Span& list) {
 bool Memory::restore_l3() {
   const LockGuard guard(*port_);
   enter();
+  note_upkeep(Upkeep::restore_l3);
   if (l3_.slot == nullptr || port_->core_id() != kPrimaryCore ||
       l3_.slot->heap->stats().live_blocks != 0 || saved_list_.pages != 0) {
     return false;

@@ -10,6 +10,7 @@ Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec
   enter();
   const HeapSpec chosen = heap_for(parent, spec, heap);
   Owner* owner = create_owner_locked(parent, spec, chosen);
+  note_owner(owner, parent, spec, heap);
   verify();
   if (owner == nullptr) {
     fail_owner(parent, spec, chosen);
@@ -172,6 +173,7 @@ void Memory::report_leak(const Leak& leak) {
 std::size_t Memory::destroy_owner(Owner& owner) {
   const LockGuard guard(*port_);
   enter();
+  note_owner_end(owner, OwnerEnd::destroyed);
   const std::size_t leaks = destroy_owner_locked(owner, true, true);
   verify();
   return leaks;
@@ -183,6 +185,7 @@ bool Memory::destroy_empty_owner(Owner& owner) {
   if (owner.tree != 0) {
     return false;
   }
+  note_owner_end(owner, OwnerEnd::destroyed_empty);
   destroy_owner_locked(owner, true, true);
   verify();
   return true;
@@ -191,6 +194,7 @@ bool Memory::destroy_empty_owner(Owner& owner) {
 void Memory::release_owner(Owner& owner) {
   const LockGuard guard(*port_);
   enter();
+  note_owner_end(owner, OwnerEnd::released);
   destroy_owner_locked(owner, false, false);
   verify();
 }
@@ -260,6 +264,7 @@ void Memory::drop_pages(const HeapSlot& slot) const {
 std::size_t Memory::release_all(Owner& owner) {
   const LockGuard guard(*port_);
   enter();
+  note_upkeep(Upkeep::release_all, &owner);
   const std::size_t count = drop_blocks(owner, false, nullptr);
   verify();
   return count;
@@ -293,6 +298,7 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
 
 void Memory::get_region(Owner& region, bool held) {
   const LockGuard guard(*port_);
+  note_upkeep(Upkeep::get_region, &region, 0, 0, held);
   HeapSlot& slot = own_heap(region);
   slot.region->get();
   slot.held_references += held ? 1 : 0;
@@ -306,6 +312,7 @@ RegionPut Memory::put_region(Owner& region, bool held) {
   if (!held && references == slot.held_references) {
     return RegionPut::refused;
   }
+  note_upkeep(Upkeep::put_region, &region, 0, 0, held);
   slot.held_references -= held ? 1 : 0;
   if (references == 1) {
     destroy_owner_locked(region, false, true);
@@ -318,6 +325,7 @@ RegionPut Memory::put_region(Owner& region, bool held) {
 
 void Memory::set_interim(Owner& region) {
   const LockGuard guard(*port_);
+  note_upkeep(Upkeep::set_interim, &region);
   own_heap(region).region->set_interim();
 }
 

@@ -298,6 +298,7 @@ bool Memory::admit(Plan plan, Shortage* shortage) {
     }
     break;
   }
+  note_plan(plan, done);
   verify();
   if (!done) {
     fail_plan(plan[missing.entry], missing);
@@ -366,6 +367,7 @@ void Memory::fail_plan(const PlanEntry& entry, const Shortage& shortage) {
 
 void Memory::return_unused(Owner& owner) {
   const LockGuard guard(*port_);
+  note_upkeep(Upkeep::return_unused, &owner);
   drop_reservation(owner);
   verify();
 }

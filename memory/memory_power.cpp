@@ -31,6 +31,7 @@ Compaction Memory::compact(std::uint32_t budget) {
   trim_locked();
   Mover mover(*this);
   const Compaction done = space_.compact(budget, mover);
+  note_upkeep(Upkeep::compact, nullptr, budget, done.moved);
   verify();
   return done;
 }
@@ -39,6 +40,7 @@ void Memory::trim() {
   const LockGuard guard(*port_);
   enter();
   trim_locked();
+  note_upkeep(Upkeep::trim);
   verify();
 }
 
@@ -145,6 +147,7 @@ bool Memory::pin(const void* pointer) {
     return false;
   }
   ++pins_[handle].count;
+  note_upkeep(Upkeep::pin, nullptr, place_of(block));
   settle_pins();
   verify();
   return true;
@@ -164,6 +167,7 @@ bool Memory::unpin(const void* pointer) {
     return false;
   }
   --pins_[handle].count;
+  note_upkeep(Upkeep::unpin, nullptr, place_of(block));
   settle_pins();
   verify();
   return true;

@@ -52,6 +52,7 @@ bool Memory::premap(Owner& owner, std::uint32_t pages, std::uint32_t blocks) {
   if (!done) {
     fail_premap(owner, slot, pages, blocks);
   }
+  note_upkeep(Upkeep::premap, &owner, pages, blocks, done);
   if (!done && opened) {
     core_heaps_[core] = nullptr;
     close_heap(*slot);

@@ -149,7 +149,7 @@ PointerStatus Memory::free(void* pointer, const Owner* owner) {
   if (slot == nullptr || !is_premapped(*slot)) {
     drain_locked(kDrainStep);
   }
-  const PointerStatus status = free_locked(pointer, owner);
+  const PointerStatus status = free_locked(pointer, owner, true);
   verify();
   return status;
 }
@@ -178,7 +178,8 @@ PointerStatus Memory::status_for(const void* pointer, const Owner* owner) const 
   return others ? PointerStatus::foreign : PointerStatus::live;
 }
 
-PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
+// `noted`: as a call of its own, which the recorder hears of.
+PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted) {
   const void* given = in_window(pointer);
   const PointerStatus status = status_for(given, owner);
   if (status != PointerStatus::live) {
@@ -186,6 +187,9 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner) {
     return status;
   }
   const std::uint16_t handle = find_record(given);
+  if (noted && recorder_ != nullptr) {
+    note_free(records_[handle], given);
+  }
   const AddressSpace& space = space_of(given);
   const bool pinned = space.info(*space.page_of(given)).pinned;
   end_block(handle);

@@ -145,6 +145,7 @@ std::size_t Memory::drain(std::uint32_t most) {
   enter();
   drain_locked(most);
   metadata_.drop_spare();
+  note_upkeep(Upkeep::drain, nullptr, most);
   std::size_t left = 0;
   const std::uint32_t core = port_->core_id();
   for (std::uint16_t handle = core < kMaxCores ? queues_[core] : SlotStore::kNone;

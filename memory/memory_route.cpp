@@ -138,6 +138,8 @@ std::size_t Memory::largest_request(const Request& request) const {
   Request any = request;
   any.bytes = 1;
   drain_locked(UINT32_MAX);  // as a request does that would fail else
+  note_upkeep(Upkeep::probe, &owner_of(request), request.flags,
+              static_cast<std::uint32_t>(request.alignment));
   return well_formed(any) ? largest_for(owner_of(request), route(any)) : 0;
 }
 
@@ -205,6 +207,7 @@ void Memory::fail(const Request& request, const Route& where, FailureReason reas
   failure.free_bytes = where.slot != nullptr ? where.slot->heap->free_bytes() : 0;
   failure.largest_request = largest_for(owner, where);
   collect_top_owners(*system_, failure);
+  note_failure(owner, failure);
   observer_->on_failure(failure);
 }
 

@@ -25,7 +25,7 @@ import re
 import subprocess
 import sys
 
-LAYERS = ("base", "port", "page", "heap", "memory", "module", "capi", "hosted", "trace", "testbench", "tools",
+LAYERS = ("base", "port", "page", "record", "heap", "memory", "module", "capi", "hosted", "trace", "testbench", "tools",
           "examples", "bench")
 HOSTED_LAYERS = ("hosted", "trace", "testbench", "tools", "examples", "bench")
 HOST_PORTS = ("port/posix/", "port/host/")
