@@ -45,7 +45,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   const auto periods = static_cast<std::uint64_t>(std::ceil(length_ms - 1e-6));
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
-  System system(platform, policy, options.recorder);
+  System system(platform, policy, options.recorder, options.trace);
   CFunctions c_functions(system);
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
@@ -92,6 +92,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   }
   c_functions.close();
   report.leaks = system.leaks();
+  note_trace(system, report);
   return report;
 }
 

@@ -29,7 +29,8 @@ struct RunOptions {
   std::optional<double> seconds;               // the input's length where not given
   std::optional<std::uint32_t> compact;  // frames moved a period; default_compaction() if not given
   TraceRecorder* recorder = nullptr;     // writes down what is allocated, where it is given
-  std::uint64_t cycles = 1;              // set-ups and tear-downs; the last one plays
+  std::optional<std::filesystem::path> trace;  // directory of a trace (docs/tracing.md)
+  std::uint64_t cycles = 1;                    // set-ups and tear-downs; the last one plays
 };
 
 // Told about progress: periods done and to do, over all cycles.

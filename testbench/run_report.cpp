@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "testbench/run_trace.hpp"
+
 namespace modmem::testbench {
 
 bool RunReport::failed() const {
@@ -63,6 +65,13 @@ void PeriodMeans::note(RunReport& report) const {
   report.periods = periods_;
   report.banks_on_mean = periods_ != 0 ? banks_ / count : 0;
   report.mapped_mean_bytes = periods_ != 0 ? mapped_ / count : 0;
+}
+
+void note_trace(System& system, RunReport& report) {
+  system.finish_trace();
+  if (const RunTrace* trace = system.trace()) {
+    report.trace = {.events = trace->events(), .lost = trace->lost()};
+  }
 }
 
 }  // namespace modmem::testbench

@@ -29,6 +29,12 @@ struct ScriptFigures {
   double speed = 0;                  // simulated time by time that passed
 };
 
+// What became of a run's trace.
+struct TraceFigures {
+  std::uint64_t events = 0;
+  std::uint64_t lost = 0;
+};
+
 struct RunReport {
   std::string topology;
   std::string platform;
@@ -63,6 +69,7 @@ struct RunReport {
   std::string failed_step;                   // what failed for want of memory
   std::vector<std::filesystem::path> files;  // that were written
   std::optional<ScriptFigures> script;       // of a run that followed one
+  std::optional<TraceFigures> trace;         // of a run that was traced
 
   // Memory ran out, something leaked, was freed wrongly or allocated on the audio path, a loaded
   // module failed to process, or the pool is not what it was.
@@ -77,6 +84,10 @@ void sample(const System& system, const Session& session, RunReport& report);
 
 // Notes what can be seen when all is torn down.
 void close_report(const System& system, RunReport& report);
+
+// Completes the system's trace, if there is one, and notes it. Throws TraceError where it can't be
+// written.
+void note_trace(System& system, RunReport& report);
 
 // Means over periods.
 class PeriodMeans {

@@ -160,7 +160,7 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, find_policy_named(options.policy.value_or(platform.policy)),
-                options.recorder);
+                options.recorder, options.trace);
   CFunctions c_functions(system);
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
@@ -185,6 +185,7 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
       system.memory().audio_path_calls() + host_allocations_on_audio_path() - host_allocations;
   c_functions.close();
   report.leaks = system.leaks();
+  note_trace(system, report);
   return report;
 }
 

@@ -196,6 +196,7 @@ class Session {
   void on_core(std::uint32_t core, const std::function<void()>& step);
   void prepare(std::size_t node);
   void trim(const States& wanted);
+  void note_states(const States& wanted);
   void run_what_is_wanted(const States& wanted);
   static void run_core(CorePlan& plan, std::uint64_t period);
   [[noreturn]] void refuse(std::size_t stream, const char* reason) const;
@@ -206,6 +207,7 @@ class Session {
   const LoadedModules& loaded_;
   std::vector<PcmStream> streams_;
   std::vector<PlayState> states_;            // of the streams
+  States noted_;                             // of the pipelines, as the trace has them
   PlayState all_ = PlayState::absent;        // of the graph as a whole
   std::vector<PipelineInstance> pipelines_;  // by index into Topology::pipelines
   std::vector<Component> components_;        // by node

@@ -4,6 +4,7 @@
 
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
+#include "testbench/run_trace.hpp"
 #include "testbench/session.hpp"
 
 namespace modmem::testbench {
@@ -200,8 +201,21 @@ Session::CorePlan& Session::plan_of(std::uint32_t core) {
                        [core](const CorePlan& plan) { return plan.core == core; });
 }
 
+// Has the trace, if there is one, tell what becomes of pipelines.
+void Session::note_states(const States& wanted) {
+  RunTrace* const trace = system_.trace();
+  noted_.resize(wanted.size(), PlayState::absent);
+  for (std::size_t i = 0; trace != nullptr && i < wanted.size(); ++i) {
+    if (noted_[i] != wanted[i]) {
+      trace->note_pipeline(topology_.pipelines[i].id, static_cast<std::uint32_t>(wanted[i]));
+      noted_[i] = wanted[i];
+    }
+  }
+}
+
 // From the next period on, runs those pipelines that `wanted` says. They are prepared.
 void Session::run_what_is_wanted(const States& wanted) {
+  note_states(wanted);
   for (CorePlan& plan : plans_) {
     plan.modules.clear();
     plan.tasks.clear();

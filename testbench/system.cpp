@@ -9,6 +9,7 @@
 
 #include "modmem/presets.hpp"
 #include "testbench/input_error.hpp"
+#include "testbench/run_trace.hpp"
 #include "testbench/trace_recorder.hpp"
 
 namespace modmem::testbench {
@@ -97,13 +98,19 @@ const PlatformConfig& checked(const PlatformConfig& config) {
 
 }  // namespace
 
-System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder)
+System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder,
+               const std::optional<std::filesystem::path>& trace)
     : port_(checked(config)), recorder_(recorder) {
   if (recorder != nullptr) {
     recorder->begin(port_, port_.blocks());
     port_.set_block_view(recorder);
   }
   port_.set_time_us(0);
+  if (trace) {
+    trace_ = std::make_unique<RunTrace>(*trace, config, policy.name, port_);
+    memory_.set_recorder(trace_->recorder());
+  }
+  Port& port = trace_ ? trace_->port() : port_;
   // Room to align within: what a vector gives is aligned for any fundamental type only.
   const std::size_t needed = Memory::arena_bytes(config, port_);
   arena_.resize(needed + MetadataArena::kAlignment);
@@ -111,12 +118,28 @@ System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder
   std::size_t space = arena_.size();
   std::align(MetadataArena::kAlignment, needed, start, space);
   const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
-  if (!memory_.boot(config, policy, port_, this, arena)) {
+  if (!memory_.boot(config, policy, port, this, arena)) {
     throw InputError(std::string("platform ") + config.name + ": the heaps of policy " +
                      policy.name + " do not fit its memory");
   }
   boot_mapped_bytes_ = mapped_bytes();
   fault_reporter_.emplace(port_, &System::describe, this);
+}
+
+System::~System() { shut_down(); }
+
+void System::pass_time(std::uint64_t time_us) {
+  port_.set_time_us(time_us_ += time_us);
+  if (trace_) {
+    trace_->note_period(time_us_ / 1000);
+  }
+}
+
+void System::finish_trace() {
+  shut_down();
+  if (trace_) {
+    trace_->finish();
+  }
 }
 
 void System::shut_down() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,14 +66,18 @@ const Policy& find_policy_named(const std::string& name);
 // The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
 const PlatformConfig& platform_of_topology(const std::string& file_name);
 
+class RunTrace;
 class TraceRecorder;
 
 class System final : private MemoryObserver {
  public:
   // Boots. Throws InputError where the configuration does not hold or its heaps do not fit.
-  // `recorder`, which must outlive it, writes down what is allocated.
-  System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder = nullptr);
-  ~System() { shut_down(); }
+  // `recorder`, which must outlive it, writes down what is allocated; where `trace` names a
+  // directory, all that happens to memory is traced there (docs/tracing.md). Throws TraceError
+  // where that can't be written.
+  System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder = nullptr,
+         const std::optional<std::filesystem::path>& trace = std::nullopt);
+  ~System();
   System(const System&) = delete;
   System& operator=(const System&) = delete;
 
@@ -84,8 +89,14 @@ class System final : private MemoryObserver {
   const Memory& memory() const { return memory_; }
   HostPort& port() { return port_; }
 
-  // The time that the port tells, which starts at 0, goes on.
-  void pass_time(std::uint64_t time_us) { port_.set_time_us(time_us_ += time_us); }
+  // The time that the port tells, which starts at 0, goes on, to the end of a period.
+  void pass_time(std::uint64_t time_us);
+
+  // The trace, nullptr where there is none.
+  RunTrace* trace() { return trace_.get(); }
+  // Shuts down and completes the trace, if there is one. Throws TraceError where it can't be
+  // written. Once.
+  void finish_trace();
 
   // Bytes that were mapped when boot() had finished.
   std::size_t boot_mapped_bytes() const { return boot_mapped_bytes_; }
@@ -108,6 +119,7 @@ class System final : private MemoryObserver {
   static void describe(const void* context, const void* address, char* text, std::size_t size);
 
   HostPort port_;
+  std::unique_ptr<RunTrace> trace_;
   std::uint64_t time_us_ = 0;
   std::vector<std::byte> arena_;
   Memory memory_;

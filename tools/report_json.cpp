@@ -163,6 +163,9 @@ Json to_json(const testbench::RunReport& report) {
                  {"xruns", report.xruns}}},
                {"admissions", admissions_json(report.admissions)},
                {"failure", failure_json(report.failure)}};
+  if (report.trace) {
+    json["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};
+  }
   if (report.script) {
     json["script"] = {{"commands", report.script->commands},
                       {"periods", report.periods},

@@ -188,6 +188,10 @@ void add_verdict(std::string& text, const RunReport& report) {
   for (const std::filesystem::path& file : report.files) {
     text += "  written: " + printable(file) + "\n";
   }
+  if (report.trace) {
+    add(text, "Trace: %s events, %s lost\n", count(report.trace->events).c_str(),
+        count(report.trace->lost).c_str());
+  }
   if (report.script) {
     const testbench::ScriptFigures& script = *report.script;
     add(text, "Script: %s commands, %s streams started, %s failed; %.0f times real time\n",

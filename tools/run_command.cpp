@@ -40,6 +40,7 @@ struct Arguments {
   std::string cycles = "1";
   std::string compact;
   std::string json;
+  std::string record_trace;
   std::string trace;
   std::vector<std::string> modules;
 };
@@ -110,11 +111,14 @@ int run_command(const CLI::App& command, const Arguments& arguments) {
   std::optional<ReportFile> trace;
   testbench::TraceRecorder recorder;
   if (given("--record-trace")) {
-    trace.emplace(parse_path("--record-trace", arguments.trace));
+    trace.emplace(parse_path("--record-trace", arguments.record_trace));
     if (trace->is_standard_output()) {
       throw testbench::InputError("--record-trace -: must be a file, as the report goes there");
     }
     options.recorder = &recorder;
+  }
+  if (given("--trace")) {
+    options.trace = parse_path("--trace", arguments.trace);
   }
   testbench::RunReport report;
   {
@@ -181,8 +185,10 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
   add("--compact", arguments->compact, "FRAMES",
       "Frames to move a period, to empty banks; 8 under elastic policies");
   add("--json", arguments->json, "FILE|-", "Write the report as JSON to a file, - for stdout");
-  add("--record-trace", arguments->trace, "FILE",
+  add("--record-trace", arguments->record_trace, "FILE",
       "Write down what is allocated and freed, for modmem replay");
+  add("--trace", arguments->trace, "DIR",
+      "Trace all that happens to memory, as docs/tracing.md says; DIR is new or empty");
   command->callback([arguments, command, &action] {
     action = [=] { return run_command(*command, *arguments); };
   });
