@@ -50,6 +50,7 @@ void MetadataHeap::shutdown() {
   }
   free_ = 0;
   used_ = 0;
+  first_room_ = 0;
   held_back_ = 0;
   for (std::uint32_t page = 0; page < arena_pages_; ++page) {
     start_page(page);
@@ -63,36 +64,24 @@ void MetadataHeap::note_use(std::ptrdiff_t bytes) {
   peak_use_ = use_ > peak_use_ ? use_ : peak_use_;
 }
 
-std::uint32_t MetadataHeap::chunks_in(std::uint32_t page) const {
-  return page + 1 == arena_pages_ ? last_arena_chunks_ : kChunksPerPage;
-}
-
-std::uint32_t MetadataHeap::free_in(std::uint32_t page) const {
-  std::uint32_t free = 0;
-  for (std::uint32_t i = kNoteChunks; i < chunks_in(page); ++i) {
-    free += notes(static_cast<Chunk>(page * kChunksPerPage + i)).store == Notes::kFree ? 1 : 0;
-  }
-  return free;
-}
-
 // The first of `count` free neighbours in the page, kNoChunk where there are none.
 MetadataHeap::Chunk MetadataHeap::find(std::uint32_t page, std::uint32_t count) const {
-  std::uint32_t run = 0;
-  for (std::uint32_t i = kNoteChunks; i < chunks_in(page); ++i) {
-    const auto chunk = static_cast<Chunk>(page * kChunksPerPage + i);
-    run = notes(chunk).store == Notes::kFree ? run + 1 : 0;
-    if (run == count) {
-      return static_cast<Chunk>(chunk - (count - 1));
-    }
-  }
-  return kNoChunk;
+  const std::uint32_t chunks = chunks_in(page);
+  const std::uint32_t first = used_in(page).next_clear_run(0, chunks, count);
+  return first != chunks ? static_cast<Chunk>(page * kChunksPerPage + first) : kNoChunk;
 }
 
 void MetadataHeap::start_page(std::uint32_t page) {
   auto* first = reinterpret_cast<Notes*>(page_at(page));
-  for (std::uint32_t i = 0; i < kChunksPerPage; ++i) {
+  for (std::uint32_t i = kNoteChunks; i < kChunksPerPage; ++i) {
     new (first + i) Notes();
   }
+  auto* words = reinterpret_cast<BitmapView::Word*>(first);
+  for (std::uint32_t i = 0; i < BitmapView::words_for(kChunksPerPage); ++i) {
+    new (words + i) BitmapView::Word(0);
+  }
+  used_in(page).set_range(0, kNoteChunks);
+  first_room_ = page < first_room_ ? page : first_room_;
   free_ += chunks_in(page) - kNoteChunks;
 }
 
@@ -139,10 +128,11 @@ MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) 
   Chunk first = kNoChunk;
   const bool may_use = free_ >= count + held_back_;
   // What is in use anyway first: the spare is to stay empty.
-  for (std::uint32_t page = 0; page < end_ && may_use && first == kNoChunk; ++page) {
-    if (page != spare_ && exists(page)) {
-      first = find(page, count);
-    }
+  for (std::uint32_t page = first_room_; page < end_ && may_use && first == kNoChunk; ++page) {
+    const bool in_use = page != spare_ && exists(page);
+    first = in_use ? find(page, count) : kNoChunk;
+    const bool is_full = !exists(page) || (in_use && count == 1 && first == kNoChunk);
+    first_room_ += page == first_room_ && is_full ? 1 : 0;
   }
   if (first == kNoChunk) {
     const std::uint32_t page = may_use && spare_ != kNoSpare ? spare_ : add_page();
@@ -158,6 +148,7 @@ MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) 
     taken.store = store;
     taken.continues = i != 0;
   }
+  used_in(first / kChunksPerPage).set_range(first % kChunksPerPage, first % kChunksPerPage + count);
   free_ -= count;
   used_ += count;
   return first;
@@ -170,6 +161,8 @@ void MetadataHeap::give(Chunk first, std::uint32_t count) {
   free_ += count;
   used_ -= count;
   const std::uint32_t page = first / kChunksPerPage;
+  used_in(page).clear_range(first % kChunksPerPage, first % kChunksPerPage + count);
+  first_room_ = page < first_room_ ? page : first_room_;
   const std::uint32_t whole = kChunksPerPage - kNoteChunks;
   if (page >= arena_pages_ && free_in(page) == whole) {
     if (spare_ != kNoSpare) {
@@ -220,7 +213,18 @@ bool MetadataHeap::check() const {
     if (!exists(page)) {
       continue;
     }
-    const std::uint32_t here = free_in(page);
+    std::uint32_t here = 0;
+    for (std::uint32_t i = kNoteChunks; i < chunks_in(page); ++i) {
+      const bool is_free =
+          notes(static_cast<Chunk>(page * kChunksPerPage + i)).store == Notes::kFree;
+      if (is_free == used_in(page).test(i)) {
+        return false;
+      }
+      here += is_free ? 1 : 0;
+    }
+    if (page < first_room_ && here != 0) {
+      return false;
+    }
     free += here;
     if (page < arena_pages_) {
       continue;

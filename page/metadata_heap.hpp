@@ -14,12 +14,15 @@
 // Invariants (check()): a chunk is free or its store's; pages of the pool have a chunk in use, but
 // for at most one spare. The spare is kept only while other pages have less than half a page of
 // free chunks, so that an object that comes and goes does not map and unmap.
-// Cost: take O(pages of metadata), at() O(1). Not thread-safe: Memory's lock is held.
+// Pages below first_room_ have no free chunk, so that one is found without a look at them.
+// Cost: take O(1) as a rule, at worst O(pages of metadata); at() O(1). Not thread-safe: Memory's
+// lock is held.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "base/bitmap.hpp"
 #include "modmem/config.hpp"
 #include "page/address_space.hpp"
 
@@ -49,6 +52,9 @@ class MetadataHeap {
   // The largest object that can be had.
   static constexpr std::size_t kMostBytes = (kChunksPerPage - kNoteChunks) * kChunkBytes;
   static_assert(kChunksPerPage > kNoteChunks);
+  // In place of the notes of their own, which nobody needs, they hold a bit for each chunk in use.
+  static_assert(kNoteChunks * sizeof(Notes) >=
+                BitmapView::words_for(kChunksPerPage) * sizeof(BitmapView::Word));
   // Whole pages that units of 16 bits name, those of the arena among them, and their bytes.
   static constexpr std::uint32_t kMostPages = 0xffff / (kChunksPerPage * kUnitsPerChunk);
   static constexpr std::size_t kReachBytes = std::size_t{kMostPages} * config::kPageBytes;
@@ -125,8 +131,17 @@ class MetadataHeap {
     MODMEM_ASSERT(window_page != FrameInfo::kNone);
     return space_->to_uncached(space_->address_of(window_page));
   }
-  std::uint32_t chunks_in(std::uint32_t page) const;
-  std::uint32_t free_in(std::uint32_t page) const;
+  std::uint32_t chunks_in(std::uint32_t page) const {
+    return page + 1 == arena_pages_ ? last_arena_chunks_ : kChunksPerPage;
+  }
+  // The chunks of the page that are in use, those of notes among them.
+  BitmapView used_in(std::uint32_t page) const {
+    return {reinterpret_cast<BitmapView::Word*>(page_at(page)), chunks_in(page)};
+  }
+  std::uint32_t free_in(std::uint32_t page) const {
+    const std::uint32_t chunks = chunks_in(page);
+    return chunks - used_in(page).count(0, chunks);
+  }
   bool exists(std::uint32_t page) const {
     return page < arena_pages_ || directory_[page - arena_pages_] != FrameInfo::kNone;
   }
@@ -147,6 +162,7 @@ class MetadataHeap {
   std::uint16_t* directory_ = nullptr;   // of pool pages: number -> page of the window
   std::uint32_t pool_pages_ = 0;
   std::uint32_t free_ = 0;  // chunks
+  std::uint32_t first_room_ = 0;
   std::uint32_t spare_ = kNoSpare;
   std::uint32_t used_ = 0;       // chunks
   std::uint32_t held_back_ = 0;  // of the free ones
