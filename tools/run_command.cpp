@@ -188,7 +188,7 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
   add("--record-trace", arguments->record_trace, "FILE",
       "Write down what is allocated and freed, for modmem replay");
   add("--trace", arguments->trace, "DIR",
-      "Trace all that happens to memory, as docs/tracing.md says; DIR is new or empty");
+      "Trace what happens to memory (docs/tracing.md) to a new or empty DIR");
   command->callback([arguments, command, &action] {
     action = [=] { return run_command(*command, *arguments); };
   });
