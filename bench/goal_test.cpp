@@ -107,6 +107,8 @@ TEST_F(Reached, SaysWhatIsWorseInWhicheverDirection) {
   report_.figures[1].value = 0.925;
   report_.figures[2].value = 125;
   EXPECT_TRUE(worse_than_reached(report_, path_).empty());
+  report_.figures[1].value = 0.9196;  // within the slack
+  EXPECT_TRUE(worse_than_reached(report_, path_).empty());
   report_.figures[1].value = 0.919;
   ASSERT_EQ(worse_than_reached(report_, path_).size(), 1U);
   EXPECT_EQ(worse_than_reached(report_, path_)[0], "bytes / memory: 0.919000, was 0.920000");

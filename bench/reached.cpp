@@ -9,6 +9,8 @@ namespace modmem::bench {
 
 namespace {
 
+constexpr double kSlack = 0.0005;
+
 std::map<std::string, double> read_figures(const std::string& path, int goal) {
   std::ifstream file(path);
   if (!file) {
@@ -40,7 +42,10 @@ std::vector<std::string> worse_than_reached(const GoalReport& report, const std:
   for (const Figure& figure : report.figures) {
     const auto before = reached.find(figure.name);
     Figure against = figure;
-    against.limit = before != reached.end() ? before->second : figure.limit;
+    if (before != reached.end()) {
+      const double slack = before->second * kSlack;
+      against.limit = before->second + (figure.kind == LimitKind::at_most ? slack : -slack);
+    }
     if (!figure.met() && !against.met()) {
       worse.push_back(figure.name + ": " + std::to_string(figure.value) +
                       (before != reached.end() ? ", was " + std::to_string(before->second)

@@ -193,7 +193,7 @@ TEST_P(MemoryGuarantee, IsThereForItsHolderAlone) {
 TEST_P(MemoryGuarantee, HoldsThoughOthersMetadataFillsItsPages) {
   // Small blocks of others, until no record and no descriptor is free: in pools that leave them one
   // frame more each, so that now payload, now metadata has the last one; and in a larger one.
-  for (const std::size_t metadata_bytes : {0, 2048}) {
+  for (const std::size_t metadata_bytes : {std::size_t{0}, std::size_t{2048}}) {
     for (const std::uint32_t frames : {14U, 15U, 16U, 17U, 18U, 19U, 30U}) {
       SCOPED_TRACE(frames);
       PlatformConfig config = small_platform(GetParam(), frames);
