@@ -66,9 +66,13 @@ PointerStatus Memory::status_of(const void* pointer) const {
   if (const HeapSlot* slot = slot_of(pointer)) {
     const PointerStatus status = slot->heap->status(pointer);
     // For its user, a block that waits for its core has ended.
-    const bool ended = status == PointerStatus::live && slot->queued_blocks != 0 &&
-                       is_queued(records_[find_record(pointer)]);
-    return ended ? PointerStatus::not_live : status;
+    if (status == PointerStatus::live && slot->queued_blocks != 0) {
+      // Nor does it live on where it has no record any more, as its heap is about to go.
+      const std::uint16_t handle = find_record(pointer);
+      const bool ended = handle == SlotStore::kNone || is_queued(records_[handle]);
+      return ended ? PointerStatus::not_live : status;
+    }
+    return status;
   }
   // Nothing lives where no frame lies: what did went with its page, or with its heap.
   const AddressSpace& space = space_of(pointer);
@@ -76,13 +80,14 @@ PointerStatus Memory::status_of(const void* pointer) const {
   return page && !space.is_mapped(*page) ? PointerStatus::not_live : PointerStatus::foreign;
 }
 
-// Record of the live block that starts at `pointer`.
+// Record of the block that starts at `pointer`, kNone where it has none.
 std::uint16_t Memory::find_record(const void* pointer) const {
   const AddressSpace& space = space_of(pointer);
   const std::uint16_t place = Record::place_of(space.to_cached(pointer));
   std::uint16_t handle = space.info(*space.page_of(pointer)).records;
-  while (records_[handle].place != place) {
-    handle = records_[handle].page_next;
+  while (handle != SlotStore::kNone && records_[handle].place != place) {
+    const Record& record = records_[handle];
+    handle = record.last != 0 ? std::uint16_t{SlotStore::kNone} : record.page_next;
   }
   return handle;
 }

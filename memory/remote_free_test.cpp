@@ -69,6 +69,22 @@ TEST_F(RemoteFree, EndsABlockForItsUserAtOnce) {
   EXPECT_TRUE(system_.check());
 }
 
+TEST_F(RemoteFree, AnOwnerEndsWithBlocksThatWaitAndOneThatIsPinned) {
+  for (const bool releases : {false, true}) {
+    Owner& mine = pipeline_of(1);
+    std::byte* pinned = take(1, mine, 100);
+    ASSERT_TRUE(memory_.pin(pinned));
+    queue(mine, 2);
+    if (releases) {
+      memory_.release_owner(mine);
+    } else {
+      EXPECT_EQ(memory_.destroy_owner(mine), 1U);
+    }
+    EXPECT_TRUE(system_.check());
+    EXPECT_EQ(memory_.status(pinned), PointerStatus::not_live);
+  }
+}
+
 TEST_F(RemoteFree, KeepsItsMemoryUntilItsCoreComes) {
   Owner& mine = pipeline_of(1);
   queue(mine, 1, 3 * kPage);
