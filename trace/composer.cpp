@@ -120,6 +120,8 @@ Event Composer::event() const {
     event.kind = OpKind::release;
     event.boundary = true;
   }
+  event.time_us = time_;
+  event.owner_name = nullptr;  // the recording's
   event.owner = stream_.place;
   return event;
 }

@@ -16,6 +16,7 @@ namespace modmem::trace {
 struct Event {
   static constexpr std::uint32_t kSystem = UINT32_MAX;  // an owner: none of the streams
 
+  std::uint64_t time_us = 0;
   OpKind kind = OpKind::allocate;
   bool zeroed = false;
   bool boundary = false;  // with it a stream's start or stop is complete
@@ -25,6 +26,8 @@ struct Event {
   std::uint32_t alignment = 0;
   Flags flags = 0;             // implied ones included
   const char* site = nullptr;  // who asked: as long as the source lives
+  // Where it begins an owner that the trace names: that name, as long as the process.
+  const char* owner_name = nullptr;
 };
 
 class EventSource {

@@ -43,6 +43,7 @@ void FileSource::fill() {
   }
   if (at_end_ && !reader_.has_owners() && sequence_.owners() != 0) {
     Event end;
+    end.time_us = record_.time_us;
     end.kind = OpKind::release;
     end.owner = 0;
     end.boundary = true;

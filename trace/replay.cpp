@@ -77,7 +77,7 @@ Replay::Replay(const PlatformConfig& platform_config, const Policy& policy,
   std::size_t space = arena_.size();
   std::align(MetadataArena::kAlignment, needed, start, space);
   const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
-  if (!memory_->boot(config, policy, platform_->port(), nullptr, arena)) {
+  if (!memory_->boot(config, policy, platform_->port(), options.observer, arena)) {
     throw TraceError(platform + "the heaps of policy " + policy.name + " do not fit its memory");
   }
   clock_ns_ = options.time_calls ? clock_cost() : 0;

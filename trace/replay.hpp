@@ -35,8 +35,9 @@ struct ReplayOptions {
   ReplayPort port = ReplayPort::plain;
   bool check_payload = true;
   bool time_calls = true;
-  bool compact = true;           // after every start and stop, to the end
-  bool stop_at_failure = false;  // play() gives up with the first request that fails
+  bool compact = true;                 // after every start and stop, to the end
+  bool stop_at_failure = false;        // play() gives up with the first request that fails
+  MemoryObserver* observer = nullptr;  // is told of failures; outlives the replay
 };
 
 // What a replay measured. Bytes are as asked for, or of frames that were held from the pool.
@@ -78,7 +79,17 @@ class Replay {
   // The memory that it takes: the frames of the pool, and metadata.
   std::size_t memory_bytes() const;
   Memory& memory() { return *memory_; }
+  const Memory& memory() const { return *memory_; }
   std::size_t live_bytes() const { return live_bytes_; }
+  // Where the block at a place of events lies; nullptr where it was refused or has gone.
+  const std::byte* address(std::uint32_t block) const {
+    return block < blocks_.size() ? blocks_[block].address : nullptr;
+  }
+  // The owner of the stream at a place; nullptr where it was refused or has gone. Its id is the
+  // number of its start, from 1.
+  const Owner* owner(std::uint32_t stream) const {
+    return stream < streams_.size() ? streams_[stream].owner : nullptr;
+  }
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;

@@ -23,6 +23,7 @@ void Sequence::clear() {
 Event Sequence::resolve(const Record& record) {
   const Op op = op_of(record.op);
   Event event;
+  event.time_us = record.time_us;
   event.kind = op.kind;
   event.zeroed = op.zeroed;
   event.bytes = record.bytes;
@@ -50,7 +51,11 @@ Event Sequence::allocate(const Record& record, Event event) {
     return event;
   }
   event.kind = OpKind::allocate;  // a realloc of nothing
+  const std::size_t owners_before = owners_.size();
   event.owner = begin_owner(record);
+  if (owners_.size() != owners_before && reader_.has_owners()) {
+    event.owner_name = owner_name(record.owner);
+  }
   event.block = ids_.add(record.id);
   add(event.block, record.id, event.owner);
   return event;
