@@ -19,7 +19,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
   check-threads check-goals bench format \
-  compare-policies menuconfig coverage clean
+  compare-policies check-report-page report-page menuconfig coverage clean
 
 help:
 	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
@@ -32,9 +32,11 @@ help:
 	@echo '  check-tidy         clang-tidy'
 	@echo '  check-threads      the tests with threads, under ThreadSanitizer'
 	@echo '  check-goals        the goals of docs/benchmarks.md that are the same in every run, shortened'
+	@echo '  check-report-page  that the page of modmem report is what web/ builds, in a browser'
 	@echo 'make bench         measure everything, and write docs/benchmarks.md (ARGS=--quick)'
 	@echo 'make format        format the sources'
 	@echo 'make compare-policies   play a day at a desk under every policy'
+	@echo 'make report-page   build the page of modmem report from web/'
 	@echo 'make menuconfig    edit a configuration in a menu (CONFIG=...)'
 	@echo 'make coverage      run the tests, see which lines they reach'
 	@echo 'make clean         remove everything that was built'
@@ -43,7 +45,7 @@ run:
 	$(PACKAGES) run
 	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF -DMODMEM_CONFIG=$(CONFIG)
 	@cmake --build --preset release
-	@build/release/modmem run $(ARGS)
+	@scripts/run_and_report.sh build/release/modmem build $(ARGS)
 
 test:
 	$(PACKAGES) run test
@@ -111,6 +113,21 @@ check-tidy:
 format:
 	$(PACKAGES) check
 	@$(SOURCES) | xargs -0 -r clang-format -i
+
+# The page of `modmem report` is built from web/ and checked in, so that nobody else needs node.
+NPM = @command -v npm >/dev/null || bash scripts/install_packages.sh npm
+
+report-page:
+	$(PACKAGES) page
+	$(NPM)
+	@scripts/report_page.sh build
+
+check-report-page:
+	$(PACKAGES) run page
+	$(NPM)
+	$(CONFIGURE) release
+	@cmake --build --preset release --target modmem
+	@scripts/report_page.sh check build/release/modmem
 
 # The table of docs/policies.md.
 compare-policies:

@@ -12,6 +12,7 @@
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/replay_command.hpp"
+#include "tools/report_command.hpp"
 #include "tools/run_command.hpp"
 
 namespace {
@@ -47,6 +48,7 @@ int run(int argc, char** argv) {
   modmem::tools::add_run_command(app, action);
   modmem::tools::add_replay_command(app, action);
   modmem::tools::add_compose_command(app, action);
+  modmem::tools::add_report_command(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,5 @@
 #include "tools/replay_command.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/policies.hpp"
 #include "tools/progress.hpp"
 #include "tools/replay_report.hpp"
 #include "tools/report_file.hpp"
@@ -44,16 +44,6 @@ struct Settings {
   trace::ReplayOptions options;
   bool min_arena = false;
 };
-
-std::vector<const Policy*> parse_policies(std::string_view list) {
-  std::vector<const Policy*> policies;
-  for (std::size_t at = 0; at <= list.size();) {
-    const std::size_t comma = std::min(list.find(',', at), list.size());
-    policies.push_back(&testbench::find_policy_named(std::string(list.substr(at, comma - at))));
-    at = comma + 1;
-  }
-  return policies;
-}
 
 Settings to_settings(const Arguments& arguments, const std::function<bool(const char*)>& given) {
   Settings settings;

@@ -1,0 +1,12 @@
+// modmem report: replays of traces as a page to look at.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace modmem::tools {
+
+// Adds the command to `app`; where it is given, `action` becomes what it does.
+void add_report_command(CLI::App& app, std::function<int()>& action);
+
+}  // namespace modmem::tools
