@@ -223,6 +223,8 @@ void Recorder::site_name(const void* where, std::uint32_t line, bool unknown) {
   put_name(EventKind::site_name, number, 0, text);
 }
 
+void Recorder::site_text(const char* text) { put_name(EventKind::site_name, sites_++, 0, text); }
+
 // A number, a line and a text that ends with a zero.
 void Recorder::put_name(EventKind kind, std::uint16_t number, std::uint32_t line,
                         const char* text) {

@@ -124,6 +124,8 @@ class Recorder {
   // Names the next site, or, `unknown`, the one of the next event, which has no number. `where` is
   // a file's name with a line, else an address of code.
   void site_name(const void* where, std::uint32_t line, bool unknown = false);
+  // Names the next site by a text alone.
+  void site_text(const char* text);
 
  private:
   struct Clock {

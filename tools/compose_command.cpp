@@ -73,7 +73,14 @@ int compose_command(const Arguments& arguments) {
   output.append(text);
   InterruptGuard::check();
   output.finish();
-  return kSuccess;
+  int status = kSuccess;
+  for (const trace::Recording& recording : recordings) {
+    for (const std::string& problem : recording.problems()) {
+      write_text(stderr, "standard error", "modmem: " + problem + "\n");
+      status = kBadInput;
+    }
+  }
+  return status;
 }
 
 }  // namespace
@@ -83,8 +90,10 @@ void add_compose_command(CLI::App& app, std::function<int()>& action) {
       app.add_subcommand("compose", "Make a long day of starts and stops out of recorded streams");
   auto arguments = std::make_shared<Arguments>();
   command
-      ->add_option("TRACE", arguments->traces,
-                   "Recorded streams (CSV, as docs/replay.md says), one a file")
+      ->add_option(
+          "TRACE", arguments->traces,
+          "Recorded streams, one each: CSV, as docs/replay.md says, or directories that modmem "
+          "run --trace wrote")
       ->required();
   const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
     return command->add_option(name, value, help)->type_name(type);

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "tools/compose_command.hpp"
+#include "tools/convert_command.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/replay_command.hpp"
@@ -48,6 +49,7 @@ int run(int argc, char** argv) {
   modmem::tools::add_run_command(app, action);
   modmem::tools::add_replay_command(app, action);
   modmem::tools::add_compose_command(app, action);
+  modmem::tools::add_convert_command(app, action);
   modmem::tools::add_report_command(app, action);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 #include "tools/replay_command.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,9 +17,11 @@
 #include "tools/progress.hpp"
 #include "tools/replay_report.hpp"
 #include "tools/report_file.hpp"
+#include "trace/ctf_events.hpp"
 #include "trace/file_source.hpp"
 #include "trace/least_memory.hpp"
 #include "trace/replay.hpp"
+#include "trace/rerun.hpp"
 #include "trace/tape.hpp"
 #include "trace/trace_error.hpp"
 
@@ -41,12 +44,16 @@ struct Arguments {
 struct Settings {
   const PlatformConfig* platform = nullptr;
   std::vector<const Policy*> policies;
+  bool platform_given = false;
+  bool policies_given = false;
   trace::ReplayOptions options;
   bool min_arena = false;
 };
 
 Settings to_settings(const Arguments& arguments, const std::function<bool(const char*)>& given) {
   Settings settings;
+  settings.platform_given = given("--platform");
+  settings.policies_given = given("--policy");
   settings.platform = given("--platform") ? &testbench::find_platform(arguments.platform)
                                           : &config::kDefaultPlatform;
   settings.policies = parse_policies(given("--policy") ? std::string_view(arguments.policies)
@@ -72,9 +79,10 @@ void add_min_arena(trace::EventSource& source, const Settings& settings, Progres
   }
 }
 
-// Plays one trace under every policy, a batch at a time, so that it is read once.
-void replay(const std::string& path, const Settings& settings, ProgressLine& line,
-            std::vector<ReplayResult>& results) {
+// Plays one trace under every policy, a batch at a time, so that it is read once. Returns what
+// could not be read.
+std::vector<std::string> replay(const std::string& path, const Settings& settings,
+                                ProgressLine& line, std::vector<ReplayResult>& results) {
   trace::FileSource file(path);
   trace::Tape tape(file, settings.min_arena ? trace::Tape::kMostKept : 0);
   std::vector<std::unique_ptr<trace::Replay>> replays;
@@ -100,9 +108,56 @@ void replay(const std::string& path, const Settings& settings, ProgressLine& lin
     results.push_back({path, settings.policies[i]->name, replays[i]->figures(), std::nullopt});
   }
   replays.clear();
+  std::vector<std::string> problems = file.problems();
   if (settings.min_arena) {
     add_min_arena(tape, settings, line, results);
   }
+  return problems;
+}
+
+// Whether it is a trace whose calls can be made again.
+bool is_recorded(const std::string& path) {
+  return std::filesystem::is_directory(path) && !trace::CtfEvents(path).is_converted();
+}
+
+// Makes the calls of a recorded trace again, on what it was recorded on where nothing else is
+// asked for. Returns what could not be read.
+std::vector<std::string> rerun(const std::string& path, Settings settings, ProgressLine& line,
+                               std::vector<ReplayResult>& results) {
+  trace::CtfEvents events(path);
+  if (!settings.platform_given) {
+    settings.platform = &events.platform();
+  }
+  if (!settings.policies_given) {
+    settings.policies = {&testbench::find_policy_named(
+        settings.platform_given ? settings.platform->policy : events.policy())};
+  }
+  std::vector<std::unique_ptr<trace::Rerun>> reruns;
+  for (const Policy* policy : settings.policies) {
+    reruns.push_back(std::make_unique<trace::Rerun>(*settings.platform, *policy, settings.options));
+  }
+  line.begin("replay ");
+  trace::CtfEvent event;
+  for (std::uint64_t count = 0; events.next(event); ++count) {
+    for (const auto& one : reruns) {
+      one->play(event);
+    }
+    if (count % kBatch == 0) {
+      InterruptGuard::check();
+    }
+  }
+  for (std::size_t i = 0; i < reruns.size(); ++i) {
+    results.push_back({path, settings.policies[i]->name, reruns[i]->figures(), std::nullopt,
+                       RecordedFigures{events.lost(), reruns[i]->places_differ()}});
+  }
+  std::vector<std::string> problems = events.problems();
+  reruns.clear();
+  if (settings.min_arena) {
+    trace::FileSource file(path);
+    trace::Tape tape(file);
+    add_min_arena(tape, settings, line, results);
+  }
+  return problems;
 }
 
 int replay_command(const CLI::App& command, const Arguments& arguments) {
@@ -117,10 +172,13 @@ int replay_command(const CLI::App& command, const Arguments& arguments) {
     json.emplace(parse_path("--json", arguments.json));
   }
   std::vector<ReplayResult> results;
+  std::vector<std::string> problems;
   {
     ProgressLine line;
     for (const std::string& path : arguments.traces) {
-      replay(path, settings, line, results);
+      const auto found = is_recorded(path) ? rerun(path, settings, line, results)
+                                           : replay(path, settings, line, results);
+      problems.insert(problems.end(), found.begin(), found.end());
     }
   }
   // Standard output is the JSON's where that was asked for.
@@ -134,7 +192,10 @@ int replay_command(const CLI::App& command, const Arguments& arguments) {
     json->write(to_json(results).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
                 "\n");
   }
-  return kSuccess;
+  for (const std::string& problem : problems) {
+    write_text(stderr, "standard error", "modmem: " + problem + "\n");
+  }
+  return problems.empty() ? kSuccess : kBadInput;
 }
 
 }  // namespace
@@ -144,8 +205,10 @@ void add_replay_command(CLI::App& app, std::function<int()>& action) {
       app.add_subcommand("replay", "Play allocation traces and report what each policy needs");
   auto arguments = std::make_shared<Arguments>();
   command
-      ->add_option("TRACE", arguments->traces,
-                   "Allocation traces (CSV, as docs/replay.md says); - for stdin")
+      ->add_option(
+          "TRACE", arguments->traces,
+          "Allocation traces (CSV, as docs/replay.md says), - for stdin; or directories that "
+          "modmem run --trace wrote")
       ->required();
   const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
     return command->add_option(name, value, help)->type_name(type);

@@ -67,6 +67,10 @@ Json to_json(const std::vector<ReplayResult>& results) {
                      {{"p50", figures.ns_per_operation.percentile(50)},
                       {"p99", figures.ns_per_operation.percentile(99)},
                       {"max", figures.ns_per_operation.longest()}}}});
+    if (result.recorded) {
+      list.back()["recorded"] = {{"lost", result.recorded->lost},
+                                 {"differs", result.recorded->differs}};
+    }
   }
   return list;
 }
@@ -108,6 +112,9 @@ std::string to_table(const std::vector<ReplayResult>& results) {
       text += (i == 0 ? "" : "\n") + results[i].trace + "\n" + line(rows[0]);
     }
     text += line(rows[i + 1]);
+    if (const auto& recorded = results[i].recorded; recorded && recorded->lost != 0) {
+      text += "  " + std::to_string(recorded->lost) + " events are missing in this trace\n";
+    }
   }
   return text;
 }

@@ -297,8 +297,15 @@ class RefusalTest(TraceTestCase):
                 ("1,rmalloc,1,10,0,0,\"a", "quote"),
                 ("1,rmalloc,1,10,0,0,a\"b", "quote")):
             trace = self.write("bad.csv", HEADER + "0,rmalloc,7,10,0,0,a\n" + row + "\n")
-            for command in (("replay", trace), ("compose", trace, "-o", self.folder / "day.csv")):
-                self.program_refuses(command, f"{trace}:3: ", reason)
+            self.program_refuses(("compose", trace, "-o", self.folder / "day.csv"), f"{trace}:3: ",
+                                 reason)
+            # A replay uses what stands before it.
+            result = program.run("replay", trace)
+            self.assertEqual(result.status, 2)
+            self.assertRegex(result.out, r"\nelastic +1 ")
+            self.assertRegex(result.err, r"\Amodmem: [^\n]{8,}\n\Z")
+            self.assertIn(f"{trace}:3: ", result.err)
+            self.assertIn(reason, result.err)
 
     def program_refuses(self, command, *names):
         self.assert_refused(command, *names)
@@ -353,7 +360,7 @@ class RefusalTest(TraceTestCase):
             result = program.run("replay", path, "--json", "-")
             self.assertIn(result.status, (0, 2), data)
             if result.status == 2:
-                self.assertRegex(result.err, r"\Amodmem: [^\n]{8,}\n\Z", data)
+                self.assertRegex(result.err, r"(\A|\n)modmem: [^\n]{8,}\n\Z", data)
 
 
 class LongRunTest(TraceTestCase):

@@ -32,10 +32,12 @@ struct Arguments {
   std::string output;
 };
 
-// Plays one trace under every policy, a batch at a time, so that it is read once.
+// Plays one trace under every policy, a batch at a time, so that it is read once. What could not be
+// read is added to `problems`.
 nlohmann::ordered_json replay(const std::string& path, const PlatformConfig& platform,
                               const std::vector<const Policy*>& policies, ProgressLine& line,
-                              nlohmann::ordered_json& platform_json) {
+                              nlohmann::ordered_json& platform_json,
+                              std::vector<std::string>& problems) {
   trace::FileSource file(path);
   std::vector<std::unique_ptr<trace::History>> histories;
   histories.reserve(policies.size());
@@ -55,6 +57,9 @@ nlohmann::ordered_json replay(const std::string& path, const PlatformConfig& pla
   for (const auto& history : histories) {
     history->finish();
     runs.push_back(to_json(*history));
+  }
+  for (const std::string& problem : file.problems()) {
+    problems.push_back(problem);
   }
   platform_json = to_json(histories.front()->replay());
   return {{"name", path}, {"runs", std::move(runs)}};
@@ -76,14 +81,18 @@ int report_command(const CLI::App& command, const Arguments& arguments) {
   data["format"] = 1;
   data["platform"] = nullptr;
   data["traces"] = nlohmann::ordered_json::array();
+  std::vector<std::string> problems;
   {
     ProgressLine line;
     for (const std::string& path : arguments.traces) {
-      data["traces"].push_back(replay(path, platform, policies, line, data["platform"]));
+      data["traces"].push_back(replay(path, platform, policies, line, data["platform"], problems));
     }
   }
   output.write(to_page(data, std::string(kReportPage)));
-  return kSuccess;
+  for (const std::string& problem : problems) {
+    write_text(stderr, "standard error", "modmem: " + problem + "\n");
+  }
+  return problems.empty() ? kSuccess : kBadInput;
 }
 
 }  // namespace
@@ -93,8 +102,10 @@ void add_report_command(CLI::App& app, std::function<int()>& action) {
       "report", "Write a page that shows where the memory of allocation traces went");
   auto arguments = std::make_shared<Arguments>();
   command
-      ->add_option("TRACE", arguments->traces,
-                   "Allocation traces (CSV, as docs/replay.md says); - for stdin")
+      ->add_option(
+          "TRACE", arguments->traces,
+          "Allocation traces (CSV, as docs/replay.md says), - for stdin; or directories that "
+          "modmem run --trace wrote")
       ->required();
   const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
     return command->add_option(name, value, help)->type_name(type);

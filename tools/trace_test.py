@@ -1,6 +1,9 @@
 """`modmem run --trace`: what happened to memory, as a trace that babeltrace2 reads."""
 
+import csv
+import json
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -8,6 +11,7 @@ import subprocess
 from testing import program
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "examples" / "scripts"
+TRACES = SCRIPTS.parent / "traces"
 
 EVENT = re.compile(r"\[(\d+):(\d+):(\d+)\.(\d{6})\d*\] \(\S+\) "
                    r"(\w+): \{ cpu_id = (\d+), .*?\}, \{ (.*) \}$")
@@ -101,6 +105,133 @@ class TraceTest(program.TestCase):
                                  "--in", self.audio)
             self.assertEqual(result.status, 2)
             self.assertIn(reason, result.err)
+
+
+class ReplayTest(program.TestCase):
+    """Recorded runs, made again and turned into rows."""
+
+    def record(self, topology, *arguments, statuses=(0,)):
+        directory = self.folder / "trace"
+        report = self.run_topology(topology, "--trace", directory, *arguments, statuses=statuses)
+        return directory, report
+
+    def replay(self, *arguments, status=0):
+        figures = self.folder / "figures.json"
+        result = program.run("replay", *arguments, "--json", figures)
+        self.assertEqual(result.status, status, result.err)
+        return json.loads(figures.read_text()), result.err
+
+    def assert_same(self, report, figures):
+        self.assertEqual(figures["recorded"], {"lost": 0, "differs": 0})
+        self.assertEqual(figures["peak_mapped_bytes"], report["pool"]["peak_mapped_bytes"])
+        self.assertEqual(figures["failures"], sum(heap["failures"] for heap in report["heaps"]))
+
+    def test_a_replay_has_the_figures_of_the_run(self):
+        for policy in ("elastic", "module-heaps", "single", "slots"):
+            for topology in ("playback-and-capture", "desk"):
+                with self.subTest(policy=policy, topology=topology):
+                    directory, report = self.record(program.example(topology), "--seconds", "0.02",
+                                                    "--policy", policy)
+                    figures = self.replay(directory)[0]
+                    self.assertEqual(figures[0]["policy"], policy)
+                    self.assert_same(report, figures[0])
+                    shutil.rmtree(directory)
+
+    def test_so_has_that_of_streams_that_come_and_go_on_several_cores(self):
+        directory, report = self.record(program.example("desk"), "--script", SCRIPTS / "call.script")
+        self.assert_same(report, self.replay(directory)[0][0])
+
+    def test_so_has_that_of_a_run_that_fails(self):
+        directory, report = self.record(program.example("desk"), "--script", SCRIPTS / "call.script",
+                                        "--policy", "slots-all", statuses=(1,))
+        figures = self.replay(directory)[0][0]
+        self.assertGreater(figures["failures"], 0)
+        self.assert_same(report, figures)
+
+    def test_another_policy_or_platform_is_a_question(self):
+        directory, _ = self.record(program.example("playback-and-capture"), "--seconds", "0.01")
+        figures = self.replay(directory, "--policy", "elastic,single")[0]
+        self.assertEqual([figure["policy"] for figure in figures], ["elastic", "single"])
+        self.assertEqual(figures[0]["recorded"]["differs"], 0)
+        self.assertGreater(figures[1]["recorded"]["differs"], 0)
+        self.assertEqual(figures[0]["peak_live_bytes"], figures[1]["peak_live_bytes"])
+        self.replay(directory, "--platform", "tgl")
+
+    def test_rows_of_a_recording_are_its_blocks(self):
+        directory, _ = self.record(program.example("playback-and-capture"), "--seconds", "0.01")
+        rows = self.folder / "rows.csv"
+        self.assertEqual(program.run("convert", directory, rows).status, 0)
+        recorded, converted = (self.replay(path)[0][0] for path in (directory, rows))
+        for figure in ("allocations", "failures", "peak_live_bytes"):
+            self.assertEqual(recorded[figure], converted[figure])
+        with open(rows, newline="", encoding="utf-8") as file:
+            owners = {row["owner"].split("/")[0] for row in csv.DictReader(file)}
+        self.assertIn("pipeline.1", owners)
+
+    def test_rows_become_a_trace_and_rows_again(self):
+        for trace in sorted(TRACES.glob("*.csv")):
+            with self.subTest(trace=trace.name):
+                directory, rows = self.folder / "converted", self.folder / "rows.csv"
+                self.assertEqual(program.run("convert", trace, directory).status, 0)
+                result = subprocess.run(["babeltrace2", directory], capture_output=True, text=True,
+                                        check=False)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertEqual(program.run("convert", directory, rows).status, 0)
+                every = [self.replay(path, "--policy", "elastic,slots")[0]
+                         for path in (trace, directory, rows)]
+                for figures in every:
+                    for figure in figures:
+                        del figure["trace"], figure["ns_per_operation"]
+                self.assertEqual(every[0], every[1])
+                self.assertEqual(every[0], every[2])
+                shutil.rmtree(directory)
+
+    def test_days_are_composed_of_recordings(self):
+        directory, _ = self.record(program.example("passthrough"), "--seconds", "0.01")
+        day = self.folder / "day.csv"
+        self.assertEqual(program.run("compose", directory, "--events", "50", "-o", day).status, 0)
+        self.assertGreater(self.replay(day)[0][0]["allocations"], 0)
+
+    def test_of_a_trace_that_is_cut_off_the_rest_is_used(self):
+        directory, _ = self.record(program.example("playback-and-capture"), "--seconds", "0.01")
+        whole = (directory / "core-0").read_bytes()
+        (directory / "core-0").write_bytes(whole[:5001])
+        figures, err = self.replay(directory, status=2)
+        self.assertGreater(figures[0]["allocations"], 10)
+        self.assertEqual(figures[0]["recorded"]["differs"], 0)
+        self.assertRegex(err, r"core-0: at byte 4\d\d\d: the packet is cut off here\n$")
+        for command in (("convert", directory, self.folder / "rows.csv"),
+                        ("compose", directory, "--events", "10", "-o", self.folder / "day.csv")):
+            result = program.run(*command)
+            self.assertEqual(result.status, 2)
+            self.assertIn("cut off here", result.err)
+        self.assertGreater((self.folder / "rows.csv").stat().st_size, 1000)
+
+    def test_damaged_traces_never_crash(self):
+        directory, _ = self.record(program.example("playback-and-capture"), "--seconds", "0.01")
+        whole = (directory / "core-0").read_bytes()
+        generator = random.Random(7)
+        for _ in range(40):
+            data = bytearray(whole)
+            for _ in range(generator.choice((1, 2, 20))):
+                data[generator.randrange(len(data))] = generator.randrange(256)
+            (directory / "core-0").write_bytes(data[:generator.randrange(1, 2 * len(data))])
+            for command in (("replay", directory), ("convert", directory, self.folder / "rows.csv")):
+                result = program.run(*command)
+                self.assertIn(result.status, (0, 2))
+                if result.status == 2:
+                    self.assertRegex(result.err, r"\A(modmem: [^\n]{8,}\n)+\Z")
+
+    def test_what_is_no_trace_is_refused(self):
+        directory, _ = self.record(program.example("passthrough"), "--seconds", "0.01")
+        (directory / "core-0").write_bytes(b"")
+        result = program.run("replay", directory)
+        self.assertEqual((result.status, result.err.count("\n")), (2, 1))
+        self.assertIn("has no events", result.err)
+        (directory / "metadata").unlink()
+        result = program.run("replay", directory)
+        self.assertEqual(result.status, 2)
+        self.assertIn("it has no file metadata", result.err)
 
 
 if __name__ == "__main__":

@@ -185,9 +185,10 @@ std::string uuid_text(const CtfUuid& uuid) {
 }
 
 void append_environment(std::string& text, const PlatformConfig& platform,
-                        const std::string& policy) {
+                        const std::string& policy, bool converted) {
   text += "\nenv {\n  tracer_name = \"modmem\";\n  platform = " + quoted(platform.name) +
           ";\n  policy = " + quoted(policy) + ";\n";
+  text += converted ? "  converted_from = \"csv\";\n" : "";
   for (const PlatformNumber& number : kPlatformNumbers) {
     text += "  " + std::string(number.name) + " = " + std::to_string(number.get(platform)) + ";\n";
   }
@@ -197,14 +198,14 @@ void append_environment(std::string& text, const PlatformConfig& platform,
 }  // namespace
 
 std::string ctf_metadata(const CtfUuid& uuid, const PlatformConfig& platform,
-                         const std::string& policy) {
+                         const std::string& policy, bool converted) {
   std::string text = "/* CTF 1.8 */\n";
   text += kTypes;
   append_enums(text);
   text += "\ntrace {\n  major = 1;\n  minor = 8;\n  uuid = \"" + uuid_text(uuid) +
           "\";\n  byte_order = le;\n  packet.header := struct {\n    uint32_t magic;\n"
           "    uint8_t uuid[16];\n    uint32_t stream_id;\n  };\n};\n";
-  append_environment(text, platform, policy);
+  append_environment(text, platform, policy, converted);
   text += kStream;
   append_events(text);
   return text;

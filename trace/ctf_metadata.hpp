@@ -30,8 +30,9 @@ struct CtfPacketHeader {
 inline constexpr std::size_t kCtfPacketHeader = 80;
 static_assert(sizeof(CtfPacketHeader) <= kCtfPacketHeader);
 
-// The text of `metadata`: how events look, and which platform and policy they are of.
+// The text of `metadata`: how events look, and which platform and policy they are of. `converted`:
+// made from rows, which have neither.
 std::string ctf_metadata(const CtfUuid& uuid, const PlatformConfig& platform,
-                         const std::string& policy);
+                         const std::string& policy, bool converted);
 
 }  // namespace modmem::trace

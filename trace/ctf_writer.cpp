@@ -34,7 +34,7 @@ CtfUuid random_uuid() {
 }  // namespace
 
 CtfWriter::CtfWriter(std::filesystem::path directory, Recorder& recorder,
-                     const PlatformConfig& platform, const std::string& policy)
+                     const PlatformConfig& platform, const std::string& policy, bool converted)
     : directory_(std::move(directory)), recorder_(recorder), uuid_(random_uuid()) {
   std::error_code error;
   std::filesystem::create_directory(directory_, error);
@@ -51,7 +51,7 @@ CtfWriter::CtfWriter(std::filesystem::path directory, Recorder& recorder,
     }
     return std::unique_ptr<std::FILE, Closer>(file);
   };
-  const std::string text = ctf_metadata(uuid_, platform, policy);
+  const std::string text = ctf_metadata(uuid_, platform, policy, converted);
   const auto metadata = open(directory_ / "metadata");
   if (std::fwrite(text.data(), 1, text.size(), metadata.get()) != text.size() ||
       std::fflush(metadata.get()) != 0) {

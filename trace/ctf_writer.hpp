@@ -20,12 +20,12 @@ namespace modmem::trace {
 
 class CtfWriter final : public RingSpill {
  public:
-  static constexpr std::size_t kPacketBytes = std::size_t{1} << 20;
+  static constexpr std::size_t kPacketBytes = std::size_t{1} << 16;
 
-  // Makes the directory, which must not exist or be empty, and writes its metadata. Throws
-  // TraceError where that can't be.
+  // Makes the directory, which must not exist or be empty, and writes its metadata; `converted`:
+  // of events that were made from rows. Throws TraceError where that can't be.
   CtfWriter(std::filesystem::path directory, Recorder& recorder, const PlatformConfig& platform,
-            const std::string& policy);
+            const std::string& policy, bool converted = false);
 
   // Takes what lies in the rings: of a core, as a RingSpill, or of all. Remembers an error for
   // finish(). From one thread at a time, so under Memory's lock where it spills.

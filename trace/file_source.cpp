@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
+#include "trace/trace_error.hpp"
+
 namespace modmem::trace {
 
 void FileSource::rewind() {
-  reader_.rewind();
+  reader_->rewind();
   sequence_.clear();
   events_.clear();
   given_ = 0;
-  at_end_ = false;
+  at_end_ = has_read_ = false;
+  problem_.clear();
   run_owner_ = Event::kSystem;
   run_begin_ = 0;
   last_allocation_ = kNothing;
@@ -34,14 +37,10 @@ void FileSource::fill() {
     last_allocation_ -= given_;
   }
   run_begin_ = given_ = 0;
-  while (events_.size() < kLookAhead) {
-    if (!reader_.next(record_)) {
-      at_end_ = true;
-      break;
-    }
-    append(sequence_.resolve(record_));
+  while (events_.size() < kLookAhead && !at_end_) {
+    at_end_ = !next();
   }
-  if (at_end_ && !reader_.has_owners() && sequence_.owners() != 0) {
+  if (at_end_ && !reader_->has_owners() && sequence_.owners() != 0) {
     Event end;
     end.time_us = record_.time_us;
     end.kind = OpKind::release;
@@ -52,6 +51,32 @@ void FileSource::fill() {
   if (at_end_ || run_begin_ == 0) {
     end_run();
   }
+}
+
+// Appends the next row's event. Returns false at the end.
+bool FileSource::next() {
+  try {
+    if (!reader_->next(record_)) {
+      return false;
+    }
+    append(sequence_.resolve(record_));
+  } catch (const TraceError& error) {
+    if (!has_read_) {
+      throw;
+    }
+    problem_ = error.what();
+    return false;
+  }
+  has_read_ = true;
+  return true;
+}
+
+std::vector<std::string> FileSource::problems() const {
+  std::vector<std::string> problems = reader_->problems();
+  if (!problem_.empty()) {
+    problems.push_back(problem_);
+  }
+  return problems;
 }
 
 void FileSource::append(const Event& event) {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,29 +22,36 @@ class FileSource final : public EventSource {
  public:
   static constexpr std::size_t kLookAhead = 65536;
 
-  // Opens the file ("-": standard input). Throws TraceError where that can't be.
-  explicit FileSource(const std::string& path) : reader_(path), sequence_(reader_) {}
+  // Opens the trace, as open_records() does. Throws TraceError where that can't be.
+  explicit FileSource(const std::string& path) : reader_(open_records(path)), sequence_(*reader_) {}
   // Reads `file`, which it closes and calls `name` in errors.
-  FileSource(std::FILE* file, const std::string& name) : reader_(file, name), sequence_(reader_) {}
+  FileSource(std::FILE* file, const std::string& name)
+      : reader_(std::make_unique<Reader>(file, name)), sequence_(*reader_) {}
 
   std::size_t read(std::span<Event> events) override;
   void rewind() override;
-  std::uint64_t done() const override { return reader_.bytes_read(); }
-  std::uint64_t total() const override { return reader_.size(); }
+  std::uint64_t done() const override { return reader_->bytes_read(); }
+  // What could not be read, up to here. A row that can't be ends the trace, and is one; where there
+  // is none before it, read() throws.
+  std::vector<std::string> problems() const;
+  std::uint64_t total() const override { return reader_->size(); }
 
  private:
   static constexpr std::size_t kNothing = SIZE_MAX;
 
   void fill();
+  bool next();
   void append(const Event& event);
   void end_run();
 
-  Reader reader_;
+  std::unique_ptr<RecordSource> reader_;
   Sequence sequence_;
   Record record_;
   std::vector<Event> events_;  // read, and not yet given on
   std::size_t given_ = 0;      // of events_
   bool at_end_ = false;
+  bool has_read_ = false;  // a row
+  std::string problem_;    // that ended it; "": none
 
   // The run of rows of one owner that events_ ends with.
   std::uint32_t run_owner_ = Event::kSystem;

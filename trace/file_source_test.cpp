@@ -99,12 +99,13 @@ TEST(FileSource, StreamsWhatIsLongerThanItsLookAhead) {
 
 TEST(FileSource, RefusesWhatCanNotBe) {
   const auto error_of = [](std::string_view text) -> std::string {
+    FileSource source(file_of(text), "test");
     try {
-      events_of(text);
+      drain(source);
     } catch (const TraceError& error) {
       return error.what();
     }
-    return "";
+    return source.problems().empty() ? "" : source.problems().front();
   };
   EXPECT_EQ(error_of(join({kHeader, "0,free,4,,,,a\n"})),
             "test:2: id 4 is freed, and does not live");
@@ -116,6 +117,21 @@ TEST(FileSource, RefusesWhatCanNotBe) {
   EXPECT_EQ(error_of(join({kOwnersHeader, "0,release,,,,,,x\n"})),
             "test:2: owner x is released, and has had no block");
   EXPECT_EQ(error_of(join({kOwnersHeader, "0,release,,,,,,\n"})), "test:2: release names no owner");
+}
+
+TEST(FileSource, WhatStandsBeforeABadRowIsUsed) {
+  const std::string text =
+      join({kHeader, "0,rmalloc,1,10,0,0,a\n0,rmalloc,2,20,0,0,a\n0,free,4,,,,a\n0,free,1,,,,a\n"});
+  FileSource source(file_of(text), "test");
+  for (int pass = 0; pass < 2; ++pass) {
+    const auto events = drain(source);
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_EQ(events[1].bytes, 20U);
+    EXPECT_EQ(events[2].kind, OpKind::release);
+    EXPECT_EQ(source.problems(),
+              std::vector<std::string>{"test:4: id 4 is freed, and does not live"});
+    source.rewind();
+  }
 }
 
 TEST(Tape, PlaysAgainWhatItKept) {

@@ -16,10 +16,11 @@
 
 #include "trace/csv_rows.hpp"
 #include "trace/record.hpp"
+#include "trace/record_source.hpp"
 
 namespace modmem::trace {
 
-class Reader {
+class Reader final : public RecordSource {
  public:
   // Opens a file ("-": standard input) and reads its header. Throws TraceError where it can't be
   // read or lacks a column.
@@ -29,16 +30,16 @@ class Reader {
 
   // The next row. Returns false at the end. Throws TraceError, which names file, line and reason,
   // where a row does not hold.
-  bool next(Record& record);
+  bool next(Record& record) override;
 
   // Starts again. Throws TraceError where the file can't be read twice.
-  void rewind();
+  void rewind() override;
 
-  bool has_owners() const { return place_of(Column::owner) != kAbsent; }
-  const std::string& name() const { return rows_.name(); }
-  std::uint64_t bytes_read() const { return rows_.bytes_read(); }
-  std::uint64_t size() const { return rows_.size(); }  // 0 where it is not known
-  [[noreturn]] void fail(const std::string& reason) const { rows_.fail(reason); }
+  bool has_owners() const override { return place_of(Column::owner) != kAbsent; }
+  const std::string& name() const override { return rows_.name(); }
+  std::uint64_t bytes_read() const override { return rows_.bytes_read(); }
+  std::uint64_t size() const override { return rows_.size(); }
+  [[noreturn]] void fail(const std::string& reason) const override { rows_.fail(reason); }
 
  private:
   enum class Column : std::uint8_t { time_us, op, id, bytes, alignment, flags, caller, owner };

@@ -8,14 +8,11 @@
 
 namespace modmem::trace {
 
-Recording::Recording(const std::string& path) {
-  Reader reader(path);
-  read(reader);
-}
+Recording::Recording(const std::string& path) { read(*open_records(path)); }
 
-Recording::Recording(Reader& reader) { read(reader); }
+Recording::Recording(RecordSource& reader) { read(reader); }
 
-void Recording::read(Reader& reader) {
+void Recording::read(RecordSource& reader) {
   Sequence sequence(reader);
   std::vector<std::uint32_t> object_at;  // by place of the sequence
   std::vector<bool> lives;               // by object
@@ -43,6 +40,7 @@ void Recording::read(Reader& reader) {
       set_up_steps = set_up_.size();
     }
   }
+  problems_ = reader.problems();
   if (lives.empty()) {
     throw TraceError(reader.name() + ": nothing is allocated in this trace");
   }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "trace/event.hpp"
-#include "trace/reader.hpp"
+#include "trace/record_source.hpp"
 
 namespace modmem::trace {
 
@@ -27,18 +27,21 @@ class Recording {
 
   // Reads the file to its end. Throws TraceError where it can't be used, or allocates nothing.
   explicit Recording(const std::string& path);
-  explicit Recording(Reader& reader);
+  explicit Recording(RecordSource& reader);
 
   const std::vector<Step>& set_up() const { return set_up_; }
   const std::vector<Step>& tear_down() const { return tear_down_; }
+  // What could not be read, with its place.
+  const std::vector<std::string>& problems() const { return problems_; }
   std::uint32_t objects() const { return objects_; }  // that it allocates
 
  private:
-  void read(Reader& reader);
+  void read(RecordSource& reader);
 
   std::vector<Step> set_up_;
   std::vector<Step> tear_down_;
   std::uint32_t objects_ = 0;
+  std::vector<std::string> problems_;
 };
 
 }  // namespace modmem::trace

@@ -26,17 +26,6 @@ std::uint64_t ns_between(Clock::time_point begin, Clock::time_point end) {
 // Room for all metadata of a replay outside of the pool: what it takes there is counted, not this.
 constexpr std::size_t kMetadataBytes = MetadataHeap::kReachBytes;
 
-// What two readings of the clock, one behind the other, mostly differ by.
-std::uint64_t clock_cost() {
-  std::array<std::uint64_t, 1001> costs{};
-  for (std::uint64_t& cost : costs) {
-    const Clock::time_point begin = Clock::now();
-    cost = ns_between(begin, Clock::now());
-  }
-  std::nth_element(costs.begin(), costs.begin() + costs.size() / 2, costs.end());
-  return costs[costs.size() / 2];
-}
-
 // What the word at `index` of a block holds.
 std::uint64_t pattern_word(std::uint64_t pattern, std::size_t index) {
   return pattern + index * 0x9e3779b97f4a7c15ULL;
@@ -59,6 +48,16 @@ struct Replay::Platform {
   PlainPort plain;
   HostPort simulated;
 };
+
+std::uint64_t clock_cost() {
+  std::array<std::uint64_t, 1001> costs{};
+  for (std::uint64_t& cost : costs) {
+    const Clock::time_point begin = Clock::now();
+    cost = ns_between(begin, Clock::now());
+  }
+  std::nth_element(costs.begin(), costs.begin() + costs.size() / 2, costs.end());
+  return costs[costs.size() / 2];
+}
 
 Replay::Replay(const PlatformConfig& platform_config, const Policy& policy,
                const ReplayOptions& options)

@@ -59,6 +59,9 @@ struct ReplayFigures {
   Latencies ns_per_operation;
 };
 
+// What two readings of the clock, one behind the other, mostly differ by, in nanoseconds.
+std::uint64_t clock_cost();
+
 class Replay {
  public:
   // Boots a Memory. Throws TraceError where the platform's configuration does not hold or the

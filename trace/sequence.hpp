@@ -13,14 +13,14 @@
 
 #include "trace/event.hpp"
 #include "trace/place_table.hpp"
-#include "trace/reader.hpp"
+#include "trace/record_source.hpp"
 
 namespace modmem::trace {
 
 class Sequence {
  public:
   // Rows of `reader`, which errors are about.
-  explicit Sequence(const Reader& reader) : reader_(reader) {}
+  explicit Sequence(const RecordSource& reader) : reader_(reader) {}
 
   // What `record` does. Throws TraceError where it can't be.
   Event resolve(const Record& record);
@@ -50,7 +50,7 @@ class Sequence {
   void add(std::uint32_t place, std::uint64_t id, std::uint32_t owner);
   void remove(std::uint32_t place);
 
-  const Reader& reader_;
+  const RecordSource& reader_;
   PlaceTable<std::uint64_t> ids_;
   PlaceTable<std::string, TextHash> owners_;
   std::vector<Block> blocks_;         // by place

@@ -1,0 +1,91 @@
+// Rerun: makes the calls of a recorded trace again, on a Memory of its own.
+//
+// On the platform and under the policy of the recording, everything comes to lie where it lay then,
+// so that all figures are those of the recorded run; places_differ counts what does not. Elsewhere
+// it tells what the same calls would have met with. A block whose request failed is not there, and
+// later calls about it do nothing.
+//
+// Figures are those of ReplayFigures; of starts and stops, those where the state of a pipeline
+// changed, taken at the end of the period. Memory: O(places of blocks), besides the Memory's own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "memory/memory.hpp"
+#include "trace/ctf_events.hpp"
+#include "trace/replay.hpp"
+
+namespace modmem::trace {
+
+class Rerun {
+ public:
+  // Boots a Memory. Throws TraceError where the configuration does not hold or the policy's heaps
+  // do not fit it. Payloads are neither written nor looked at, whatever `options` says.
+  Rerun(const PlatformConfig& platform, const Policy& policy, const ReplayOptions& options);
+  ~Rerun();
+  Rerun(const Rerun&) = delete;
+  Rerun& operator=(const Rerun&) = delete;
+
+  // The next event. The calling thread is the event's core for as long as the call takes.
+  void play(const CtfEvent& event);
+
+  const ReplayFigures& figures();
+  // Blocks that came to lie elsewhere than in the recording, and results that were others.
+  std::uint64_t places_differ() const { return differ_; }
+  const Memory& memory() const { return *memory_; }
+
+ private:
+  struct Quiet;
+  struct Platform;
+  using Fields = std::array<std::uint64_t, CtfEvent::kMostFields>;
+
+  Owner* owner(std::uint64_t handle);
+  Site site(std::uint64_t number);
+  void* block(std::uint64_t memory, std::uint64_t place);
+  void note(const Fields& fields, void* block);
+  void allocate(const Fields& fields);
+  void range(const Fields& fields);
+  void resize(const Fields& fields);
+  void free(const Fields& fields);
+  void limit_owner(const Fields& fields);
+  void begin_owner(const Fields& fields);
+  void end_owner(const Fields& fields);
+  void add_entry(const Fields& fields);
+  void add_need(const Fields& fields);
+  void admit();
+  void upkeep(const Fields& fields);
+  void end_period();
+  OwnerSpec spec_of(const Fields& fields);
+  HeapSpec heap_of(const Fields& fields);
+  template <typename Operation>
+  auto timed(Operation operation);
+
+  ReplayOptions options_;
+  std::unique_ptr<Platform> platform_;
+  std::unique_ptr<Quiet> observer_;
+  std::vector<std::byte> arena_;
+  std::unique_ptr<Memory> memory_;
+  std::unordered_map<std::uint64_t, Owner*> owners_;
+  std::unordered_map<std::uint64_t, void*> blocks_;
+  std::unordered_map<std::uint64_t, const char*> sites_;
+  std::unordered_set<std::string> names_;
+  const char* name_ = "";
+  std::vector<SlotBundle> bundles_;  // of the next owner
+  std::vector<PlanEntry> plan_;
+  std::vector<std::uint64_t> plan_owners_;
+  std::vector<std::vector<Need>> needs_;
+  bool plan_is_sound_ = true;
+  bool shut_down_ = false;
+  bool pipelines_changed_ = false;
+  std::uint64_t clock_ns_ = 0;
+  std::uint64_t differ_ = 0;
+  ReplayFigures figures_;
+};
+
+}  // namespace modmem::trace
