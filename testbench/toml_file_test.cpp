@@ -1,0 +1,74 @@
+#include "testbench/toml_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "testbench/input_error.hpp"
+
+namespace modmem::testbench {
+namespace {
+
+constexpr const char* kText = R"(title = "budgets"
+share = 0.5
+strict = true
+
+[[owner]]
+name = "gain"
+bytes = 4096
+list = [1, 2]
+)";
+
+std::string error_of(const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(TomlTest, SaysWhatTheFileSays) {
+  const TomlValue file = parse_toml(kText, "a.toml");
+  EXPECT_EQ(file.at("title").text(), "budgets");
+  EXPECT_EQ(file.at("share").number(), 0.5);
+  EXPECT_TRUE(file.at("strict").flag());
+  EXPECT_EQ(file.find("missing"), nullptr);
+  const TomlValue& owner = file.at("owner").list().at(0);
+  EXPECT_EQ(owner.at("bytes").integer(0, 1 << 20), 4096);
+  EXPECT_EQ(owner.at("bytes").number(), 4096);
+  EXPECT_EQ(owner.at("list").list().size(), 2U);
+  EXPECT_EQ(owner.table().front().first, "name");  // in the file's order
+}
+
+TEST(TomlTest, ErrorsNameFileLineAndKey) {
+  const TomlValue file = parse_toml(kText, "a.toml");
+  const TomlValue& owner = file.at("owner").list().at(0);
+  EXPECT_EQ(error_of([&] { owner.at("bytes").integer(0, 100); }),
+            "a.toml:7: owner.bytes: must be a whole number from 0 to 100");
+  EXPECT_EQ(error_of([&] { owner.at("name").number(); }), "a.toml:6: owner.name: must be a number");
+  EXPECT_EQ(error_of([&] { owner.at("limit"); }), "a.toml:5: owner: 'limit' is missing");
+  EXPECT_EQ(error_of([&] {
+              owner.require_keys({"name", "bytes"});
+            }),
+            "a.toml:8: owner.list: there is no such key");
+  EXPECT_EQ(error_of([&] { file.at("title").list(); }), "a.toml:1: title: must be a list");
+}
+
+TEST(TomlTest, WhatIsNoTomlIsRefusedWithItsLine) {
+  EXPECT_EQ(error_of([] { parse_toml("a = 1\nb = \n", "b.toml"); }).substr(0, 10), "b.toml:2: ");
+  EXPECT_EQ(error_of([] { parse_toml("a = 1\nday = 2026-01-01\n", "b.toml"); }).substr(0, 15),
+            "b.toml:2: day: ");
+  EXPECT_EQ(error_of([] { parse_toml("a = inf", "b.toml"); }).substr(0, 12), "b.toml:1: a:");
+  EXPECT_NE(error_of([] { load_toml("/nowhere.toml"); }).find("/nowhere.toml: "),
+            std::string::npos);
+  EXPECT_NE(error_of([] { load_toml("/tmp"); }).find("/tmp: "), std::string::npos);
+}
+
+TEST(TomlTest, TextsComeBackAsTheyWere) {
+  const std::string text = "a \"b\" \\ \n\x01 c";
+  EXPECT_EQ(parse_toml("t = " + to_toml(text), "c.toml").at("t").text(), text);
+}
+
+}  // namespace
+}  // namespace modmem::testbench
