@@ -488,6 +488,7 @@ class Memory {
                   const HeapSpec& heap);
   void note_owner_end(const Owner& owner, OwnerEnd how) const;
   void note_limit(const Owner& owner, std::uint64_t limit, bool in_frames) const;
+  void note_bundles(const HeapSpec& heap);
   void note_plan(Plan plan, bool admitted);
   void note_upkeep(Upkeep what, const Owner* owner = nullptr, std::uint32_t first = 0,
                    std::uint32_t second = 0, bool flag = false) const;

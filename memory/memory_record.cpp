@@ -110,15 +110,19 @@ void Memory::note_failure(const Owner& owner, const Failure& failure) {
                    .largest = failure.largest_request});
 }
 
+void Memory::note_bundles(const HeapSpec& heap) {
+  for (const SlotBundle& bundle : heap.bundles) {
+    recorder_->bundle(bundle.slot_bytes, bundle.slots);
+  }
+}
+
 // What create_owner() was asked for; `owner` is nullptr where it was refused.
 void Memory::note_owner(const Owner* owner, const Owner& parent, const OwnerSpec& spec,
                         const HeapSpec& heap) {
   if (recorder_ == nullptr) {
     return;
   }
-  for (const SlotBundle& bundle : heap.bundles) {
-    recorder_->bundle(bundle.slot_bytes, bundle.slots);
-  }
+  note_bundles(heap);
   Recorder::OwnerNote note = note_of(spec, heap);
   note.owner = owner != nullptr ? owner->handle : event::kNone;
   note.parent = parent.handle;
@@ -143,6 +147,7 @@ void Memory::note_plan(Plan plan, bool admitted) {
   }
   for (const PlanEntry& entry : plan) {
     const bool is_new = entry.owner == nullptr || entry.created;
+    note_bundles(entry.heap);
     Recorder::OwnerNote note = note_of(entry.spec, entry.heap);
     note.owner = entry.owner != nullptr ? entry.owner->handle : event::kNone;
     note.parent = is_new ? entry.parent->handle : event::kNone;

@@ -105,6 +105,25 @@ constexpr Head head_of(std::uint64_t word) {
           static_cast<std::uint16_t>(word >> 48)};
 }
 
+// An anchor: the full time in microseconds and the number of the event behind it, 48 bits of each.
+struct Anchor {
+  static constexpr std::uint64_t kMask = (std::uint64_t{1} << 48) - 1;
+
+  std::uint64_t number = 0;
+  std::uint64_t time = 0;
+};
+
+constexpr EventSlot pack(const Anchor& anchor) {
+  const std::uint64_t number = anchor.number & Anchor::kMask;
+  const Head head{EventKind::anchor, static_cast<std::uint32_t>(anchor.time & (kTimeSpan - 1)), 0,
+                  0, 0};
+  return {(pack(head) & UINT32_MAX) | number << 32, number >> 32 | anchor.time << 16};
+}
+
+constexpr Anchor anchor_of(const EventSlot& slot) {
+  return {slot.low >> 32 | (slot.high & 0xffff) << 32, slot.high >> 16};
+}
+
 // A block: where, in units of the smallest block from the start of its memory, and how large.
 struct Block {
   std::uint32_t place = kNoPlace;

@@ -70,12 +70,8 @@ void Recorder::put(std::span<EventSlot> event) {
 
 bool Recorder::write_anchored(std::uint32_t core, std::uint64_t time, std::uint64_t number,
                               std::span<const EventSlot> event) {
-  constexpr std::uint64_t kMask = (std::uint64_t{1} << 48) - 1;
   std::array<EventSlot, 1 + (kMostText + 1 + 12) / sizeof(EventSlot) + 1> both;
-  const event::Head head{EventKind::anchor, static_cast<std::uint32_t>(time), 0, 0, 0};
-  number &= kMask;
-  both[0].low = (event::pack(head) & UINT32_MAX) | number << 32;
-  both[0].high = number >> 32 | (time & kMask) << 16;
+  both[0] = event::pack(event::Anchor{number, time});
   std::size_t count = 1;
   for (const EventSlot& slot : event) {
     both[count++] = slot;

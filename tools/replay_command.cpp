@@ -17,6 +17,7 @@
 #include "tools/progress.hpp"
 #include "tools/replay_report.hpp"
 #include "tools/report_file.hpp"
+#include "trace/ctf_environment.hpp"
 #include "trace/ctf_events.hpp"
 #include "trace/file_source.hpp"
 #include "trace/least_memory.hpp"
@@ -117,7 +118,7 @@ std::vector<std::string> replay(const std::string& path, const Settings& setting
 
 // Whether it is a trace whose calls can be made again.
 bool is_recorded(const std::string& path) {
-  return std::filesystem::is_directory(path) && !trace::CtfEvents(path).is_converted();
+  return std::filesystem::is_directory(path) && !trace::CtfEnvironment(path).is_converted();
 }
 
 // Makes the calls of a recorded trace again, on what it was recorded on where nothing else is

@@ -3,13 +3,10 @@
 #include <babeltrace2/babeltrace.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-#include <string_view>
 #include <utility>
 
 #include "trace/ctf_fields.hpp"
-#include "trace/platform_numbers.hpp"
 #include "trace/trace_error.hpp"
 
 namespace modmem::trace {
@@ -143,10 +140,6 @@ class CtfEvents::Graph {
   }
 
   void take(const bt_message* message) {
-    if (bt_message_get_type(message) == BT_MESSAGE_TYPE_STREAM_BEGINNING) {
-      read_environment(
-          bt_stream_borrow_trace_const(bt_message_stream_beginning_borrow_stream_const(message)));
-    }
     if (bt_message_get_type(message) != BT_MESSAGE_TYPE_EVENT) {
       return;
     }
@@ -174,27 +167,6 @@ class CtfEvents::Graph {
     events_.take(std::move(taken));
   }
 
-  static std::string text_of(const bt_trace* trace, const char* name) {
-    const bt_value* value = bt_trace_borrow_environment_entry_value_by_name_const(trace, name);
-    return value != nullptr && bt_value_is_string(value) ? bt_value_string_get(value) : "";
-  }
-
-  void read_environment(const bt_trace* trace) {
-    events_.platform_name_ = text_of(trace, "platform");
-    events_.policy_ = text_of(trace, "policy");
-    events_.converted_ = !text_of(trace, "converted_from").empty();
-    events_.platform_.name = events_.platform_name_.c_str();
-    events_.platform_.policy = events_.policy_.c_str();
-    for (const PlatformNumber& number : kPlatformNumbers) {
-      const bt_value* value = bt_trace_borrow_environment_entry_value_by_name_const(
-          trace, std::string(number.name).c_str());
-      if (value != nullptr && bt_value_is_signed_integer(value)) {
-        number.set(events_.platform_,
-                   static_cast<std::uint64_t>(bt_value_integer_signed_get(value)));
-      }
-    }
-  }
-
   CtfEvents& events_;
   const bt_plugin* source_plugin_ = nullptr;
   const bt_plugin* filter_plugin_ = nullptr;
@@ -203,7 +175,7 @@ class CtfEvents::Graph {
 };
 
 CtfEvents::CtfEvents(const std::filesystem::path& directory)
-    : name_(directory.string()), files_(directory) {
+    : name_(directory.string()), files_(directory), platform_(files_.environment().platform()) {
   rewind();
 }
 
@@ -213,17 +185,15 @@ void CtfEvents::rewind() {
   graph_.reset();
   streams_.clear();
   next_ = 0;
+  time_us_ = 0;
   lost_ = 0;
   ended_ = false;
   problems_ = files_.problems();
   graph_ = std::make_unique<Graph>(*this);
-  // The environment comes with the first of the messages.
-  while (platform_name_.empty() && !ended_) {
-    ended_ = !graph_->run();
-  }
 }
 
 void CtfEvents::take(CtfEvent&& event) {
+  time_us_ = event.time_us;
   Stream& stream = streams_[event.core];
   if (event.kind == EventKind::anchor) {
     stream.number = event.fields[field::kNumber];
@@ -234,12 +204,9 @@ void CtfEvents::take(CtfEvent&& event) {
 }
 
 bool CtfEvents::next(CtfEvent& event) {
-  constexpr std::size_t kMostAhead = std::size_t{1} << 20;
   for (;;) {
     Stream* first = nullptr;
-    std::size_t ahead = 0;
     for (auto& [core, stream] : streams_) {
-      ahead += stream.events.size();
       if (!stream.events.empty() &&
           (first == nullptr || stream.events.front().number < first->events.front().number)) {
         first = &stream;
@@ -249,8 +216,8 @@ bool CtfEvents::next(CtfEvent& event) {
       return false;
     }
     // The next one in order; another one only where that will not come any more.
-    if (first != nullptr &&
-        (first->events.front().number <= next_ || ended_ || ahead > kMostAhead)) {
+    if (first != nullptr && (first->events.front().number <= next_ || ended_ ||
+                             first->events.front().time_us < time_us_)) {
       event = std::move(first->events.front());
       first->events.pop_front();
       lost_ += event.number > next_ ? event.number - next_ : 0;

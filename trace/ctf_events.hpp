@@ -1,9 +1,11 @@
 // CtfEvents: the events of a recorded trace, of all cores, in the order of Memory's lock.
 //
 // Read by libbabeltrace2. Anchors are not among them: they say where the others belong. Memory: the
-// events that another core's one is ahead of.
+// events of one microsecond, as babeltrace puts all streams into the order of time, and time goes
+// on with the numbers.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -22,12 +24,13 @@ namespace modmem::trace {
 // The fields of an event in the order of its kind's in the metadata; of names, without the text.
 struct CtfEvent {
   static constexpr std::size_t kMostFields = 17;
+  using Fields = std::array<std::uint64_t, kMostFields>;
 
   EventKind kind = EventKind::anchor;
   std::uint32_t core = 0;
   std::uint64_t time_us = 0;
   std::uint64_t number = 0;  // over all cores
-  std::array<std::uint64_t, kMostFields> fields{};
+  Fields fields{};
   std::string text;
 };
 
@@ -48,13 +51,15 @@ class CtfEvents {
   const std::string& name() const { return name_; }
   // What the trace was recorded on; its names live as long as this.
   const PlatformConfig& platform() const { return platform_; }
-  const std::string& policy() const { return policy_; }
+  const std::string& policy() const { return files_.environment().policy(); }
   // Whether it was made from rows, which have no addresses, and not recorded.
-  bool is_converted() const { return converted_; }
+  bool is_converted() const { return files_.environment().is_converted(); }
 
   // What could not be read, up to here, with its place.
   const std::vector<std::string>& problems() const { return problems_; }
-  std::uint64_t lost() const { return lost_; }  // events that the numbers leave out, up to here
+  // Events that the trace lacks, up to here: that the numbers leave out, or, where those are more,
+  // that the recorder had no room for. At least: of what is damaged at the end nobody knows.
+  std::uint64_t lost() const { return std::max(lost_, ended_ ? files_.discarded() : 0); }
   std::uint64_t bytes() const { return files_.bytes(); }
 
  private:
@@ -71,12 +76,10 @@ class CtfEvents {
   std::unique_ptr<Graph> graph_;
   std::map<std::uint32_t, Stream> streams_;
   std::uint64_t next_ = 0;
+  std::uint64_t time_us_ = 0;  // of the last event that babeltrace gave
   std::uint64_t lost_ = 0;
   bool ended_ = false;
-  PlatformConfig platform_{};
-  std::string platform_name_;
-  std::string policy_;
-  bool converted_ = false;
+  PlatformConfig platform_;
   std::vector<std::string> problems_;
 };
 

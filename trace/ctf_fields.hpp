@@ -74,6 +74,9 @@ inline constexpr std::size_t kNeedLargest = 3;
 inline constexpr std::size_t kNeedBlocks = 4;
 inline constexpr std::size_t kNeedFlags = 5;
 
+// plan_end
+inline constexpr std::size_t kAdmitted = 0;
+
 // bundle
 inline constexpr std::size_t kSlots = 0;
 inline constexpr std::size_t kSlotBytes = 1;

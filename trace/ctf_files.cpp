@@ -2,243 +2,254 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <map>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <system_error>
 
-#include "record/event.hpp"
-#include "trace/ctf_metadata.hpp"
+#include "trace/ctf_packet.hpp"
 #include "trace/trace_error.hpp"
 
 namespace modmem::trace {
 
 namespace {
 
-using Bytes = std::vector<char>;
-
-Bytes read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw TraceError(path.string() + ": " + std::generic_category().message(errno));
-  }
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+[[noreturn]] void fail(const std::filesystem::path& path) {
+  throw TraceError(path.string() + ": " + std::generic_category().message(errno));
 }
 
-void write_file(const std::filesystem::path& path, const Bytes& bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (!file.flush()) {
-    throw TraceError(path.string() + ": " + std::generic_category().message(errno));
+// The number of a file core-N; nothing where it is another one.
+std::optional<std::uint32_t> core_of(const std::filesystem::path& file) {
+  constexpr std::string_view kPrefix = "core-";
+  const std::string name = file.filename().string();
+  std::uint32_t core = 0;
+  if (!name.starts_with(kPrefix)) {
+    return std::nullopt;
   }
+  const char* const end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, core);
+  return error == std::errc() && stop == end ? std::optional(core) : std::nullopt;
 }
 
-CtfPacketHeader header_at(const Bytes& bytes, std::size_t at) {
-  CtfPacketHeader header;
-  std::memcpy(&header, bytes.data() + at, sizeof header);
-  return header;
-}
+// The bytes of a file, a part at a time.
+class Bytes {
+ public:
+  explicit Bytes(const std::filesystem::path& path) : path_(path), file_(path, std::ios::binary) {
+    std::error_code error;
+    size_ = std::filesystem::file_size(path, error);
+    if (!file_ || error) {
+      fail(path);
+    }
+  }
 
-// Why there is no packet at that byte; nullptr where there is.
-const char* packet_problem(const Bytes& bytes, std::size_t at) {
-  if (bytes.size() - at < kCtfPacketHeader) {
-    return "the header of a packet is cut off";
-  }
-  const CtfPacketHeader header = header_at(bytes, at);
-  const bool whole = header.magic == CtfPacketHeader::kMagic && header.stream == 0 &&
-                     header.begin <= header.end && header.content_bits <= header.packet_bits &&
-                     header.content_bits >= kCtfPacketHeader * 8 &&
-                     header.packet_bits % (8 * sizeof(EventSlot)) == 0;
-  return whole ? nullptr : "this is no header of a packet";
-}
+  std::uint64_t size() const { return size_; }
 
-// Bits of the event at `at` that mean something; 0 where there is none that ends before `end`.
-std::size_t event_bits(const Bytes& bytes, std::size_t at, std::size_t end) {
-  std::uint32_t word = 0;  // its kind is in the first one
-  if (end - at < sizeof word) {
-    return 0;
+  // As many as `wanted` from `at` on, or as there are.
+  std::span<const char> read(std::uint64_t at, std::uint64_t wanted) {
+    part_.resize(std::min(wanted, size_ - at));
+    file_.seekg(static_cast<std::streamoff>(at));
+    if (!file_.read(part_.data(), static_cast<std::streamsize>(part_.size()))) {
+      fail(path_);
+    }
+    return part_;
   }
-  std::memcpy(&word, bytes.data() + at, sizeof word);
-  const EventKind kind = event::head_of(word).kind;
-  if (static_cast<std::uint32_t>(kind) >= kEventKinds) {
-    return 0;
-  }
-  if (const std::size_t slots = event::slots_of(kind)) {
-    const std::size_t bits = (slots - 1) * sizeof(EventSlot) * 8 + event::bits_in_last_slot(kind);
-    return bits / 8 <= end - at ? bits : 0;
-  }
-  constexpr std::size_t kText = 12;
-  if (end - at <= kText) {
-    return 0;
-  }
-  const void* stop = std::memchr(bytes.data() + at + kText, 0, end - at - kText);
-  return stop == nullptr
-             ? 0
-             : (static_cast<std::size_t>(static_cast<const char*>(stop) - bytes.data()) + 1 - at) *
-                   8;
-}
 
-constexpr std::size_t padded(std::size_t bytes) {
-  return (bytes + sizeof(EventSlot) - 1) / sizeof(EventSlot) * sizeof(EventSlot);
-}
-
-struct Events {
-  std::size_t content_end = 0;  // of the last whole event
-  std::size_t bad = 0;          // where the next one should be; 0: there is no next
+ private:
+  std::filesystem::path path_;
+  std::ifstream file_;
+  std::uint64_t size_ = 0;
+  std::vector<char> part_;
 };
 
-// The events in [begin, end) of a packet.
-Events whole_events(const Bytes& bytes, std::size_t begin, std::size_t end) {
-  Events events{begin, 0};
-  for (std::size_t at = begin; at < end;) {
-    const std::size_t bits = event_bits(bytes, at, end);
-    if (bits == 0) {
-      events.bad = at;
-      break;
-    }
-    events.content_end = at + bits / 8;
-    at += padded(bits / 8);
-  }
-  return events;
-}
-
 // The next byte at which a packet's magic number lies, from `at` on; the end where there is none.
-std::size_t next_packet(const Bytes& bytes, std::size_t at) {
+std::uint64_t next_packet(Bytes& bytes, std::uint64_t at) {
+  constexpr std::size_t kPart = std::size_t{1} << 16;
   const std::uint32_t magic = CtfPacketHeader::kMagic;
   char text[sizeof magic];
   std::memcpy(text, &magic, sizeof magic);
-  const auto found = std::search(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end(),
-                                 std::begin(text), std::end(text));
-  return static_cast<std::size_t>(found - bytes.begin());
+  while (at < bytes.size()) {
+    const std::span<const char> part = bytes.read(at, kPart);
+    const auto found = std::search(part.begin(), part.end(), std::begin(text), std::end(text));
+    if (found != part.end()) {
+      return at + static_cast<std::size_t>(found - part.begin());
+    }
+    // One may begin in this part and end in the next.
+    at += part.size() < kPart ? part.size() : part.size() - (sizeof text - 1);
+  }
+  return bytes.size();
 }
 
-// The stream without what is damaged; nothing where it is whole.
-std::optional<Bytes> mended(const Bytes& bytes, const std::string& name,
-                            std::vector<std::string>& problems) {
-  Bytes whole;
-  bool damaged = false;
-  const auto report = [&](std::size_t at, const std::string& reason) {
-    damaged = true;
-    problems.push_back(name + ": at byte " + std::to_string(at) + ": " + reason);
+// What is whole of a packet, with the header that it should have.
+struct Packet {
+  std::uint64_t at = 0;
+  CtfPacketHeader header;
+};
+
+struct Packets {
+  std::vector<Packet> whole;
+  std::vector<std::string> problems;
+};
+
+// The packets of a stream, as far as they are whole. Problems are called `name`'s.
+Packets packets_of(Bytes& bytes, const CtfStream& stream, const std::string& name) {
+  Packets packets;
+  std::size_t more = 0;
+  const auto report = [&](std::uint64_t at, const char* reason) {
+    if (packets.problems.size() == CtfFiles::kMostProblems) {
+      ++more;
+    } else {
+      packets.problems.push_back(name + ": at byte " + std::to_string(at) + ": " + reason);
+    }
   };
   std::uint64_t time = 0;
-  for (std::size_t at = 0; at < bytes.size();) {
-    const char* problem = packet_problem(bytes, at);
-    if (problem == nullptr && header_at(bytes, at).begin < time) {
-      problem = "this packet begins before the one in front of it ends";
-    }
+  for (std::uint64_t at = 0; at < bytes.size();) {
+    std::span<const char> part = bytes.read(at, kCtfPacketHeader);
+    CtfPacketHeader header;
+    std::memcpy(&header, part.data(), std::min(part.size(), sizeof header));
+    const char* const problem = part.size() < kCtfPacketHeader ? "the header of a packet is cut off"
+                                                               : header_problem(header, stream);
     if (problem != nullptr) {
       report(at, problem);
       at = next_packet(bytes, at + 1);
       continue;
     }
-    CtfPacketHeader header = header_at(bytes, at);
+    // One without sizes goes on to the next, or to what is no event.
+    const bool sized = has_sizes(header);
+    if (!sized) {
+      report(at, "the sizes of this packet do not hold");
+      header.packet_bits = header.content_bits = (next_packet(bytes, at + 1) - at) * 8;
+    }
     const std::uint64_t size = header.packet_bits / 8;
-    const std::uint64_t content = header.content_bits / 8;
-    const std::size_t there = std::min<std::uint64_t>(bytes.size() - at, content);
-    const Events events = whole_events(bytes, at + kCtfPacketHeader, at + there);
-    // Where no more than padding is missing, all events are there, and babeltrace refuses it as
-    // well.
+    // Where no more than padding is missing, all events are there, and babeltrace refuses it.
     const bool cut = size > bytes.size() - at;
-    if (events.bad != 0) {
-      report(events.bad, cut ? "the packet is cut off here" : "this is no event");
-    } else if (cut) {
-      report(bytes.size(), "the packet is cut off here");
-    }
-    if (events.bad != 0 || cut) {
-      header.content_bits = (events.content_end - at) * 8;
-      header.packet_bits = padded(events.content_end - at) * 8;
-    }
+    part = bytes.read(at, std::min<std::uint64_t>(header.content_bits / 8, kMostPacketBytes));
+    const PacketEvents events = whole_events(header, part);
+    const bool complete = sized && !cut && events.bad == 0 && events.end == part.size();
+    header.content_bits = events.end * 8;
+    header.packet_bits = padded(events.end) * 8;
     // A packet without events is none.
-    if (events.content_end == at + kCtfPacketHeader) {
-      damaged = true;
-      at = cut ? bytes.size() : at + size;
-      continue;
+    const bool is_none = events.end == kCtfPacketHeader;
+    if (!is_none && events.first_time < time) {
+      report(at, "this packet begins before the one in front of it ends");
+    } else if (!is_none) {
+      if (header.begin != events.first_time || (complete && header.end != events.last_time)) {
+        report(at, "the times of this packet are not those of its events");
+      }
+      time = events.last_time;
+      header.begin = events.first_time;
+      header.end = events.last_time;
+      packets.whole.push_back({at, header});
     }
-    const std::size_t begin = whole.size();
-    whole.resize(begin + header.packet_bits / 8);
-    std::memcpy(whole.data() + begin, bytes.data() + at, header.content_bits / 8);
-    std::memcpy(whole.data() + begin, &header, sizeof header);
-    time = header.end;
+    if (sized && !complete) {
+      report(events.bad != 0 ? at + events.bad : at + events.end,
+             cut ? "the packet is cut off here" : "this is no event");
+    }
     // What is in a packet may look like a header, so its own size counts where it may be right.
     at = cut ? bytes.size() : at + size;
   }
-  return damaged ? std::optional<Bytes>(std::move(whole)) : std::nullopt;
+  if (more != 0) {
+    packets.problems.push_back(name + ": and at " + std::to_string(more) + " more places");
+  }
+  return packets;
+}
+
+void write_packets(Bytes& bytes, const Packets& packets, const std::filesystem::path& path) {
+  std::ofstream file(path, std::ios::binary);
+  for (const Packet& packet : packets.whole) {
+    const std::uint64_t content = packet.header.content_bits / 8;
+    const std::uint64_t padding = packet.header.packet_bits / 8 - content;
+    const std::span<const char> events = bytes.read(packet.at, content).subspan(kCtfPacketHeader);
+    char header[kCtfPacketHeader] = {};
+    std::memcpy(header, &packet.header, sizeof packet.header);
+    file.write(header, sizeof header);
+    file.write(events.data(), static_cast<std::streamsize>(events.size()));
+    file.write(std::string(padding, '\0').data(), static_cast<std::streamsize>(padding));
+  }
+  if (!file.flush()) {
+    fail(path);
+  }
 }
 
 }  // namespace
 
-CtfFiles::CtfFiles(const std::filesystem::path& directory) : path_(directory) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(directory / "metadata", error)) {
-    throw TraceError(directory.string() + ": is no trace: it has no file metadata");
-  }
-  const Bytes metadata = read_file(directory / "metadata");
-  const std::string text(metadata.begin(), metadata.end());
-  if (text.find("tracer_name = \"modmem\"") == std::string::npos) {
-    throw TraceError(directory.string() + ": metadata is not that of a modmem trace, or cut off");
-  }
-  std::vector<std::filesystem::path> files;
+CtfFiles::CtfFiles(const std::filesystem::path& directory)
+    : environment_(directory), path_(directory) {
+  std::map<std::uint32_t, std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().filename().string().starts_with("core-")) {
-      files.push_back(entry.path());
+    if (const std::optional<std::uint32_t> core = core_of(entry.path())) {
+      files.emplace(*core, entry.path());
     }
   }
-  std::sort(files.begin(), files.end());
   if (files.empty()) {
     throw TraceError(directory.string() + ": has no stream core-0, core-1, ...");
   }
-  bool has_events = false;
-  for (const std::filesystem::path& file : files) {
-    has_events = mend(file) || has_events;
+  if (const std::optional<std::size_t> at = environment_.damaged_at()) {
+    problems_.push_back((directory / "metadata").string() + ": at byte " + std::to_string(*at) +
+                        ": this is not the metadata of a modmem trace");
   }
-  if (!has_events) {
-    clear();
-    throw TraceError(problems_.empty() ? directory.string() + ": has no events"
-                                       : problems_[0] + "; nothing else can be read");
-  }
-  if (!copy_.empty()) {
-    path_ = copy_;
-    std::filesystem::copy_file(directory / "metadata", copy_ / "metadata");
-    for (const std::filesystem::path& file : files) {
-      if (!std::filesystem::exists(copy_ / file.filename())) {
-        std::filesystem::copy_file(file, copy_ / file.filename());
-      }
-      if (std::filesystem::file_size(copy_ / file.filename()) == 0) {
-        std::filesystem::remove(copy_ / file.filename());
-      }
+  try {
+    const bool has_events = mend(files);
+    if (!has_events) {
+      throw TraceError(problems_.empty() ? directory.string() + ": has no events"
+                                         : problems_[0] + "; nothing else can be read");
     }
+  } catch (...) {
+    remove_copy();
+    throw;
   }
 }
 
-CtfFiles::~CtfFiles() { clear(); }
+CtfFiles::~CtfFiles() { remove_copy(); }
 
-void CtfFiles::clear() {
+// Returns whether there are events. All files are in the copy, if there is one.
+bool CtfFiles::mend(const std::map<std::uint32_t, std::filesystem::path>& files) {
+  std::vector<Packets> streams;
+  bool damaged = environment_.damaged_at().has_value();
+  bool has_events = false;
+  for (const auto& [core, file] : files) {
+    Bytes bytes(file);
+    streams.push_back(packets_of(bytes, {environment_.uuid(), core}, file.string()));
+    const std::vector<std::string>& problems = streams.back().problems;
+    problems_.insert(problems_.end(), problems.begin(), problems.end());
+    bytes_ += bytes.size();
+    has_events = has_events || !streams.back().whole.empty();
+    discarded_ += streams.back().whole.empty() ? 0 : streams.back().whole.back().header.discarded;
+    damaged = damaged || !problems.empty() || streams.back().whole.empty();
+  }
+  if (!damaged || !has_events) {
+    return has_events;
+  }
+  std::string name = (std::filesystem::temp_directory_path() / "modmem-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    fail(name);
+  }
+  path_ = copy_ = name;
+  std::ofstream metadata(copy_ / "metadata", std::ios::binary);
+  metadata << environment_.metadata();
+  if (!metadata.flush()) {
+    fail(copy_ / "metadata");
+  }
+  auto stream = streams.begin();
+  for (const auto& [core, file] : files) {
+    if (!stream->whole.empty()) {
+      Bytes bytes(file);
+      write_packets(bytes, *stream, copy_ / file.filename());
+    }
+    ++stream;
+  }
+  return true;
+}
+
+void CtfFiles::remove_copy() {
   if (!copy_.empty()) {
     std::error_code error;
     std::filesystem::remove_all(copy_, error);
   }
-}
-
-// Returns whether the stream has events.
-bool CtfFiles::mend(const std::filesystem::path& file) {
-  const Bytes bytes = read_file(file);
-  bytes_ += bytes.size();
-  const std::optional<Bytes> whole = mended(bytes, file.string(), problems_);
-  if (!whole) {
-    return !bytes.empty();
-  }
-  if (copy_.empty()) {
-    std::string name = (std::filesystem::temp_directory_path() / "modmem-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      throw TraceError(name + ": " + std::generic_category().message(errno));
-    }
-    copy_ = name;
-  }
-  write_file(copy_ / file.filename(), *whole);
-  return !whole->empty();
 }
 
 }  // namespace modmem::trace

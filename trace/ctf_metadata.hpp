@@ -12,15 +12,16 @@ namespace modmem::trace {
 // Names a trace: in its metadata, and in each packet.
 using CtfUuid = std::array<std::uint8_t, 16>;
 
-// A packet, from its first byte. Events follow at kCtfPacketHeader.
+// A packet, from its first byte. Events follow at kCtfPacketHeader. No event is kTimeSpan / 2 or
+// more behind the one in front of it: a packet ends before that.
 struct CtfPacketHeader {
   static constexpr std::uint32_t kMagic = 0xc1fc1fc1;
 
   std::uint32_t magic = kMagic;
   CtfUuid uuid{};
   std::uint32_t stream = 0;
-  std::uint64_t begin = 0;  // microseconds
-  std::uint64_t end = 0;
+  std::uint64_t begin = 0;  // time of the first event, in microseconds
+  std::uint64_t end = 0;    // and of the last
   std::uint64_t content_bits = 0;
   std::uint64_t packet_bits = 0;
   std::uint64_t discarded = 0;  // events of this stream so far

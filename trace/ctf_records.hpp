@@ -35,7 +35,7 @@ class CtfRecords final : public RecordSource {
   const CtfEvents& events() const { return events_; }
 
  private:
-  using Fields = std::array<std::uint64_t, CtfEvent::kMostFields>;
+  using Fields = CtfEvent::Fields;
 
   struct Account {
     std::string stream;  // "": the system

@@ -90,23 +90,27 @@ void CtfWriter::on_full(std::uint32_t core) {
 }
 
 // One event of `count` slots, of which `bits` bits mean something: a packet ends with the last of
-// them, as readers take what is behind for another event.
+// them, as readers take what is behind for another event. It begins with an anchor, so that it
+// means the same when those in front of it are lost.
 void CtfWriter::take(Stream& stream, std::uint32_t core, const EventSlot* slots, std::size_t count,
                      std::size_t bits) {
   const event::Head head = event::head_of(slots[0].low);
   std::uint64_t time = 0;
   if (head.kind == EventKind::anchor) {
-    time = slots[0].high >> 16;
+    const event::Anchor anchor = event::anchor_of(slots[0]);
+    time = anchor.time;
+    stream.number = anchor.number;
     if (time - stream.time >= event::kTimeSpan / 2 && !stream.slots.empty()) {
       write_packet(stream, core);
     }
   } else {
     constexpr std::uint64_t kMask = event::kTimeSpan - 1;
     time = stream.time + ((head.time - stream.time) & kMask);
+    if (stream.slots.empty()) {
+      stream.slots.push_back(event::pack(event::Anchor{stream.number, time}));
+    }
+    ++stream.number;
     ++events_;
-  }
-  if (stream.slots.empty()) {
-    stream.begin = time;
   }
   stream.time = time;
   stream.content_bits = stream.slots.size() * sizeof(EventSlot) * 8 + bits;
@@ -119,7 +123,7 @@ void CtfWriter::take(Stream& stream, std::uint32_t core, const EventSlot* slots,
 void CtfWriter::write_packet(Stream& stream, std::uint32_t core) {
   CtfPacketHeader header;
   header.uuid = uuid_;
-  header.begin = stream.begin;
+  header.begin = event::anchor_of(stream.slots[0]).time;
   header.end = stream.time;
   header.content_bits = kCtfPacketHeader * 8 + stream.content_bits;
   header.packet_bits = (kCtfPacketHeader + stream.slots.size() * sizeof(EventSlot)) * 8;

@@ -43,10 +43,10 @@ class CtfWriter final : public RingSpill {
   };
   struct Stream {
     std::unique_ptr<std::FILE, Closer> file;
-    std::vector<EventSlot> slots;  // of the packet
+    std::vector<EventSlot> slots;  // of the packet, which begins with an anchor
     std::size_t content_bits = 0;
-    std::uint64_t begin = 0;
-    std::uint64_t time = 0;  // of the last event
+    std::uint64_t time = 0;    // of the last event
+    std::uint64_t number = 0;  // of the next one
   };
 
   void take(Stream& stream, std::uint32_t core, const EventSlot* slots, std::size_t count,

@@ -1,30 +1,22 @@
 #include "trace/replay.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <string>
-#include <system_error>
 
-#include "port/host/host_port.hpp"
-#include "port/posix/plain_port.hpp"
 #include "trace/trace_error.hpp"
 
 namespace modmem::trace {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-std::uint64_t ns_between(Clock::time_point begin, Clock::time_point end) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin).count());
-}
-
 // Room for all metadata of a replay outside of the pool: what it takes there is counted, not this.
 constexpr std::size_t kMetadataBytes = MetadataHeap::kReachBytes;
+
+PlatformConfig with_metadata(PlatformConfig platform) {
+  platform.metadata_bytes = kMetadataBytes;
+  return platform;
+}
 
 // What the word at `index` of a block holds.
 std::uint64_t pattern_word(std::uint64_t pattern, std::size_t index) {
@@ -33,70 +25,12 @@ std::uint64_t pattern_word(std::uint64_t pattern, std::size_t index) {
 
 }  // namespace
 
-struct Replay::Platform {
-  Platform(const PlatformConfig& config, ReplayPort kind) : is_plain(kind == ReplayPort::plain) {
-    if (!(is_plain ? plain.open(config) : simulated.open(config))) {
-      throw TraceError(std::string("platform ") + config.name + ": " +
-                       (is_plain ? plain.failure() : simulated.failure()) + ": " +
-                       std::generic_category().message(errno));
-    }
-  }
-
-  Port& port() { return is_plain ? static_cast<Port&>(plain) : simulated; }
-
-  bool is_plain;
-  PlainPort plain;
-  HostPort simulated;
-};
-
-std::uint64_t clock_cost() {
-  std::array<std::uint64_t, 1001> costs{};
-  for (std::uint64_t& cost : costs) {
-    const Clock::time_point begin = Clock::now();
-    cost = ns_between(begin, Clock::now());
-  }
-  std::nth_element(costs.begin(), costs.begin() + costs.size() / 2, costs.end());
-  return costs[costs.size() / 2];
-}
-
-Replay::Replay(const PlatformConfig& platform_config, const Policy& policy,
-               const ReplayOptions& options)
-    : options_(options), memory_(std::make_unique<Memory>()) {
-  PlatformConfig config = platform_config;
-  config.metadata_bytes = kMetadataBytes;
-  const std::string platform = std::string("platform ") + config.name + ": ";
-  if (const char* error = Memory::config_error(config)) {
-    throw TraceError(platform + error);
-  }
-  platform_ = std::make_unique<Platform>(config, options.port);
-  // Room to align within: what a vector gives is aligned for any fundamental type only.
-  const std::size_t needed = Memory::arena_bytes(config, platform_->port());
-  arena_.resize(needed + MetadataArena::kAlignment);
-  void* start = arena_.data();
-  std::size_t space = arena_.size();
-  std::align(MetadataArena::kAlignment, needed, start, space);
-  const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
-  if (!memory_->boot(config, policy, platform_->port(), options.observer, arena)) {
-    throw TraceError(platform + "the heaps of policy " + policy.name + " do not fit its memory");
-  }
-  clock_ns_ = options.time_calls ? clock_cost() : 0;
+Replay::Replay(const PlatformConfig& platform, const Policy& policy, const ReplayOptions& options)
+    : options_(options),
+      memory_(with_metadata(platform), policy, options.port, options.observer),
+      timer_(options.time_calls) {
   note_peaks();
   figures_.metadata_bytes = metadata_bytes();
-}
-
-Replay::~Replay() { memory_->shutdown(); }
-
-// Calls `operation` and notes how long that took.
-template <typename Operation>
-auto Replay::timed(Operation operation) {
-  if (!options_.time_calls) {
-    return operation();
-  }
-  const Clock::time_point begin = Clock::now();
-  const auto result = operation();
-  const std::uint64_t ns = ns_between(begin, Clock::now());
-  figures_.ns_per_operation.add(ns - std::min(ns, clock_ns_));
-  return result;
 }
 
 bool Replay::play(std::span<const Event> events) {
@@ -171,7 +105,7 @@ void Replay::allocate(const Event& event) {
     owner = streams_[event.owner].owner;
   }
   const Request request{owner, event.bytes, event.alignment, event.flags, {event.site, 0}};
-  block.address = static_cast<std::byte*>(timed([&] {
+  block.address = static_cast<std::byte*>(timer_(figures_.ns_per_operation, [&] {
     return event.zeroed ? memory_->allocate_zeroed(request) : memory_->allocate(request);
   }));
   if (block.address == nullptr) {
@@ -201,7 +135,8 @@ void Replay::resize(const Event& event) {
   }
   Owner* owner = block.owner == Event::kSystem ? &memory_->system() : streams_[block.owner].owner;
   const Request request{owner, event.bytes, event.alignment, event.flags, {event.site, 0}};
-  void* const moved = timed([&] { return memory_->reallocate(block.address, request); });
+  void* const moved = timer_(figures_.ns_per_operation,
+                             [&] { return memory_->reallocate(block.address, request); });
   if (moved == nullptr) {
     count_failure();
     return;
@@ -226,7 +161,7 @@ void Replay::free(const Event& event) {
   }
   check(block, block.bytes);
   ++figures_.frees;
-  timed([&] { return memory_->free(block.address); });
+  timer_(figures_.ns_per_operation, [&] { return memory_->free(block.address); });
   live_bytes_ -= block.bytes;
   unlink(block);
   block.address = nullptr;

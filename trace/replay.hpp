@@ -16,20 +16,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "memory/memory.hpp"
+#include "trace/call_timer.hpp"
 #include "trace/event.hpp"
 #include "trace/latencies.hpp"
+#include "trace/replay_memory.hpp"
 
 namespace modmem::trace {
-
-enum class ReplayPort : std::uint8_t {
-  plain,      // ordinary memory: mapping keeps book only
-  simulated,  // the simulator, with a system call for every mapping
-};
 
 struct ReplayOptions {
   ReplayPort port = ReplayPort::plain;
@@ -59,16 +55,11 @@ struct ReplayFigures {
   Latencies ns_per_operation;
 };
 
-// What two readings of the clock, one behind the other, mostly differ by, in nanoseconds.
-std::uint64_t clock_cost();
-
 class Replay {
  public:
   // Boots a Memory. Throws TraceError where the platform's configuration does not hold or the
   // policy's heaps do not fit it.
-  Replay(const PlatformConfig& platform_config, const Policy& policy,
-         const ReplayOptions& options = {});
-  ~Replay();
+  Replay(const PlatformConfig& platform, const Policy& policy, const ReplayOptions& options = {});
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
@@ -110,7 +101,6 @@ class Replay {
     std::uint32_t first = kNone;  // newest block
     bool lives = false;           // owner is nullptr then where it was refused
   };
-  struct Platform;
 
   bool play_all(std::span<const Event> events);
   std::size_t metadata_bytes() const;
@@ -127,16 +117,12 @@ class Replay {
   static void fill(const Block& block);
   void check(const Block& block, std::size_t bytes) const;
   void count_failure();
-  template <typename Operation>
-  auto timed(Operation operation);
 
   ReplayOptions options_;
-  std::unique_ptr<Platform> platform_;
-  std::unique_ptr<Memory> memory_;
-  std::vector<std::byte> arena_;
+  ReplayMemory memory_;
+  CallTimer timer_;
   std::vector<Block> blocks_;    // by place
   std::vector<Stream> streams_;  // by place
-  std::uint64_t clock_ns_ = 0;   // that reading the clock takes
   std::uint64_t requests_ = 0;
   std::uint32_t owners_ = 0;
   std::size_t live_bytes_ = 0;

@@ -1,15 +1,9 @@
 #include "trace/rerun.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <string>
-#include <system_error>
 #include <utility>
 
-#include "port/host/host_port.hpp"
-#include "port/posix/plain_port.hpp"
+#include "port/posix/posix_port.hpp"
 #include "trace/ctf_fields.hpp"
 #include "trace/trace_error.hpp"
 
@@ -21,16 +15,9 @@ namespace {
 
 constexpr std::uint32_t to_32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
-Request request_of(const std::array<std::uint64_t, CtfEvent::kMostFields>& fields, Owner* owner,
-                   const Site& site) {
+Request request_of(const CtfEvent::Fields& fields, Owner* owner, const Site& site) {
   return {owner, fields[kBytes], event::alignment_of(static_cast<std::uint8_t>(fields[kAlignment])),
           to_32(fields[kIntent] << event::kFlagsShift), site};
-}
-
-// Whether an owner is one that there can be: a damaged trace may say anything.
-bool is_sound(const std::array<std::uint64_t, CtfEvent::kMostFields>& fields) {
-  return fields[kKind] <= static_cast<std::uint64_t>(OwnerKind::slots) &&
-         fields[kHeapKind] <= static_cast<std::uint64_t>(HeapKind::region);
 }
 
 }  // namespace
@@ -42,67 +29,25 @@ struct Rerun::Quiet final : MemoryObserver {
   void on_leak(const Leak& leak) override { static_cast<void>(leak); }
 };
 
-struct Rerun::Platform {
-  Platform(const PlatformConfig& config, ReplayPort kind) : is_plain(kind == ReplayPort::plain) {
-    if (!(is_plain ? plain.open(config) : simulated.open(config))) {
-      throw TraceError(std::string("platform ") + config.name + ": " +
-                       (is_plain ? plain.failure() : simulated.failure()) + ": " +
-                       std::generic_category().message(errno));
-    }
-    set_time(0);
-  }
-
-  Port& port() { return is_plain ? static_cast<Port&>(plain) : simulated; }
-  void set_time(std::uint64_t time_us) {
-    is_plain ? plain.set_time_us(time_us) : simulated.set_time_us(time_us);
-  }
-
-  bool is_plain;
-  PlainPort plain;
-  HostPort simulated;
-};
-
 Rerun::Rerun(const PlatformConfig& platform, const Policy& policy, const ReplayOptions& options)
-    : options_(options), observer_(std::make_unique<Quiet>()), memory_(std::make_unique<Memory>()) {
-  const std::string name = std::string("platform ") + platform.name + ": ";
-  if (const char* error = Memory::config_error(platform)) {
-    throw TraceError(name + error);
-  }
-  platform_ = std::make_unique<Platform>(platform, options.port);
-  const std::size_t needed = Memory::arena_bytes(platform, platform_->port());
-  arena_.resize(needed + MetadataArena::kAlignment);
-  void* start = arena_.data();
-  std::size_t space = arena_.size();
-  std::align(MetadataArena::kAlignment, needed, start, space);
-  const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
-  if (!memory_->boot(platform, policy, platform_->port(), observer_.get(), arena)) {
-    throw TraceError(name + "the heaps of policy " + policy.name + " do not fit its memory");
-  }
-  clock_ns_ = options.time_calls ? clock_cost() : 0;
-}
+    : observer_(std::make_unique<Quiet>()),
+      memory_(platform, policy, options.port,
+              options.observer != nullptr ? options.observer : observer_.get(), 0),
+      timer_(options.time_calls) {}
 
-Rerun::~Rerun() { memory_->shutdown(); }
-
-template <typename Operation>
-auto Rerun::timed(Operation operation) {
-  using Clock = std::chrono::steady_clock;
-  if (!options_.time_calls) {
-    return operation();
-  }
-  const Clock::time_point begin = Clock::now();
-  const auto result = operation();
-  const auto ns = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
-  figures_.ns_per_operation.add(ns - std::min(ns, clock_ns_));
-  return result;
-}
+Rerun::~Rerun() = default;
 
 void Rerun::play(const CtfEvent& event) {
-  if (shut_down_ || event.core >= memory_->config().cores) {
+  if (shut_down_) {
     return;
   }
+  const PlatformConfig& platform = memory_->config();
+  if (event.core >= platform.cores) {
+    throw TraceError(std::string("platform ") + platform.name + " has no core " +
+                     std::to_string(event.core) + ", which the trace is of");
+  }
   set_host_core(event.core);
-  platform_->set_time(event.time_us);
+  memory_.set_time(event.time_us);
   switch (event.kind) {
     case EventKind::allocate:
       allocate(event.fields);
@@ -139,10 +84,10 @@ void Rerun::play(const CtfEvent& event) {
       add_entry(event.fields);
       break;
     case EventKind::plan_need:
-      add_need(event.fields);
+      plan_.add_need(event.fields);
       break;
     case EventKind::plan_end:
-      admit();
+      admit(event.fields);
       break;
     case EventKind::upkeep:
       upkeep(event.fields);
@@ -221,7 +166,9 @@ void Rerun::allocate(const Fields& fields) {
   ++figures_.allocations;
   Owner* const of = owner(fields[kOwner]);
   const Request request = request_of(fields, of, site(fields[kSite]));
-  note(fields, of == nullptr ? nullptr : timed([&] { return memory_->allocate(request); }));
+  note(fields, of == nullptr ? nullptr : timer_(figures_.ns_per_operation, [&] {
+         return memory_->allocate(request);
+       }));
 }
 
 void Rerun::range(const Fields& fields) {
@@ -251,7 +198,8 @@ void Rerun::resize(const Fields& fields) {
     return;
   }
   const Request request = request_of(fields, nullptr, site(fields[kSite]));
-  void* const moved = timed([&] { return memory_->reallocate(old, request); });
+  void* const moved =
+      timer_(figures_.ns_per_operation, [&] { return memory_->reallocate(old, request); });
   if (moved != nullptr && fields[kPlace] == event::kNoPlace) {
     ++differ_;  // it served what was refused then
     blocks_[key_of(fields[kOldMemory], fields[kOldPlace])] = moved;
@@ -276,37 +224,15 @@ void Rerun::free(const Fields& fields) {
   blocks_.erase(key_of(fields[kFreeMemory], fields[kFreePlace]));
   if (old != nullptr) {
     ++figures_.frees;
-    timed([&] { return memory_->free(old); });
+    timer_(figures_.ns_per_operation, [&] { return memory_->free(old); });
   }
 }
 
-OwnerSpec Rerun::spec_of(const Fields& fields) {
-  return {.kind = static_cast<OwnerKind>(fields[kKind]),
-          .id = to_32(fields[kId]),
-          .name = std::exchange(name_, ""),
-          .limit = fields[kLimit],
-          .guarantee = fields[kGuarantee],
-          .core = static_cast<std::uint8_t>(fields[kCore])};
-}
-
-HeapSpec Rerun::heap_of(const Fields& fields) {
-  HeapSpec heap;
-  heap.kind = static_cast<HeapKind>(fields[kHeapKind]);
-  heap.bytes = fields[kHeapBytes];
-  heap.grows = fields[kGrows] != 0;
-  heap.frame_limit = to_32(fields[kFrameLimit]);
-  heap.bundles = bundles_;
-  heap.contiguous = fields[kContiguous] != 0;
-  heap.retained_pages = to_32(fields[kRetainedPages]);
-  heap.retained_us = to_32(fields[kRetainedUs]);
-  return heap;
-}
-
 void Rerun::begin_owner(const Fields& fields) {
-  const OwnerSpec spec = spec_of(fields);
-  if (!is_sound(fields) ||
+  const OwnerSpec spec = owner_spec_of(fields, std::exchange(name_, ""));
+  const std::vector<SlotBundle> bundles = std::exchange(bundles_, {});
+  if (!is_owner(fields) ||
       (fields[kHandle] != fields[kParent] && !owners_.contains(fields[kParent]))) {
-    bundles_.clear();
     ++differ_;
     return;
   }
@@ -315,9 +241,9 @@ void Rerun::begin_owner(const Fields& fields) {
     return;
   }
   Owner* const parent = owner(fields[kParent]);
-  Owner* const made =
-      parent != nullptr ? memory_->create_owner(*parent, spec, heap_of(fields)) : nullptr;
-  bundles_.clear();
+  Owner* const made = parent != nullptr
+                          ? memory_->create_owner(*parent, spec, heap_spec_of(fields, bundles))
+                          : nullptr;
   figures_.failures += made == nullptr ? 1 : 0;
   const bool refused = fields[kHandle] == event::kNone;
   differ_ += refused != (made == nullptr) ? 1 : 0;
@@ -348,45 +274,15 @@ void Rerun::end_owner(const Fields& fields) {
 }
 
 void Rerun::add_entry(const Fields& fields) {
-  PlanEntry entry;
-  entry.spec = spec_of(fields);
-  entry.heap = heap_of(fields);
-  entry.parent = fields[kCreated] != 0 ? owner(fields[kParent]) : nullptr;
-  entry.owner = fields[kCreated] != 0 ? nullptr : owner(fields[kHandle]);
-  entry.accounts = to_32(fields[kAccounts]);
-  entry.heaps = to_32(fields[kHeaps]);
-  plan_is_sound_ =
-      plan_is_sound_ && is_sound(fields) && (entry.owner != nullptr || entry.parent != nullptr);
-  plan_.push_back(entry);
-  plan_owners_.push_back(fields[kHandle]);
-  needs_.emplace_back();
+  Owner* const known = owner(fields[fields[kCreated] != 0 ? kParent : kHandle]);
+  plan_.add_entry(fields, std::exchange(name_, ""), known, std::exchange(bundles_, {}));
 }
 
-void Rerun::add_need(const Fields& fields) {
-  if (needs_.empty()) {
-    return;  // its entry is lost
-  }
-  const auto alignment = static_cast<std::uint8_t>(fields[kNeedAlignment]);
-  needs_.back().push_back({.bytes = fields[kNeedBytes],
-                           .blocks = to_32(fields[kNeedBlocks]),
-                           .largest = fields[kNeedLargest],
-                           .alignment = event::alignment_of(alignment),
-                           .flags = to_32(fields[kNeedFlags]),
-                           .apart = fields[kApart] != 0});
-}
-
-void Rerun::admit() {
-  for (std::size_t i = 0; i < plan_.size(); ++i) {
-    plan_[i].needs = needs_[i];
-  }
-  if (std::exchange(plan_is_sound_, true) && memory_->admit(plan_)) {
-    for (std::size_t i = 0; i < plan_.size(); ++i) {
-      owners_[plan_owners_[i]] = plan_[i].owner;
-    }
-  }
-  plan_.clear();
-  plan_owners_.clear();
-  needs_.clear();
+void Rerun::admit(const Fields& fields) {
+  const bool same =
+      plan_.admit(*memory_, fields[kAdmitted] != 0,
+                  [&](std::uint64_t handle, Owner* created) { owners_[handle] = created; });
+  differ_ += same ? 0 : 1;
 }
 
 void Rerun::upkeep(const Fields& fields) {

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -19,6 +18,7 @@
 
 #include "memory/memory.hpp"
 #include "trace/ctf_events.hpp"
+#include "trace/recorded_plan.hpp"
 #include "trace/replay.hpp"
 
 namespace modmem::trace {
@@ -32,7 +32,8 @@ class Rerun {
   Rerun(const Rerun&) = delete;
   Rerun& operator=(const Rerun&) = delete;
 
-  // The next event. The calling thread is the event's core for as long as the call takes.
+  // The next event. The calling thread is the event's core for as long as the call takes. Throws
+  // TraceError where the platform has no such core.
   void play(const CtfEvent& event);
 
   const ReplayFigures& figures();
@@ -42,8 +43,7 @@ class Rerun {
 
  private:
   struct Quiet;
-  struct Platform;
-  using Fields = std::array<std::uint64_t, CtfEvent::kMostFields>;
+  using Fields = CtfEvent::Fields;
 
   Owner* owner(std::uint64_t handle);
   Site site(std::uint64_t number);
@@ -57,33 +57,22 @@ class Rerun {
   void begin_owner(const Fields& fields);
   void end_owner(const Fields& fields);
   void add_entry(const Fields& fields);
-  void add_need(const Fields& fields);
-  void admit();
+  void admit(const Fields& fields);
   void upkeep(const Fields& fields);
   void end_period();
-  OwnerSpec spec_of(const Fields& fields);
-  HeapSpec heap_of(const Fields& fields);
-  template <typename Operation>
-  auto timed(Operation operation);
 
-  ReplayOptions options_;
-  std::unique_ptr<Platform> platform_;
   std::unique_ptr<Quiet> observer_;
-  std::vector<std::byte> arena_;
-  std::unique_ptr<Memory> memory_;
+  ReplayMemory memory_;
+  CallTimer timer_;
   std::unordered_map<std::uint64_t, Owner*> owners_;
   std::unordered_map<std::uint64_t, void*> blocks_;
   std::unordered_map<std::uint64_t, const char*> sites_;
   std::unordered_set<std::string> names_;
   const char* name_ = "";
-  std::vector<SlotBundle> bundles_;  // of the next owner
-  std::vector<PlanEntry> plan_;
-  std::vector<std::uint64_t> plan_owners_;
-  std::vector<std::vector<Need>> needs_;
-  bool plan_is_sound_ = true;
+  std::vector<SlotBundle> bundles_;  // of the next owner or entry of a plan
+  RecordedPlan plan_;
   bool shut_down_ = false;
   bool pipelines_changed_ = false;
-  std::uint64_t clock_ns_ = 0;
   std::uint64_t differ_ = 0;
   ReplayFigures figures_;
 };

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "trace/recorded_trace_testing.hpp"
+#include "trace/trace_error.hpp"
 
 namespace modmem::trace {
 namespace {
@@ -224,6 +225,64 @@ TEST_F(RerunTest, OwnersOfAllKindsAreMadeAgain) {
   replay();
   expect_the_same();
   EXPECT_EQ(rerun_->figures().failures, 2U);  // the large slots run out, and the last owner
+}
+
+TEST_F(RerunTest, APlanMakesItsHeapsOfSlots) {
+  const SlotBundle bundles[] = {{.slot_bytes = 64, .slots = 64}, {.slot_bytes = 4096, .slots = 4}};
+  PlanEntry entries[2];
+  for (PlanEntry& entry : entries) {
+    entry.parent = &memory_.system();
+    entry.spec = {.kind = OwnerKind::slots, .name = "planned"};
+    entry.heap = {.kind = HeapKind::slots, .bytes = 65536};
+    entry.heap.bundles = std::span(bundles).subspan(static_cast<std::size_t>(&entry - entries));
+  }
+  ASSERT_TRUE(memory_.admit(entries));
+  for (const PlanEntry& entry : entries) {
+    ASSERT_NE(memory_.allocate({entry.owner, 50, 0, 0, MODMEM_HERE}), nullptr);
+  }
+  replay();
+  expect_the_same();
+}
+
+TEST_F(RerunTest, APlanThatIsAdmittedOnlyNowIsUndone) {
+  const Need need{.bytes = std::size_t{1} << 20, .blocks = 1, .largest = std::size_t{1} << 20};
+  PlanEntry entry;
+  entry.parent = &memory_.system();
+  entry.spec = {.kind = OwnerKind::pipeline, .name = "large"};
+  entry.needs = {&need, 1};
+  const std::vector<PlanEntry> five(5, entry);
+  std::vector<PlanEntry> plan = five;
+  ASSERT_FALSE(memory_.admit(plan));
+  CtfEvents events(finish());
+  PlatformConfig larger = events.platform();
+  larger.sram_bytes *= 4;
+  larger.window_bytes *= 4;
+  rerun_.emplace(larger, kElasticPolicy, ReplayOptions{.time_calls = false});
+  CtfEvent event;
+  while (events.next(event)) {
+    rerun_->play(event);
+  }
+  EXPECT_EQ(rerun_->places_differ(), 1U);
+  rerun_->memory().for_each_heap([](const HeapReport& heap) { EXPECT_STRNE(heap.name, "large"); });
+  EXPECT_EQ(rerun_->memory().pool().reserved(), 0U);
+}
+
+TEST_F(RerunTest, APlatformWithoutACoreIsRefused) {
+  set_host_core(1);
+  static_cast<void>(memory_.allocate({nullptr, 10, 0, 0, MODMEM_HERE}));
+  set_host_core(0);
+  CtfEvents events(finish());
+  PlatformConfig one = events.platform();
+  one.cores = 1;
+  rerun_.emplace(one, kElasticPolicy, ReplayOptions{.time_calls = false});
+  CtfEvent event;
+  EXPECT_THROW(
+      {
+        while (events.next(event)) {
+          rerun_->play(event);
+        }
+      },
+      TraceError);
 }
 
 TEST_F(RerunTest, UnderAnotherPolicyThingsLieElsewhere) {
