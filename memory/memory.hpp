@@ -86,6 +86,7 @@ class Memory {
   // --- owners ---
 
   Owner& system() { return *system_; }
+  const Owner& system() const { return *system_; }
 
   // A new account under `parent`, with the heap that `heap` asks for, or else with one where the
   // policy gives its kind one and `parent` is neither below a private heap nor a module. nullptr,

@@ -60,6 +60,7 @@ enum class Upkeep : std::uint8_t {
   restore_l3,
   probe,  // of an owner, for the largest request; first: flags, second: alignment
   shutdown,
+  sample,  // nothing is changed: whoever records took the figures of its report here
 };
 
 // The calls that end an owner.

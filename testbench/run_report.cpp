@@ -25,25 +25,23 @@ RunReport begin_report(const System& system, const std::filesystem::path& topolo
   return report;
 }
 
-void sample(const System& system, const Session& session, RunReport& report) {
+void sample(System& system, const Session& session, RunReport& report) {
   const Memory& memory = system.memory();
   const PagePool& pool = memory.pool();
+  report.largest_request = memory.largest_request({});  // first, as it ends what waits
   report.live_mapped_bytes = system.mapped_bytes();
   report.peak_mapped_bytes = std::size_t{pool.peak_taken()} * config::kPageBytes;
   report.banks_on = pool.banks_on();
   report.banks_on_peak = pool.banks_on_peak();
   report.energy = memory.energy();
   report.metadata_bytes = memory.metadata_bytes();
-  report.largest_request = memory.largest_request({});
-  report.heaps.clear();
-  memory.for_each_heap([&](const HeapReport& heap) {
-    report.heaps.push_back({heap.name, heap.kind, heap.owner->spec.name, heap});
-    report.heaps.back().figures.name = nullptr;  // the copies above outlive the owner
-    report.heaps.back().figures.owner = nullptr;
-  });
+  report.heaps = trace::heap_notes(memory);
   report.pipelines = session.pipelines();
   report.modules = session.modules();
   report.xruns = session.xruns();
+  if (RunTrace* trace = system.trace()) {
+    trace->note_sample();
+  }
 }
 
 void close_report(const System& system, RunReport& report) {

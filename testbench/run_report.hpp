@@ -9,15 +9,11 @@
 
 #include "testbench/session.hpp"
 #include "testbench/system.hpp"
+#include "trace/memory_figures.hpp"
 
 namespace modmem::testbench {
 
-struct HeapNote {
-  std::string name;
-  std::string kind;
-  std::string owner;
-  HeapReport figures;
-};
+using trace::HeapNote;
 
 // What became of a script's commands.
 struct ScriptFigures {
@@ -80,7 +76,7 @@ struct RunReport {
 RunReport begin_report(const System& system, const std::filesystem::path& topology);
 
 // Notes what can be seen while the streams play, before anything is torn down.
-void sample(const System& system, const Session& session, RunReport& report);
+void sample(System& system, const Session& session, RunReport& report);
 
 // Notes what can be seen when all is torn down.
 void close_report(const System& system, RunReport& report);

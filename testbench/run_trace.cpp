@@ -21,4 +21,9 @@ void RunTrace::note_pipeline(std::uint32_t id, std::uint32_t state) {
   recorder_.pipeline(id, state);
 }
 
+void RunTrace::note_sample() {
+  const LockGuard guard(port_);
+  recorder_.upkeep(Upkeep::sample);
+}
+
 }  // namespace modmem::testbench

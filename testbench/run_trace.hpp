@@ -31,6 +31,8 @@ class RunTrace {
   // From any thread.
   void note_period(std::uint64_t number);
   void note_pipeline(std::uint32_t id, std::uint32_t state);
+  // The report is of this moment.
+  void note_sample();
 
   // Writes the rest, once the Memory is shut down. Throws TraceError where anything could not be
   // written.

@@ -148,8 +148,9 @@ std::vector<std::string> rerun(const std::string& path, Settings settings, Progr
     }
   }
   for (std::size_t i = 0; i < reruns.size(); ++i) {
-    results.push_back({path, settings.policies[i]->name, reruns[i]->figures(), std::nullopt,
-                       RecordedFigures{events.lost(), reruns[i]->places_differ()}});
+    results.push_back(
+        {path, settings.policies[i]->name, reruns[i]->figures(), std::nullopt,
+         RecordedFigures{events.lost(), reruns[i]->places_differ(), reruns[i]->taken()}});
   }
   std::vector<std::string> problems = events.problems();
   reruns.clear();

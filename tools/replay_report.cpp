@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include "tools/report_json.hpp"
+
 namespace modmem::tools {
 
 namespace {
@@ -69,7 +71,9 @@ Json to_json(const std::vector<ReplayResult>& results) {
                       {"max", figures.ns_per_operation.longest()}}}});
     if (result.recorded) {
       list.back()["recorded"] = {{"lost", result.recorded->lost},
-                                 {"differs", result.recorded->differs}};
+                                 {"differs", result.recorded->differs},
+                                 {"memory", to_json(result.recorded->taken.memory)},
+                                 {"owners", to_json(result.recorded->taken.owners)}};
     }
   }
   return list;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "trace/replay.hpp"
+#include "trace/rerun.hpp"
 
 namespace modmem::tools {
 
@@ -16,6 +17,7 @@ namespace modmem::tools {
 struct RecordedFigures {
   std::uint64_t lost = 0;     // events that the recording lacks
   std::uint64_t differs = 0;  // blocks and results that were not those of the recording
+  trace::Rerun::Taken taken;
 };
 
 struct ReplayResult {

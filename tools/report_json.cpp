@@ -41,9 +41,9 @@ Json bundles_json(const HeapReport& heap) {
   return bundles;
 }
 
-Json heaps_json(const testbench::RunReport& report) {
+Json heaps_json(const std::vector<trace::HeapNote>& notes) {
   Json heaps = Json::array();
-  for (const testbench::HeapNote& heap : report.heaps) {
+  for (const trace::HeapNote& heap : notes) {
     heaps.push_back({{"name", heap.name},
                      {"kind", heap.kind},
                      {"memory", heap.figures.memory},
@@ -149,11 +149,46 @@ Json failure_json(const std::optional<testbench::FailureNote>& failure) {
 
 }  // namespace
 
+Json to_json(const trace::MemoryFigures& figures) {
+  return {{"frames", figures.frames},
+          {"banks", figures.banks},
+          {"live_bytes", figures.live_bytes},
+          {"peak_live_bytes", figures.peak_live_bytes},
+          {"mapped_bytes", figures.mapped_bytes},
+          {"peak_mapped_bytes", figures.peak_mapped_bytes},
+          {"banks_on", figures.banks_on},
+          {"banks_on_peak", figures.banks_on_peak},
+          {"bank_seconds", seconds(figures.energy.total_us)},
+          {"idle_bank_seconds", seconds(figures.energy.idle_us)},
+          {"ended_bank_seconds", seconds(figures.energy.ended_us)},
+          {"frames_moved", figures.frames_moved},
+          {"metadata_bytes", figures.metadata_bytes},
+          {"heaps", heaps_json(figures.heaps)}};
+}
+
+Json to_json(const std::vector<trace::OwnerNote>& owners) {
+  Json json = Json::array();
+  for (const trace::OwnerNote& owner : owners) {
+    json.push_back({{"name", owner.name},
+                    {"above", owner.above},
+                    {"kind", to_string(owner.kind)},
+                    {"id", hex_id(owner.id)},
+                    {"lives", owner.lives},
+                    {"live_bytes", owner.live_bytes},
+                    {"peak_live_bytes", owner.peak_live_bytes},
+                    {"peak_mapped_bytes", owner.peak_mapped_bytes},
+                    {"bank_seconds", seconds(owner.bank_us)},
+                    {"allocations", owner.allocations},
+                    {"failures", owner.failures}});
+  }
+  return json;
+}
+
 Json to_json(const testbench::RunReport& report) {
   Json json = {{"platform", report.platform},
                {"policy", report.policy},
                {"pool", pool_json(report)},
-               {"heaps", heaps_json(report)},
+               {"heaps", heaps_json(report.heaps)},
                {"pipelines", pipelines_json(report)},
                {"modules", modules_json(report)},
                {"leaks", leaks_json(report)},

@@ -143,9 +143,9 @@ void append_enums(std::string& text) {
   constexpr const char* kUpkeep[] = {"compact",     "trim",       "drain",       "return_unused",
                                      "release_all", "premap",     "pin",         "unpin",
                                      "get_region",  "put_region", "set_interim", "save_l3",
-                                     "restore_l3",  "probe",      "shutdown"};
+                                     "restore_l3",  "probe",      "shutdown",    "sample"};
   constexpr const char* kEnds[] = {"destroyed", "destroyed_empty", "released"};
-  static_assert(std::size(kUpkeep) == static_cast<std::size_t>(Upkeep::shutdown) + 1);
+  static_assert(std::size(kUpkeep) == static_cast<std::size_t>(Upkeep::sample) + 1);
   append_enum(text, "memory2", 2, 3, [&](unsigned value) { return kMemories[value]; });
   append_enum(text, "memory5", 5, 3, [&](unsigned value) { return kMemories[value]; });
   append_enum(text, "upkeep_what", 5, std::size(kUpkeep),

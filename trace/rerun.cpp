@@ -260,6 +260,7 @@ void Rerun::end_owner(const Fields& fields) {
     return;
   }
   owners_.erase(fields[kEnded]);
+  ended_.end(*memory_, *of);
   switch (static_cast<OwnerEnd>(fields[kHow])) {
     case OwnerEnd::destroyed:
       memory_->destroy_owner(*of);
@@ -290,7 +291,7 @@ void Rerun::upkeep(const Fields& fields) {
   void* const at = block(0, fields[kFirst]);
   switch (static_cast<Upkeep>(fields[kWhat])) {
     case Upkeep::compact:
-      differ_ += memory_->compact(to_32(fields[kFirst])).moved != fields[kSecond] ? 1 : 0;
+      compact(fields);
       return;
     case Upkeep::trim:
       memory_->trim();
@@ -313,6 +314,9 @@ void Rerun::upkeep(const Fields& fields) {
       return;
     case Upkeep::restore_l3:
       return;  // of a boot that the trace does not have
+    case Upkeep::sample:
+      sample_ = take();
+      return;
     case Upkeep::shutdown:
       shut_down_ = true;  // what is reported is what was before
       return;
@@ -340,7 +344,7 @@ void Rerun::upkeep(const Fields& fields) {
       break;
     case Upkeep::put_region:
       if (is_region) {
-        memory_->put_region(*of, fields[kFlag] != 0);
+        put_region(*of, fields[kFlag] != 0);
       }
       break;
     case Upkeep::set_interim:
@@ -355,6 +359,25 @@ void Rerun::upkeep(const Fields& fields) {
     default:
       break;
   }
+}
+
+void Rerun::put_region(Owner& region, bool held) {
+  if (memory_->region_info(region).references == 1) {
+    ended_.end(*memory_, region);
+  }
+  memory_->put_region(region, held);
+}
+
+void Rerun::compact(const Fields& fields) {
+  const std::uint32_t moved = memory_->compact(to_32(fields[kFirst])).moved;
+  moved_ += moved;
+  differ_ += moved != fields[kSecond] ? 1 : 0;
+}
+
+Rerun::Taken Rerun::take() const {
+  Taken taken{figures_of(*memory_), ended_.with_living(*memory_)};
+  taken.memory.frames_moved = moved_;
+  return taken;
 }
 
 void Rerun::end_period() {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -18,6 +19,7 @@
 
 #include "memory/memory.hpp"
 #include "trace/ctf_events.hpp"
+#include "trace/memory_figures.hpp"
 #include "trace/recorded_plan.hpp"
 #include "trace/replay.hpp"
 
@@ -41,6 +43,14 @@ class Rerun {
   std::uint64_t places_differ() const { return differ_; }
   const Memory& memory() const { return *memory_; }
 
+  // What the report of a recorded run is of: the moment at which it was taken (Upkeep::sample), the
+  // last one, or else the end.
+  struct Taken {
+    MemoryFigures memory;
+    std::vector<OwnerNote> owners;
+  };
+  Taken taken() const { return sample_ ? *sample_ : take(); }
+
  private:
   struct Quiet;
   using Fields = CtfEvent::Fields;
@@ -59,7 +69,10 @@ class Rerun {
   void add_entry(const Fields& fields);
   void admit(const Fields& fields);
   void upkeep(const Fields& fields);
+  void put_region(Owner& region, bool held);
+  void compact(const Fields& fields);
   void end_period();
+  Taken take() const;
 
   std::unique_ptr<Quiet> observer_;
   ReplayMemory memory_;
@@ -74,6 +87,9 @@ class Rerun {
   bool shut_down_ = false;
   bool pipelines_changed_ = false;
   std::uint64_t differ_ = 0;
+  std::uint64_t moved_ = 0;  // frames, by compaction
+  OwnerNotes ended_;
+  std::optional<Taken> sample_;
   ReplayFigures figures_;
 };
 

@@ -138,8 +138,12 @@ class RerunTest : public testing::RecordedMemoryFixture {
             if (memory_.admit({&entry, 1})) {
               memory_.return_unused(*owner);
             }
-          } else if (below(4) == 0) {
-            memory_.set_limit(*owner, OwnerSpec::kNoLimit / 2);
+          } else if (below(3) == 0) {
+            // Some limits are low, and the next requests fail.
+            memory_.set_limit(*owner,
+                              below(2) == 0 ? owner->tree + below(3000) : OwnerSpec::kNoLimit / 2);
+          } else if (below(3) == 0 && owner->heap != kNoHeap) {
+            memory_.set_frame_limit(*owner, static_cast<std::uint32_t>(1 + below(60)));
           } else if (below(4) == 0) {
             memory_.pin(stays);
           } else {
