@@ -72,33 +72,33 @@ class BitmapView {
   constexpr std::uint32_t next_clear_run(std::uint32_t first, std::uint32_t last,
                                          std::uint32_t count) const {
     std::uint32_t run = 0;  // clear bits right before the word at hand
-    for (std::uint32_t at = first; at < last; at = (at / kWordBits + 1) * kWordBits) {
-      const std::uint32_t base = at / kWordBits * kWordBits;
-      Word clear = ~words_[base / kWordBits] & (~Word{0} << (at - base));
+    for (std::uint32_t base = first / kWordBits * kWordBits; base < last; base += kWordBits) {
+      if (run == 0 && count > 1) {
+        base = skip_single(base, last);
+      }
+      Word clear = ~words_[base / kWordBits];
+      if (base < first) {
+        clear &= ~Word{0} << (first - base);
+      }
       if (last - base < kWordBits) {
         clear &= ~(~Word{0} << (last - base));
       }
-      const auto low = static_cast<std::uint32_t>(std::countr_one(clear));
-      if (run + low >= count) {
-        return base - run;
-      }
-      if (low == kWordBits) {
-        run += kWordBits;
-        continue;
+      if (run != 0 || count >= kWordBits) {
+        const auto low = static_cast<std::uint32_t>(std::countr_one(clear));
+        if (run + low >= count) {
+          return base - run;
+        }
+        if (low == kWordBits) {
+          run += kWordBits;
+          continue;
+        }
       }
       if (count < kWordBits) {
-        // Of each run, the bits at which `length` clear ones begin.
-        Word begins = clear;
-        for (std::uint32_t length = 1; length < count && begins != 0;) {
-          const std::uint32_t step = count - length < length ? count - length : length;
-          begins &= begins >> step;
-          length += step;
-        }
-        if (begins != 0) {
+        if (const Word begins = begins_of_runs(clear, count); begins != 0) {
           return base + static_cast<std::uint32_t>(std::countr_zero(begins));
         }
       }
-      run = static_cast<std::uint32_t>(std::countl_one(clear));
+      run = clear >> (kWordBits - 1) != 0 ? static_cast<std::uint32_t>(std::countl_one(clear)) : 0;
     }
     return last;
   }
@@ -122,18 +122,50 @@ class BitmapView {
   }
 
  private:
+  // The bits of `word` at which `count` (1 to 63) set ones begin.
+  static constexpr Word begins_of_runs(Word word, std::uint32_t count) {
+    for (std::uint32_t length = 1; length < count && word != 0;) {
+      const std::uint32_t step = count - length < length ? count - length : length;
+      word &= word >> step;
+      length += step;
+    }
+    return word;
+  }
+
+  // The first word at or after that of bit `base` in which two neighbouring bits are clear, or
+  // whose last one and the next word's first are, as the number of its first bit; at the latest the
+  // last but one that is all below `last`.
+  constexpr std::uint32_t skip_single(std::uint32_t base, std::uint32_t last) const {
+    const Word* at = words_ + base / kWordBits;
+    const Word* const end = words_ + last / kWordBits;
+    for (Word clear = ~*at; at + 1 < end; ++at) {
+      const Word next = ~at[1];
+      if ((clear & (clear >> 1 | next << (kWordBits - 1))) != 0) {
+        break;
+      }
+      clear = next;
+    }
+    return static_cast<std::uint32_t>(at - words_) * kWordBits;
+  }
+
   // `flip` is xor-ed into each word before its first set bit is sought.
   constexpr std::uint32_t next(std::uint32_t from, std::uint32_t last, Word flip) const {
-    while (from < last) {
-      const std::uint32_t index = from / kWordBits;
-      const Word word = (words_[index] ^ flip) >> (from % kWordBits);
-      if (word != 0) {
-        const std::uint32_t found = from + static_cast<std::uint32_t>(std::countr_zero(word));
-        return found < last ? found : last;
-      }
-      from = (index + 1) * kWordBits;
+    if (from >= last) {
+      return last;
     }
-    return last;
+    // Words without such a bit are passed over by a loop that does nothing else.
+    const Word* at = words_ + from / kWordBits;
+    const Word* const final = words_ + (last - 1) / kWordBits;
+    Word word = (*at ^ flip) >> (from % kWordBits) << (from % kWordBits);
+    while (word == 0) {
+      if (at == final) {
+        return last;
+      }
+      word = *++at ^ flip;
+    }
+    const std::uint32_t found = static_cast<std::uint32_t>(at - words_) * kWordBits +
+                                static_cast<std::uint32_t>(std::countr_zero(word));
+    return found < last ? found : last;
   }
 
   // Calls visit(word, mask) for the words that the bits [first, last) lie in.

@@ -130,6 +130,23 @@ RC_GTEST_PROP(Bitmap, FindsTheFirstLongRunOfClearBits, ()) {
   RC_ASSERT(pair.view.next_clear_run(first, last, count) == expected);
 }
 
+// Words with single clear bits alone are passed over: not those in which, or at whose border to the
+// next one, there are two.
+TEST(Bitmap, FindsAPairOfClearBitsAmongSingleOnes) {
+  constexpr std::uint32_t kBits = 6 * BitmapView::kWordBits;
+  for (std::uint32_t pair = 0; pair + 2 <= kBits; ++pair) {
+    std::vector<bool> bits(kBits + 20, true);
+    for (std::uint32_t single = 0; single < kBits; single += 21) {
+      bits[single] = single + 1 == pair || single == pair + 2;  // those would make it longer
+    }
+    bits[pair] = bits[pair + 1] = false;
+    const Pair both(bits, false);
+    EXPECT_EQ(both.view.next_clear_run(0, both.view.size(), 2), pair);
+    EXPECT_EQ(both.view.next_clear_run(pair + 1, kBits, 2), kBits) << pair;
+    EXPECT_EQ(both.view.next_clear_run(0, pair + 1, 2), pair + 1);
+  }
+}
+
 RC_GTEST_PROP(Bitmap, FindsTheEndOfTheLastSetBit, ()) {
   const Pair pair = any_pair();
   const auto [first, last] = any_range(pair.view.size());

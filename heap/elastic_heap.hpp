@@ -215,12 +215,14 @@ class ElasticHeap final : public Heap {
   template <typename Visit>
   void for_each_stretch(Visit visit) const;
   template <typename Visit>
-  void look_at_long_run(std::uint32_t granules, std::uint32_t alignment, Visit visit) const;
+  void look_at_long_run(std::uint32_t behind, std::uint32_t granules, std::uint32_t alignment,
+                        Visit visit) const;
   template <typename Visit>
   void for_each_joint(std::uint32_t shortest, std::uint32_t most, Visit visit) const;
   template <typename Visit>
   bool for_each_kept_start(const Stretch& stretch, std::uint32_t alignment, Visit visit) const;
   HeapBudget budget(std::uint32_t keep) const;
+  std::uint32_t least_frames(const Stretch& stretch, std::uint32_t granules) const;
   HeapBudget cost(const Stretch& stretch, const Place& place) const;
   bool may_align(const FrameInfo& page, std::uint32_t alignment) const;
   static constexpr std::uint32_t within_page(std::uint32_t alignment) {

@@ -72,9 +72,14 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
     return needed.frames == 0;
   };
   std::uint32_t left = thorough || !space_->has_mmu() ? kAll : kTries;
+  std::uint32_t looked_at = 0;  // pages, in the span of the last one
   const auto look = [&](const Stretch& stretch) {
-    if (stretch.end - stretch.begin >= granules &&
-        !consider(stretch, align(stretch.begin, alignment)) &&
+    looked_at = stretch.free_end;
+    const std::uint32_t size = stretch.end - stretch.begin;
+    const std::uint32_t least = least_frames(stretch, granules);
+    const bool may_be_best = least < best.frames || (least == best.frames && size < best.size) ||
+                             (least == best.frames && !space_->has_mmu());
+    if (size >= granules && may_be_best && !consider(stretch, align(stretch.begin, alignment)) &&
         !for_each_kept_start(stretch, alignment,
                              [&](std::uint32_t start) { return consider(stretch, start); })) {
       // Right before the block behind.
@@ -84,7 +89,7 @@ std::optional<ElasticHeap::Place> ElasticHeap::find_place(std::uint32_t granules
   };
   for_each_stretch(look);
   if (best.frames == UINT32_MAX && left == 0) {
-    look_at_long_run(granules, alignment, look);
+    look_at_long_run(looked_at, granules, alignment, look);
   }
   return best.frames != UINT32_MAX ? std::optional<Place>(best.place) : std::nullopt;
 }

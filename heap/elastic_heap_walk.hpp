@@ -49,6 +49,21 @@ inline HeapBudget ElasticHeap::cost(const Stretch& stretch, const Place& place) 
   return needed;
 }
 
+// No block of so many granules in the stretch takes fewer frames, wherever it lies there.
+inline std::uint32_t ElasticHeap::least_frames(const Stretch& stretch,
+                                               std::uint32_t granules) const {
+  const std::uint32_t free = stretch.free_end - stretch.free_first;
+  if (retained_ != 0) {
+    return 0;  // kept pages take none
+  }
+  const std::uint32_t before = stretch.free_first * kPageGranules - stretch.begin;
+  const std::uint32_t after = stretch.end - stretch.free_end * kPageGranules;
+  const std::uint32_t in_hole = before > after ? before : after;
+  const std::uint32_t rest = granules > in_hole ? granules - in_hole : 0;
+  const std::uint32_t pages = (rest + kPageGranules - 1) / kPageGranules;
+  return pages < free ? pages : free;
+}
+
 // The span `index` with those that follow it without a gap, which one block may lie across; empty
 // where it follows another one itself.
 inline Span ElasticHeap::joined_span(std::uint32_t index) const {
@@ -103,15 +118,17 @@ void ElasticHeap::for_each_stretch(Visit visit) const {
 }
 
 // Calls visit(stretch) for the first run of free pages that holds so many granules wherever they
-// have to start, if there is one. With an MMU. O(window pages / 64), however many runs are shorter.
+// have to start, if there is one; in the span of the page `behind`, from there on. With an MMU.
+// O(window pages / 64), however many runs are shorter.
 template <typename Visit>
-void ElasticHeap::look_at_long_run(std::uint32_t granules, std::uint32_t alignment,
-                                   Visit visit) const {
+void ElasticHeap::look_at_long_run(std::uint32_t behind, std::uint32_t granules,
+                                   std::uint32_t alignment, Visit visit) const {
   const std::size_t surely = std::size_t{granules} + alignment - 1;
   const auto pages = static_cast<std::uint32_t>(divide_up(surely, kPageGranules));
   for (std::uint32_t i = 0; i < span_count_; ++i) {
     const Span span = joined_span(i);
-    const std::uint32_t page = space_->next_not_busy_run(span.first, span.end(), pages);
+    const std::uint32_t from = span.contains(behind) ? behind : span.first;
+    const std::uint32_t page = space_->next_not_busy_run(from, span.end(), pages);
     if (page < span.end()) {
       visit(stretch_at(span, page, space_->free_run_end(page, span.end(), id_)));
       return;

@@ -50,7 +50,7 @@ void MetadataHeap::shutdown() {
   }
   free_ = 0;
   used_ = 0;
-  first_room_ = 0;
+  room_.fill(0);
   held_back_ = 0;
   for (std::uint32_t page = 0; page < arena_pages_; ++page) {
     start_page(page);
@@ -81,7 +81,9 @@ void MetadataHeap::start_page(std::uint32_t page) {
     new (words + i) BitmapView::Word(0);
   }
   used_in(page).set_range(0, kNoteChunks);
-  first_room_ = page < first_room_ ? page : first_room_;
+  if (chunks_in(page) > kNoteChunks) {
+    room().set(page);
+  }
   free_ += chunks_in(page) - kNoteChunks;
 }
 
@@ -114,6 +116,7 @@ std::uint32_t MetadataHeap::add_page() {
 void MetadataHeap::remove_page(std::uint32_t page) {
   const std::uint16_t window_page = directory_[page - arena_pages_];
   directory_[page - arena_pages_] = FrameInfo::kNone;
+  room().clear(page);
   free_ -= kChunksPerPage - kNoteChunks;
   --pool_pages_;
   if (BlockView* views = space_->blocks()) {
@@ -128,11 +131,10 @@ MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) 
   Chunk first = kNoChunk;
   const bool may_use = free_ >= count + held_back_;
   // What is in use anyway first: the spare is to stay empty.
-  for (std::uint32_t page = first_room_; page < end_ && may_use && first == kNoChunk; ++page) {
-    const bool in_use = page != spare_ && exists(page);
-    first = in_use ? find(page, count) : kNoChunk;
-    const bool is_full = !exists(page) || (in_use && count == 1 && first == kNoChunk);
-    first_room_ += page == first_room_ && is_full ? 1 : 0;
+  const BitmapView pages = room();
+  for (std::uint32_t page = may_use ? pages.next_set(0, end_) : end_;
+       page < end_ && first == kNoChunk; page = pages.next_set(page + 1, end_)) {
+    first = page != spare_ ? find(page, count) : kNoChunk;
   }
   if (first == kNoChunk) {
     const std::uint32_t page = may_use && spare_ != kNoSpare ? spare_ : add_page();
@@ -148,7 +150,11 @@ MetadataHeap::Chunk MetadataHeap::take(std::uint32_t count, std::uint8_t store) 
     taken.store = store;
     taken.continues = i != 0;
   }
-  used_in(first / kChunksPerPage).set_range(first % kChunksPerPage, first % kChunksPerPage + count);
+  const std::uint32_t page = first / kChunksPerPage;
+  used_in(page).set_range(first % kChunksPerPage, first % kChunksPerPage + count);
+  if (free_in(page) == 0) {
+    room().clear(page);
+  }
   free_ -= count;
   used_ += count;
   return first;
@@ -162,7 +168,7 @@ void MetadataHeap::give(Chunk first, std::uint32_t count) {
   used_ -= count;
   const std::uint32_t page = first / kChunksPerPage;
   used_in(page).clear_range(first % kChunksPerPage, first % kChunksPerPage + count);
-  first_room_ = page < first_room_ ? page : first_room_;
+  room().set(page);
   const std::uint32_t whole = kChunksPerPage - kNoteChunks;
   if (page >= arena_pages_ && free_in(page) == whole) {
     if (spare_ != kNoSpare) {
@@ -211,6 +217,9 @@ bool MetadataHeap::check() const {
   std::uint32_t pages = 0;
   for (std::uint32_t page = 0; page < end_; ++page) {
     if (!exists(page)) {
+      if (room().test(page)) {
+        return false;
+      }
       continue;
     }
     std::uint32_t here = 0;
@@ -222,7 +231,7 @@ bool MetadataHeap::check() const {
       }
       here += is_free ? 1 : 0;
     }
-    if (page < first_room_ && here != 0) {
+    if (room().test(page) != (here != 0)) {
       return false;
     }
     free += here;

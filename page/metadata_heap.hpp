@@ -14,11 +14,12 @@
 // Invariants (check()): a chunk is free or its store's; pages of the pool have a chunk in use, but
 // for at most one spare. The spare is kept only while other pages have less than half a page of
 // free chunks, so that an object that comes and goes does not map and unmap.
-// Pages below first_room_ have no free chunk, so that one is found without a look at them.
+// A page has its bit in room_ exactly where it has a free chunk, so no full page is looked at.
 // Cost: take O(1) as a rule, at worst O(pages of metadata); at() O(1). Not thread-safe: Memory's
 // lock is held.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -134,6 +135,7 @@ class MetadataHeap {
   std::uint32_t chunks_in(std::uint32_t page) const {
     return page + 1 == arena_pages_ ? last_arena_chunks_ : kChunksPerPage;
   }
+  BitmapView room() const { return {room_.data(), end_}; }
   // The chunks of the page that are in use, those of notes among them.
   BitmapView used_in(std::uint32_t page) const {
     return {reinterpret_cast<BitmapView::Word*>(page_at(page)), chunks_in(page)};
@@ -162,7 +164,7 @@ class MetadataHeap {
   std::uint16_t* directory_ = nullptr;   // of pool pages: number -> page of the window
   std::uint32_t pool_pages_ = 0;
   std::uint32_t free_ = 0;  // chunks
-  std::uint32_t first_room_ = 0;
+  mutable std::array<BitmapView::Word, BitmapView::words_for(kMostPages)> room_{};
   std::uint32_t spare_ = kNoSpare;
   std::uint32_t used_ = 0;       // chunks
   std::uint32_t held_back_ = 0;  // of the free ones
