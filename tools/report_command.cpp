@@ -62,7 +62,12 @@ nlohmann::ordered_json replay(const std::string& path, const PlatformConfig& pla
     problems.push_back(problem);
   }
   platform_json = to_json(histories.front()->replay());
-  return {{"name", path}, {"runs", std::move(runs)}};
+  if (file.lost() != 0) {
+    write_text(stderr, "standard error",
+               "modmem: " + path + ": " + std::to_string(file.lost()) +
+                   " events are missing in this trace\n");
+  }
+  return {{"name", path}, {"lost", file.lost()}, {"runs", std::move(runs)}};
 }
 
 int report_command(const CLI::App& command, const Arguments& arguments) {

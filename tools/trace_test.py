@@ -6,6 +6,7 @@ import pathlib
 import random
 import re
 import shutil
+import struct
 import subprocess
 
 from testing import program
@@ -206,6 +207,27 @@ class ReplayTest(program.TestCase):
             self.assertEqual(result.status, 2)
             self.assertIn("cut off here", result.err)
         self.assertGreater((self.folder / "rows.csv").stat().st_size, 1000)
+
+    def test_events_that_are_missing_are_counted(self):
+        directory, report = self.record(program.example("desk"), "--seconds", "0.005", "--cycles",
+                                        "20")
+        stream = directory / "core-0"
+        whole = stream.read_bytes()
+        sizes = []  # of packets
+        while sum(sizes) < len(whole):
+            sizes.append(struct.unpack_from("<Q", whole, sum(sizes) + 48)[0] // 8)
+        self.assertGreater(len(sizes), 3)
+        stream.write_bytes(whole[:sizes[0]] + whole[sizes[0] + sizes[1]:])
+        figures = self.folder / "figures.json"
+        result = program.run("replay", directory, "--json", figures)
+        self.assertEqual((result.status, result.err), (0, ""))
+        lost = json.loads(figures.read_text())[0]["recorded"]["lost"]
+        self.assertIn(f"  {lost} events are missing in this trace\n", result.out)
+        left = subprocess.run(["babeltrace2", directory], capture_output=True, text=True, check=False)
+        anchors = left.stdout.count(" anchor: ")
+        self.assertEqual(left.stdout.count("\n") - anchors + lost, report["trace"]["events"])
+        result = program.run("report", directory, "-o", self.folder / "report.html")
+        self.assertIn(f"{lost} events are missing", result.err)
 
     def test_damaged_traces_never_crash(self):
         directory, _ = self.record(program.example("playback-and-capture"), "--seconds", "0.01")

@@ -30,6 +30,7 @@ class CtfRecords final : public RecordSource {
   std::uint64_t bytes_read() const override { return row_; }
   std::uint64_t size() const override { return 0; }
   std::vector<std::string> problems() const override { return events_.problems(); }
+  std::uint64_t lost() const override { return events_.lost(); }
   [[noreturn]] void fail(const std::string& reason) const override;
 
   const CtfEvents& events() const { return events_; }

@@ -11,6 +11,7 @@
 
 #include "modmem/presets.hpp"
 #include "port/host/host_port.hpp"
+#include "trace/ctf_events.hpp"
 #include "trace/trace_error.hpp"
 
 namespace modmem::trace {
@@ -108,6 +109,34 @@ TEST_F(CtfWriterTest, LostEventsAreCountedInTheStream) {
   }
   out.finish();
   EXPECT_EQ(packets().at(0).header.discarded, 37U);
+  // Nothing is behind them that would leave a gap in the numbers.
+  CtfEvents events(folder_ / "trace");
+  std::uint64_t read = 0;
+  for (CtfEvent event; events.next(event); ++read) {
+  }
+  EXPECT_EQ(read, 63U);
+  EXPECT_EQ(events.lost(), 37U);
+}
+
+TEST_F(CtfWriterTest, LostEventsInTheMiddleAreCountedOnce) {
+  CtfWriter out(folder_ / "trace", recorder_, platform_, "elastic");
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    recorder_.period(i);
+    if (i % 100 == 99) {
+      out.drain();
+    }
+  }
+  recorder_.period(300);
+  out.finish();
+  CtfEvents events(folder_ / "trace");
+  std::uint64_t read = 0;
+  std::uint64_t last = 0;
+  for (CtfEvent event; events.next(event); ++read) {
+    last = event.fields[0];
+  }
+  EXPECT_EQ(last, 300U);
+  EXPECT_EQ(read + events.lost(), 301U);
+  EXPECT_EQ(events.lost(), recorder_.lost());
 }
 
 TEST_F(CtfWriterTest, NamesWithCharactersThatNeedCare) {

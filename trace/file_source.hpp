@@ -34,6 +34,8 @@ class FileSource final : public EventSource {
   // What could not be read, up to here. A row that can't be ends the trace, and is one; where there
   // is none before it, read() throws.
   std::vector<std::string> problems() const;
+  // Events that the trace lacks, up to here.
+  std::uint64_t lost() const { return reader_->lost(); }
   std::uint64_t total() const override { return reader_->size(); }
 
  private:

@@ -31,6 +31,8 @@ class RecordSource {
   virtual std::uint64_t size() const = 0;  // 0 where it is not known
   // What could not be read, up to here, with its place.
   virtual std::vector<std::string> problems() const { return {}; }
+  // Events that were never recorded, or are gone without a trace, up to here.
+  virtual std::uint64_t lost() const { return 0; }
   // Throws TraceError about the last row.
   [[noreturn]] virtual void fail(const std::string& reason) const = 0;
 };
