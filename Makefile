@@ -126,7 +126,7 @@ check-report-page:
 	$(PACKAGES) run page
 	$(NPM)
 	$(CONFIGURE) release
-	@cmake --build --preset release --target modmem
+	@cmake --build --preset release --target modmem modmem_example_topologies
 	@scripts/report_page.sh check build/release/modmem
 
 # The table of docs/policies.md.

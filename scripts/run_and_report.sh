@@ -3,41 +3,34 @@
 #
 #   run_and_report.sh MODMEM FOLDER [ARGUMENT OF `modmem run`...]
 #
-# The page is FOLDER/report.html, of the run's platform, under its policy and under `single`. The
-# exit status is that of `modmem run`.
+# The page is FOLDER/report.html, of the trace FOLDER/trace or, where one is asked for, of that:
+# under the run's policy and under `single`. The exit status is that of `modmem run`.
 set -euo pipefail
 modmem=$1
 folder=$2
 shift 2
 
-# Where the run is recorded to a file already, that file it is.
-trace=$folder/run.csv
-record=(--record-trace "$trace")
+trace=$folder/trace
+record=(--trace "$trace")
 previous=''
 for argument in "$@"; do
   case $argument in
-    --record-trace=*) trace=${argument#*=} record=() ;;
+    --trace=*) trace=${argument#*=} record=() ;;
     -h | --help) exec "$modmem" run "$@" ;;
   esac
-  [[ $previous != --record-trace ]] || trace=$argument record=()
+  [[ $previous != --trace ]] || trace=$argument record=()
   previous=$argument
 done
+# That of the run before.
+[[ ${#record[@]} == 0 ]] || rm -rf "$folder/trace"
 
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
 status=0
-"$modmem" run "$@" "${record[@]}" | tee -i "$said" || status=${PIPESTATUS[0]}
-# Bad arguments: nothing was run.
+"$modmem" run "$@" "${record[@]}" || status=$?
+# Bad arguments, or a signal: there is no run to look at.
 [[ $status -lt 2 ]] || exit "$status"
 
-# "NAME on PLATFORM, policy POLICY, ...", or JSON.
-field() {
-  sed -nE "1,/policy/{s/.* on ([^ ,]+), policy ([^ ,]+).*/\\$2/p;s/^ *\"$1\": \"([^\"]+)\".*/\\1/p}" "$said" | head -n 1
-}
-platform=$(field platform 1)
-policy=$(field policy 2)
-policies=$policy
-[[ $policy == single ]] || policies+=,single
-"$modmem" report "$trace" --platform "$platform" --policy "$policies" -o "$folder/report.html"
+policy=$(sed -nE 's/^ *policy = "([^"]*)";$/\1/p' "$trace/metadata")
+[[ $policy == single ]] || policy+=,single
+"$modmem" report "$trace" --policy "$policy" -o "$folder/report.html"
 printf '\nWhere the memory went, as a page to look at: %s\n' "$folder/report.html" >&2
 exit "$status"

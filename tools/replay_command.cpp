@@ -1,6 +1,5 @@
 #include "tools/replay_command.hpp"
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -116,11 +115,6 @@ std::vector<std::string> replay(const std::string& path, const Settings& setting
   return problems;
 }
 
-// Whether it is a trace whose calls can be made again.
-bool is_recorded(const std::string& path) {
-  return std::filesystem::is_directory(path) && !trace::CtfEnvironment(path).is_converted();
-}
-
 // Makes the calls of a recorded trace again, on what it was recorded on where nothing else is
 // asked for. Returns what could not be read.
 std::vector<std::string> rerun(const std::string& path, Settings settings, ProgressLine& line,
@@ -178,8 +172,8 @@ int replay_command(const CLI::App& command, const Arguments& arguments) {
   {
     ProgressLine line;
     for (const std::string& path : arguments.traces) {
-      const auto found = is_recorded(path) ? rerun(path, settings, line, results)
-                                           : replay(path, settings, line, results);
+      const auto found = trace::is_recorded(path) ? rerun(path, settings, line, results)
+                                                  : replay(path, settings, line, results);
       problems.insert(problems.end(), found.begin(), found.end());
     }
   }

@@ -3,7 +3,7 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "modmem/presets.hpp"
@@ -16,8 +16,10 @@
 #include "tools/report_data.hpp"
 #include "tools/report_file.hpp"
 #include "tools/report_page.hpp"
+#include "trace/ctf_events.hpp"
 #include "trace/file_source.hpp"
-#include "trace/history.hpp"
+#include "trace/recorded_history.hpp"
+#include "trace/row_history.hpp"
 
 namespace modmem::tools {
 
@@ -32,17 +34,44 @@ struct Arguments {
   std::string output;
 };
 
-// Plays one trace under every policy, a batch at a time, so that it is read once. What could not be
-// read is added to `problems`.
-nlohmann::ordered_json replay(const std::string& path, const PlatformConfig& platform,
-                              const std::vector<const Policy*>& policies, ProgressLine& line,
-                              nlohmann::ordered_json& platform_json,
+// What replays are to be of, where it is said; else the trace, or the default, says it.
+struct Settings {
+  const PlatformConfig* platform = nullptr;
+  std::vector<const Policy*> policies;
+};
+
+// What the page has of one trace.
+template <typename Histories>
+nlohmann::ordered_json trace_json(const std::string& path, Histories& histories,
+                                  const std::vector<std::string>& problems, std::uint64_t lost) {
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  for (const auto& history : histories) {
+    history->finish(lost);
+    runs.push_back(to_json(*history));
+  }
+  if (const std::uint64_t all = histories.front()->lost(); all != 0) {
+    write_text(
+        stderr, "standard error",
+        "modmem: " + path + ": " + std::to_string(all) + " events are missing in this trace\n");
+  }
+  return {{"name", path},
+          {"recorded_policy", nullptr},
+          {"platform", platform_json(histories.front()->memory())},
+          {"problems", problems},
+          {"runs", std::move(runs)}};
+}
+
+// Plays a trace of rows under every policy, a batch at a time, so that it is read once. What could
+// not be read is added to `problems`.
+nlohmann::ordered_json replay(const std::string& path, const Settings& settings, ProgressLine& line,
                               std::vector<std::string>& problems) {
+  const PlatformConfig& platform =
+      settings.platform != nullptr ? *settings.platform : config::kDefaultPlatform;
   trace::FileSource file(path);
-  std::vector<std::unique_ptr<trace::History>> histories;
-  histories.reserve(policies.size());
-  for (const Policy* policy : policies) {
-    histories.push_back(std::make_unique<trace::History>(platform, *policy));
+  std::vector<std::unique_ptr<trace::RowHistory>> histories;
+  for (const Policy* policy :
+       settings.policies.empty() ? parse_policies(platform.policy) : settings.policies) {
+    histories.push_back(std::make_unique<trace::RowHistory>(platform, *policy));
   }
   line.begin("report ");
   std::vector<trace::Event> events(kBatch);
@@ -53,44 +82,68 @@ nlohmann::ordered_json replay(const std::string& path, const PlatformConfig& pla
     }
     line.show_share(file.done(), file.total());
   }
-  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
-  for (const auto& history : histories) {
-    history->finish();
-    runs.push_back(to_json(*history));
+  const std::vector<std::string> found = file.problems();
+  problems.insert(problems.end(), found.begin(), found.end());
+  return trace_json(path, histories, found, file.lost());
+}
+
+// Makes the calls of a recorded trace again, on what it was recorded on where nothing else is asked
+// for.
+nlohmann::ordered_json rerun(const std::string& path, const Settings& settings, ProgressLine& line,
+                             std::vector<std::string>& problems) {
+  trace::CtfEvents events(path);
+  const PlatformConfig& platform =
+      settings.platform != nullptr ? *settings.platform : events.platform();
+  std::vector<const Policy*> policies = settings.policies;
+  if (policies.empty()) {
+    policies = parse_policies(settings.platform != nullptr ? platform.policy : events.policy());
   }
-  for (const std::string& problem : file.problems()) {
-    problems.push_back(problem);
+  std::vector<std::unique_ptr<trace::RecordedHistory>> histories;
+  histories.reserve(policies.size());
+  for (const Policy* policy : policies) {
+    histories.push_back(std::make_unique<trace::RecordedHistory>(platform, *policy));
   }
-  platform_json = to_json(histories.front()->replay());
-  if (file.lost() != 0) {
-    write_text(stderr, "standard error",
-               "modmem: " + path + ": " + std::to_string(file.lost()) +
-                   " events are missing in this trace\n");
+  line.begin("report ");
+  trace::CtfEvent event;
+  std::uint64_t lost = 0;
+  for (std::uint64_t count = 0; events.next(event); ++count) {
+    for (const auto& history : histories) {
+      history->play(event, events.lost() - lost);
+    }
+    lost = events.lost();
+    if (count % kBatch == 0) {
+      InterruptGuard::check();
+    }
   }
-  return {{"name", path}, {"lost", file.lost()}, {"runs", std::move(runs)}};
+  const std::vector<std::string>& found = events.problems();
+  problems.insert(problems.end(), found.begin(), found.end());
+  nlohmann::ordered_json json = trace_json(path, histories, found, events.lost() - lost);
+  json["recorded_policy"] = events.policy();
+  return json;
 }
 
 int report_command(const CLI::App& command, const Arguments& arguments) {
-  const PlatformConfig& platform = command.count("--platform") != 0
-                                       ? testbench::find_platform(arguments.platform)
-                                       : config::kDefaultPlatform;
-  const std::vector<const Policy*> policies =
-      parse_policies(command.count("--policy") != 0 ? std::string_view(arguments.policies)
-                                                    : std::string_view(platform.policy));
+  Settings settings;
+  if (command.count("--platform") != 0) {
+    settings.platform = &testbench::find_platform(arguments.platform);
+  }
+  if (command.count("--policy") != 0) {
+    settings.policies = parse_policies(arguments.policies);
+  }
   for (const std::string& path : arguments.traces) {
     parse_path("TRACE", path);
   }
   const InterruptGuard interrupts;  // before anything is written
   ReportFile output(parse_path("--output", arguments.output));
   nlohmann::ordered_json data;
-  data["format"] = 1;
-  data["platform"] = nullptr;
+  data["format"] = 2;
   data["traces"] = nlohmann::ordered_json::array();
   std::vector<std::string> problems;
   {
     ProgressLine line;
     for (const std::string& path : arguments.traces) {
-      data["traces"].push_back(replay(path, platform, policies, line, data["platform"], problems));
+      data["traces"].push_back(trace::is_recorded(path) ? rerun(path, settings, line, problems)
+                                                        : replay(path, settings, line, problems));
     }
   }
   output.write(to_page(data, std::string(kReportPage)));
@@ -116,8 +169,10 @@ void add_report_command(CLI::App& app, std::function<int()>& action) {
     return command->add_option(name, value, help)->type_name(type);
   };
   add("--policy", arguments->policies, "LIST",
-      "Policies between commas, as in docs/policies.md; the platform's where not given");
-  add("--platform", arguments->platform, "NAME", "Platform preset; the default where not given");
+      "Policies between commas, as in docs/policies.md; the recorded or the platform's where not "
+      "given");
+  add("--platform", arguments->platform, "NAME",
+      "Platform preset; the recorded or the default where not given");
   add("-o,--output", arguments->output, "FILE|-", "Where the page (HTML) goes, - for stdout")
       ->required();
   command->callback([arguments, command, &action] {

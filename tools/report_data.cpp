@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -52,6 +54,25 @@ std::uint64_t at(const std::vector<std::uint64_t>& values, std::size_t index) {
   return index < values.size() ? values[index] : 0;
 }
 
+// The highest state of each pipeline in each bucket; 0 where it was absent.
+ordered_json pipelines_json(const Timeline& timeline) {
+  std::set<std::uint32_t> numbers;
+  for (const Timeline::Bucket& bucket : timeline.buckets()) {
+    for (const auto& [number, state] : bucket.pipelines) {
+      numbers.insert(number);
+    }
+  }
+  ordered_json json = ordered_json::array();
+  for (const std::uint32_t number : numbers) {
+    json.push_back(
+        {{"pipeline", number}, {"state", column(timeline, [&](const Timeline::Bucket& bucket) {
+                                  const auto found = bucket.pipelines.find(number);
+                                  return found != bucket.pipelines.end() ? found->second : 0;
+                                })}});
+  }
+  return json;
+}
+
 ordered_json timeline_json(const History& history) {
   using Bucket = Timeline::Bucket;
   const Timeline& timeline = history.timeline();
@@ -62,6 +83,8 @@ ordered_json timeline_json(const History& history) {
   json["mapped"] = column(timeline, [](const Bucket& bucket) { return bucket.mapped; });
   json["banks_on"] = column(timeline, [](const Bucket& bucket) { return bucket.banks_on; });
   json["failures"] = column(timeline, [](const Bucket& bucket) { return bucket.failures; });
+  json["lost"] = column(timeline, [](const Bucket& bucket) { return bucket.lost; });
+  json["pipelines"] = pipelines_json(timeline);
   // Who has a lane, as a number in a list of names; -1 for nobody.
   std::map<std::string, int> names;
   const auto owner_number = [&](const Bucket& bucket, std::size_t lane) {
@@ -85,7 +108,7 @@ ordered_json timeline_json(const History& history) {
   }
   json["owner_names"] = by_number;
   json["banks"] = ordered_json::array();
-  const std::uint32_t banks = history.replay().memory().pool().banks();
+  const std::uint32_t banks = history.memory().pool().banks();
   for (std::uint32_t bank = 0; bank < banks; ++bank) {
     json["banks"].push_back(
         column(timeline, [&](const Bucket& bucket) { return bucket.banks[bank]; }));
@@ -149,7 +172,9 @@ ordered_json moments_json(const History& history) {
 ordered_json owners_json(const Accounts& accounts) {
   ordered_json json = ordered_json::array();
   for (const OwnerAccount& owner : accounts.owners()) {
-    ordered_json row{{"name", owner.name}, {"number", owner.number}};
+    ordered_json row{{"name", owner.name},     {"kind", to_string(owner.kind)},
+                     {"within", owner.within}, {"number", owner.number},
+                     {"times", owner.times},   {"tree_peak", owner.tree_peak}};
     row["begin_event"] = owner.begin_event;
     row["begin_us"] = owner.begin_us;
     const bool ended = owner.end_event != OwnerAccount::kLives;
@@ -234,8 +259,7 @@ ordered_json leftovers_json(const Accounts& accounts) {
 
 }  // namespace
 
-nlohmann::ordered_json to_json(const trace::Replay& replay) {
-  const Memory& memory = replay.memory();
+nlohmann::ordered_json platform_json(const Memory& memory) {
   const PlatformConfig& config = memory.config();
   ordered_json banks = ordered_json::array();
   for (std::uint32_t i = 0; i < memory.pool().banks(); ++i) {
@@ -253,7 +277,7 @@ nlohmann::ordered_json to_json(const trace::Replay& replay) {
 }
 
 nlohmann::ordered_json to_json(const trace::History& history) {
-  const trace::ReplayFigures& figures = history.replay().figures();
+  const trace::ReplayFigures figures = history.figures();
   const auto mean = [&](std::uint64_t sum) {
     return figures.boundaries == 0
                ? ordered_json(nullptr)
@@ -261,7 +285,10 @@ nlohmann::ordered_json to_json(const trace::History& history) {
   };
   const Accounts& accounts = history.accounts();
   ordered_json json;
-  json["policy"] = history.replay().memory().policy().name;
+  json["policy"] = history.memory().policy().name;
+  json["lost"] = history.lost();
+  const std::optional<std::uint64_t> differs = history.differs();
+  json["differs"] = differs ? ordered_json(*differs) : ordered_json(nullptr);
   json["events"] = history.timeline().events();
   json["bucket_events"] = history.timeline().width();
   json["last_time_us"] = history.last_time_us();
@@ -277,7 +304,7 @@ nlohmann::ordered_json to_json(const trace::History& history) {
                      {"mapped_bytes_mean", mean(figures.mapped_bytes_sum)},
                      {"banks_on_mean", mean(figures.banks_on_sum)},
                      {"banks_lower_bound_mean", mean(figures.banks_lower_bound_sum)},
-                     {"live_bytes_at_end", history.replay().live_bytes()}};
+                     {"live_bytes_at_end", history.live_bytes()}};
   json["timeline"] = timeline_json(history);
   json["moments"] = moments_json(history);
   json["owners"] = owners_json(accounts);

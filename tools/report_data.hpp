@@ -11,8 +11,8 @@ namespace modmem::tools {
 // One replay under one policy.
 nlohmann::ordered_json to_json(const trace::History& history);
 
-// The platform that all replays of a report share.
-nlohmann::ordered_json to_json(const trace::Replay& replay);
+// The platform that all replays of a trace share.
+nlohmann::ordered_json platform_json(const Memory& memory);
 
 // `template_page` with `data` in the place of its placeholder, as JSON that holds no '<': so
 // nothing in a name ends the element that it stands in. Throws std::logic_error where there is

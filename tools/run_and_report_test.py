@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 
 from testing import program
@@ -25,8 +26,8 @@ class RunAndReportTest(program.TestCase):
         return json.loads(data)
 
     def shown(self):
-        data = self.data()
-        return data["platform"]["name"], [run["policy"] for run in data["traces"][0]["runs"]]
+        [trace] = self.data()["traces"]
+        return trace["platform"]["name"], [run["policy"] for run in trace["runs"]]
 
     def test_a_run_ends_with_a_page(self):
         topology = program.example("playback-mixer")
@@ -35,6 +36,12 @@ class RunAndReportTest(program.TestCase):
         self.assertIn("on ptl, policy elastic", result.stdout)
         self.assertIn(str(self.page()), result.stderr)
         self.assertEqual(self.shown(), ("ptl", ["elastic", "single"]))
+        run = self.data()["traces"][0]["runs"][0]
+        self.assertEqual((run["differs"], run["lost"]), (0, 0))
+        self.assertIn("pipeline.1", run["timeline"]["owner_names"])
+        # The folder of the run before is written anew.
+        again = self.run_script(topology, "--seconds", "0.01", "--platform", "ptl")
+        self.assertEqual(again.returncode, 0, again.stderr)
 
     def test_standard_output_is_the_runs(self):
         topology = program.example("playback-mixer")
@@ -43,9 +50,10 @@ class RunAndReportTest(program.TestCase):
         self.assertEqual(self.shown()[1], ["slots", "single"])
 
     def test_a_trace_that_was_asked_for_is_used(self):
-        trace = self.folder / "mine.csv"
+        trace = self.folder / "mine"
         topology = program.example("playback-mixer")
-        for arguments in (("--record-trace", trace), (f"--record-trace={trace}",)):
+        for arguments in (("--trace", trace), (f"--trace={trace}",)):
+            shutil.rmtree(trace, ignore_errors=True)
             result = self.run_script(topology, "--seconds", "0.01", "--policy", "single", *arguments)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(self.data()["traces"][0]["name"], str(trace))

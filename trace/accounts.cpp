@@ -12,19 +12,8 @@ namespace modmem::trace {
 
 namespace {
 
-// The name of an owner in reports: composed days call theirs by a number alone.
-std::string shown(const char* name, std::uint32_t number) {
-  if (name == nullptr) {
-    return "stream " + std::to_string(number);
-  }
-  const std::string_view text(name);
-  const bool digits =
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return digits ? "stream " + std::string(text) : std::string(text);
-}
-
 bool is_higher(const OwnerAccount& a, const OwnerAccount& b) {
-  return std::pair(a.peak, b.number) > std::pair(b.peak, a.number);
+  return std::pair(a.tree_peak, b.number) > std::pair(b.tree_peak, a.number);
 }
 
 void charge(Account& account, std::uint32_t bytes) {
@@ -48,7 +37,11 @@ void Account::add(const Account& other) {
   left_bytes += other.left_bytes;
 }
 
-Accounts::Accounts() { system_.name = "system"; }
+Accounts::Accounts() {
+  system_.account.name = "system";
+  system_.account.kind = OwnerKind::system;
+  system_.lives = true;
+}
 
 void Accounts::note(const Event& event, std::uint64_t number, bool served) {
   if (event.kind == OpKind::release) {
@@ -58,12 +51,11 @@ void Accounts::note(const Event& event, std::uint64_t number, bool served) {
   if (event.kind == OpKind::free) {
     Block& block = blocks_[event.block];
     if (block.lives) {
-      end(block, event, number, false);
+      end(block, number, event.time_us, false);
     }
     return;
   }
   if (event.kind == OpKind::allocate) {
-    begin_owner(event, number);
     blocks_.resize(std::max<std::size_t>(blocks_.size(), std::size_t{event.block} + 1));
     blocks_[event.block].lives = false;
   }
@@ -89,45 +81,73 @@ void Accounts::note(const Event& event, std::uint64_t number, bool served) {
   }
 }
 
-void Accounts::begin_owner(const Event& event, std::uint64_t number) {
-  if (event.owner == Event::kSystem) {
-    return;
-  }
-  owners_.resize(std::max<std::size_t>(owners_.size(), std::size_t{event.owner} + 1));
-  Stream& stream = owners_[event.owner];
-  if (stream.lives) {
-    return;
-  }
+void Accounts::begin_owner(const Begin& owner, std::uint64_t number, std::uint64_t time_us) {
+  owners_.resize(std::max<std::size_t>(owners_.size(), std::size_t{owner.place} + 1));
+  Stream& stream = owners_[owner.place];
   stream = {};
   stream.lives = true;
   stream.account.number = ++begun_;
-  stream.account.name = shown(event.owner_name, begun_);
-  stream.account.place = event.owner;
+  stream.account.name = owner.name;
+  stream.account.kind = owner.kind;
+  stream.account.place = owner.place;
+  stream.account.parent = owner.parent;
+  stream.account.within = owner.parent == Event::kSystem ? "" : account_at(owner.parent).name;
   stream.account.begin_event = number;
-  stream.account.begin_us = event.time_us;
+  stream.account.begin_us = time_us;
 }
 
 void Accounts::end_owner(const Event& event, std::uint64_t number) {
   if (event.owner >= owners_.size() || !owners_[event.owner].lives) {
     return;
   }
+  end_blocks(event.owner, number, event.time_us);
   Stream& stream = owners_[event.owner];
-  while (stream.first != kNone) {
-    end(blocks_[stream.first], event, number, true);
-  }
   stream.lives = false;
   stream.account.end_event = number;
   stream.account.end_us = event.time_us;
   keep(stream.account);
 }
 
+void Accounts::end_blocks(std::uint32_t place, std::uint64_t number, std::uint64_t time_us) {
+  for (const Stream& of = stream(place); of.first != kNone;) {
+    end(blocks_[of.first], number, time_us, true);
+  }
+}
+
+// `less` bytes end, and `more` begin, of an owner and all that it is below.
+void Accounts::charge_tree(std::uint32_t place, std::uint32_t less, std::uint32_t more) {
+  for (;;) {
+    OwnerAccount& account = account_at(place);
+    account.tree += more;
+    account.tree -= less;
+    account.tree_peak = std::max(account.tree_peak, account.tree);
+    if (place == Event::kSystem) {
+      return;
+    }
+    place = account.parent;
+  }
+}
+
 void Accounts::keep(const OwnerAccount& account) {
+  const auto same = std::find_if(ended_.begin(), ended_.end(), [&](const OwnerAccount& other) {
+    return other.name == account.name && other.within == account.within &&
+           other.kind == account.kind;
+  });
+  if (same != ended_.end()) {
+    same->add(account);
+    same->times += account.times;
+    same->tree_peak = std::max(same->tree_peak, account.tree_peak);
+    same->end_event = account.end_event;
+    same->end_us = account.end_us;
+    std::make_heap(ended_.begin(), ended_.end(), is_higher);
+    return;
+  }
   ended_.push_back(account);
   std::push_heap(ended_.begin(), ended_.end(), is_higher);
   if (ended_.size() > kMostEnded) {
     std::pop_heap(ended_.begin(), ended_.end(), is_higher);
     others_.add(ended_.back());
-    ++other_owners_;
+    other_owners_ += ended_.back().times;
     ended_.pop_back();
   }
 }
@@ -146,14 +166,13 @@ void Accounts::add(const Event& event, std::uint64_t number) {
     charge(*charged, block.bytes);
     ++charged->live_blocks;
   }
-  if (event.owner != Event::kSystem) {
-    std::uint32_t& first = owners_[event.owner].first;
-    block.next = first;
-    if (first != kNone) {
-      blocks_[first].previous = event.block;
-    }
-    first = event.block;
+  charge_tree(block.owner, 0, block.bytes);
+  std::uint32_t& first = stream(block.owner).first;
+  block.next = first;
+  if (first != kNone) {
+    blocks_[first].previous = event.block;
   }
+  first = event.block;
 }
 
 // The block is its new site's from now on.
@@ -167,28 +186,27 @@ void Accounts::resize(const Event& event, std::uint32_t site) {
   OwnerAccount& owner = account_at(block.owner);
   owner.live -= block.bytes;
   charge(owner, event.bytes);
+  charge_tree(block.owner, block.bytes, event.bytes);
   block.site = site;
   block.bytes = event.bytes;
 }
 
-void Accounts::end(Block& block, const Event& event, std::uint64_t number, bool left) {
+void Accounts::end(Block& block, std::uint64_t number, std::uint64_t time_us, bool left) {
   for (Account* charged : {static_cast<Account*>(&sites_[block.site]),
                            static_cast<Account*>(&account_at(block.owner))}) {
     ++charged->ended;
     charged->live -= block.bytes;
     --charged->live_blocks;
-    charged->lived_us += event.time_us - std::min(event.time_us, block.time_us);
+    charged->lived_us += time_us - std::min(time_us, block.time_us);
     charged->lived_events += number - block.event;
     charged->left_blocks += left ? 1 : 0;
     charged->left_bytes += left ? block.bytes : 0;
   }
-  if (block.owner != Event::kSystem) {
-    if (block.next != kNone) {
-      blocks_[block.next].previous = block.previous;
-    }
-    (block.previous != kNone ? blocks_[block.previous].next : owners_[block.owner].first) =
-        block.next;
+  charge_tree(block.owner, block.bytes, 0);
+  if (block.next != kNone) {
+    blocks_[block.next].previous = block.previous;
   }
+  (block.previous != kNone ? blocks_[block.previous].next : stream(block.owner).first) = block.next;
   block.lives = false;
 }
 
@@ -204,7 +222,7 @@ std::uint32_t Accounts::site_of(const char* name) {
 
 std::vector<OwnerAccount> Accounts::owners() const {
   std::vector<OwnerAccount> all;
-  all.push_back(system_);
+  all.push_back(system_.account);
   for (const Stream& stream : owners_) {
     if (stream.lives) {
       all.push_back(stream.account);

@@ -4,9 +4,11 @@
 // are exact:
 //   sum over owners of live = sum over sites of live = bytes that live
 //   sum over owners of churn = sum over sites of churn = bytes of all requests served
-// Of owners that have ended, the kMostEnded with the highest peaks are kept one by one; the others
-// are added up in one account. Memory: O(owners that live + sites + live blocks). Cost: O(1) an
-// event, O(blocks) for an owner's end.
+//   tree of an owner = its live + sum of tree over the owners below it
+// Owners that have ended are kept by name: those that were called alike, and were below owners that
+// were, have one account. The kMostEnded of these with the highest peaks are kept; the others are
+// added up in one account. Memory: O(owners that live + sites + live blocks). Cost: O(depth of
+// the tree) an event, O(blocks) for an owner's end.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "memory/owner.hpp"
 #include "trace/event.hpp"
 
 namespace modmem::trace {
@@ -43,8 +46,14 @@ struct OwnerAccount : Account {
   static constexpr std::uint64_t kLives = UINT64_MAX;
 
   std::string name;
-  std::uint32_t number = 0;  // of its start, from 1; 0: the system
+  OwnerKind kind = OwnerKind::pipeline;
+  std::string within;        // the name of the owner that it is below; "": the system
+  std::uint32_t number = 0;  // of its first start, from 1; 0: the system
+  std::uint32_t times = 1;   // that it began
   std::uint32_t place = Event::kSystem;
+  std::uint32_t parent = Event::kSystem;  // a place
+  std::uint64_t tree = 0;                 // live bytes of it and all below it
+  std::uint64_t tree_peak = 0;
   std::uint64_t begin_event = 0;
   std::uint64_t begin_us = 0;
   std::uint64_t end_event = kLives;
@@ -75,6 +84,14 @@ class Accounts {
     std::uint32_t previous = UINT32_MAX;
   };
 
+  // An owner that begins.
+  struct Begin {
+    std::uint32_t place = 0;
+    std::string name;
+    OwnerKind kind = OwnerKind::pipeline;
+    std::uint32_t parent = Event::kSystem;  // a place; lives
+  };
+
   // Blocks of one owner from one site that live, and so were never freed.
   struct Leftover {
     std::uint32_t owner = Event::kSystem;
@@ -85,13 +102,24 @@ class Accounts {
 
   Accounts();
 
-  // Event number `number` was played, and `served` says with what success. Nothing happens to a
-  // block that does not live.
+  // An owner begins at event `number`, at a place where none lives.
+  void begin_owner(const Begin& owner, std::uint64_t number, std::uint64_t time_us);
+
+  // Event number `number` was played, and `served` says with what success. Its owner lives. Nothing
+  // happens to a block that does not live.
   void note(const Event& event, std::uint64_t number, bool served);
 
+  // All blocks of the owner at a place end. O(blocks).
+  void end_blocks(std::uint32_t place, std::uint64_t number, std::uint64_t time_us);
+
   // The owner at a place: that lives, or has lived last. Requires that there was one.
-  const OwnerAccount& owner(std::uint32_t place) const {
-    return place == Event::kSystem ? system_ : owners_[place].account;
+  const OwnerAccount& owner(std::uint32_t place) const { return stream(place).account; }
+  // Calls `function` with the place of each live block of the owner at a place.
+  template <typename Function>
+  void for_each_block(std::uint32_t place, Function function) const {
+    for (std::uint32_t at = stream(place).first; at != kNone; at = blocks_[at].next) {
+      function(at);
+    }
   }
   // Whether there is one now.
   bool lives(std::uint32_t place) const {
@@ -99,7 +127,7 @@ class Accounts {
   }
   std::uint32_t places() const { return static_cast<std::uint32_t>(owners_.size()); }
 
-  // Owners one by one: the system, those that live, those with the highest peaks that have ended.
+  // The system, those that live one by one, and those with the highest peaks that have ended.
   std::vector<OwnerAccount> owners() const;
   // The sums of all others, and how many those are.
   const Account& others() const { return others_; }
@@ -119,18 +147,20 @@ class Accounts {
     bool lives = false;
   };
 
-  OwnerAccount& account_at(std::uint32_t place) {
-    return place == Event::kSystem ? system_ : owners_[place].account;
+  const Stream& stream(std::uint32_t place) const {
+    return place == Event::kSystem ? system_ : owners_[place];
   }
-  void begin_owner(const Event& event, std::uint64_t number);
+  Stream& stream(std::uint32_t place) { return place == Event::kSystem ? system_ : owners_[place]; }
+  OwnerAccount& account_at(std::uint32_t place) { return stream(place).account; }
+  void charge_tree(std::uint32_t place, std::uint32_t less, std::uint32_t more);
   void end_owner(const Event& event, std::uint64_t number);
   void add(const Event& event, std::uint64_t number);
   void resize(const Event& event, std::uint32_t site);
-  void end(Block& block, const Event& event, std::uint64_t number, bool left);
+  void end(Block& block, std::uint64_t number, std::uint64_t time_us, bool left);
   std::uint32_t site_of(const char* name);
   void keep(const OwnerAccount& account);
 
-  OwnerAccount system_;
+  Stream system_;
   std::vector<Stream> owners_;       // by place
   std::vector<OwnerAccount> ended_;  // a heap, the lowest peak first
   Account others_;

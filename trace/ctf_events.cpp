@@ -228,4 +228,8 @@ bool CtfEvents::next(CtfEvent& event) {
   }
 }
 
+bool is_recorded(const std::string& path) {
+  return std::filesystem::is_directory(path) && !CtfEnvironment(path).is_converted();
+}
+
 }  // namespace modmem::trace

@@ -83,4 +83,8 @@ class CtfEvents {
   std::vector<std::string> problems_;
 };
 
+// Whether it is a trace whose calls can be made again: a directory, and not made from rows. Throws
+// TraceError where the directory can't be read.
+bool is_recorded(const std::string& path);
+
 }  // namespace modmem::trace

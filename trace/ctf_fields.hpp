@@ -62,6 +62,10 @@ inline constexpr std::size_t kFlag = 2;
 inline constexpr std::size_t kFirst = 3;
 inline constexpr std::size_t kSecond = 4;
 
+// pipeline
+inline constexpr std::size_t kPipeline = 0;
+inline constexpr std::size_t kState = 1;
+
 // owner_name, site_name; anchor
 inline constexpr std::size_t kNumber = 0;
 inline constexpr std::size_t kLine = 1;

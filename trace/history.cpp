@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace modmem::trace {
 
@@ -11,65 +12,55 @@ namespace {
 
 constexpr std::uint32_t kSystemLane = 0;
 constexpr std::uint32_t kOtherStreams = History::kStreamLanes + 1;
-
-ReplayOptions options_for(MemoryObserver& observer) {
-  ReplayOptions options;
-  options.check_payload = false;
-  options.time_calls = false;
-  options.observer = &observer;
-  return options;
-}
+constexpr std::uint32_t kNobody = Event::kSystem;
 
 }  // namespace
 
-History::History(const PlatformConfig& platform, const Policy& policy)
-    : replay_(std::make_unique<Replay>(platform, policy, options_for(*this))) {
+History::History() {
   lanes_.emplace_back("system");
   for (std::uint32_t lane = 1; lane <= kStreamLanes; ++lane) {
     lanes_.push_back("lane " + std::to_string(lane));
   }
   lanes_.emplace_back("other streams");
-  live_by_lane_.resize(lanes_.size());
+  stream_of_lane_.resize(kStreamLanes + 1, kNobody);
   owner_by_lane_.resize(kStreamLanes + 1);
 }
 
-void History::play(std::span<const Event> events) {
-  for (const Event& event : events) {
-    play_one(event);
-  }
-}
-
-void History::play_one(const Event& event) {
-  // Only these can let anything go; what is at its most is kept before it does.
-  if (event.kind != OpKind::allocate || event.boundary) {
+void History::begin_event(std::uint64_t time_us, bool may_release) {
+  // What is at its most is kept before anything goes.
+  if (may_release) {
     settle_peaks();
   }
   event_ = timeline_.events();
-  time_us_ = std::max(time_us_, event.time_us);
-  Event timed = event;
-  timed.time_us = time_us_;  // clocks that go back would make lives of negative length
-
-  const std::uint64_t failures = replay_->figures().failures;
-  const std::uint64_t live_before = replay_->live_bytes();
+  time_us_ = std::max(time_us_, time_us);  // else there were lives of negative length
   explained_.reset();
-  replay_->play({&event, 1});
-  const bool served = replay_->figures().failures == failures;
-  live_by_lane_[lane_of(event.owner)] += replay_->live_bytes() - live_before;
-  accounts_.note(timed, event_, served);
-  note_owner(event);
-  if (!served) {
-    note_failure(timed);
+  lost_now_ = 0;
+  pipelines_changed_ = false;
+}
+
+void History::note_pipeline(std::uint32_t pipeline, std::uint8_t state) {
+  pipelines_[pipeline] = state;
+  pipelines_changed_ = true;
+}
+
+void History::note_lost(std::uint64_t events) {
+  lost_ += events;
+  lost_now_ += events;
+}
+
+void History::end_event(const Event* failed) {
+  if (failed != nullptr) {
+    note_failure(*failed);
   }
   bool starts = false;
   Timeline::Bucket& bucket = timeline_.next(time_us_, starts);
-  note_bucket(bucket, starts, served);
+  note_bucket(bucket, starts, failed != nullptr);
 
-  const std::uint64_t mapped = std::uint64_t{replay_->memory().pool().taken()} * config::kPageBytes;
-  live_is_due_ = live_is_due_ || replay_->live_bytes() > peak_live_;
-  mapped_is_due_ = mapped_is_due_ || mapped > peak_mapped_;
-  peak_live_ = std::max<std::uint64_t>(peak_live_, replay_->live_bytes());
-  peak_mapped_ = std::max(peak_mapped_, mapped);
-  if (!served && failure_moments_.size() < kFailureMoments) {
+  live_is_due_ = live_is_due_ || live_bytes() > peak_live_;
+  mapped_is_due_ = mapped_is_due_ || mapped_bytes() > peak_mapped_;
+  peak_live_ = std::max(peak_live_, live_bytes());
+  peak_mapped_ = std::max(peak_mapped_, mapped_bytes());
+  if (failed != nullptr && failure_moments_.size() < kFailureMoments) {
     failure_moments_.push_back(moment());
   }
   if (event_ % spread_step_ == 0) {
@@ -77,36 +68,59 @@ void History::play_one(const Event& event) {
   }
 }
 
-// A lane's streams are known by name while they live.
-void History::note_owner(const Event& event) {
-  if (event.owner >= kStreamLanes) {
-    return;  // the system, or one of the others
-  }
-  std::string& name = owner_by_lane_[lane_of(event.owner)];
-  if (!accounts_.lives(event.owner)) {
-    name.clear();
-  } else if (name.empty()) {
-    name = accounts_.owner(event.owner).name;
-  }
-}
-
-void History::finish() {
+void History::finish(std::uint64_t lost) {
+  lost_ += lost;
   settle_peaks();
   if (timeline_.events() != 0) {
     end_ = moment();
   }
 }
 
-void History::note_bucket(Timeline::Bucket& bucket, bool starts, bool served) {
-  const PagePool& pool = replay_->memory().pool();
-  const std::uint64_t live = replay_->live_bytes();
-  const std::uint64_t mapped = std::uint64_t{pool.taken()} * config::kPageBytes;
+void History::begin_owner(const Accounts::Begin& owner) {
+  accounts_.begin_owner(owner, event_, time_us_);
+  lane_by_place_.resize(std::max<std::size_t>(lane_by_place_.size(), std::size_t{owner.place} + 1));
+  if (owner.parent != Event::kSystem) {
+    lane_by_place_[owner.place] = lane_of(owner.parent);
+    return;
+  }
+  const auto lane = std::find(stream_of_lane_.begin() + 1, stream_of_lane_.end(), kNobody);
+  lane_by_place_[owner.place] = static_cast<std::uint32_t>(lane - stream_of_lane_.begin());
+  if (lane == stream_of_lane_.end()) {
+    other_streams_.push_back(owner.place);
+  } else {
+    *lane = owner.place;
+    owner_by_lane_[lane_by_place_[owner.place]] = owner.name;
+  }
+}
+
+void History::note(const Event& event, bool served) {
+  accounts_.note(event, event_, served);
+  if (event.kind == OpKind::release && event.owner != Event::kSystem) {
+    end_stream(event.owner);
+  }
+}
+
+// The owner at a place has ended; where it was a stream, its lane is free.
+void History::end_stream(std::uint32_t place) {
+  const auto lane = std::find(stream_of_lane_.begin() + 1, stream_of_lane_.end(), place);
+  if (lane != stream_of_lane_.end()) {
+    *lane = kNobody;
+    owner_by_lane_[static_cast<std::size_t>(lane - stream_of_lane_.begin())].clear();
+  } else {
+    std::erase(other_streams_, place);
+  }
+}
+
+void History::note_bucket(Timeline::Bucket& bucket, bool starts, bool failed) {
+  const PagePool& pool = memory().pool();
+  const std::uint64_t live = live_bytes();
+  const std::uint64_t mapped = mapped_bytes();
   if (starts) {
     bucket.banks.assign(pool.banks(), Timeline::kOff);
   }
   if (starts || live > bucket.live) {
     bucket.live = live;
-    bucket.live_by_lane = live_by_lane_;
+    bucket.live_by_lane = live_by_lane();
     bucket.owner_by_lane = owner_by_lane_;
   }
   if (starts || mapped > bucket.mapped) {
@@ -119,8 +133,17 @@ void History::note_bucket(Timeline::Bucket& bucket, bool starts, bool served) {
       bucket.banks[i] = std::max(bucket.banks[i], static_cast<std::int32_t>(pool.taken_in(bank)));
     }
   }
+  if (starts) {
+    bucket.pipelines = pipelines_;
+  } else if (pipelines_changed_) {
+    for (const auto& [pipeline, state] : pipelines_) {
+      std::uint8_t& most = bucket.pipelines[pipeline];
+      most = std::max(most, state);
+    }
+  }
   bucket.banks_on = std::max(bucket.banks_on, pool.banks_on());
-  bucket.failures += served ? 0 : 1;
+  bucket.failures += failed ? 1 : 0;
+  bucket.lost += lost_now_;
 }
 
 void History::settle_peaks() {
@@ -161,15 +184,8 @@ void History::on_failure(const Failure& failure) {
   note.guarantee.assign(text.data(), to_text(failure.guarantee, text));
   for (std::size_t i = 0; i < failure.top_count; ++i) {
     const Failure::TopOwner& top = failure.top_owners[i];
-    std::string name = top.name;
-    for (std::uint32_t place = 0; place < accounts_.places(); ++place) {
-      if (top.kind == OwnerKind::pipeline && accounts_.lives(place) &&
-          accounts_.owner(place).number == top.id) {
-        name = accounts_.owner(place).name;
-      }
-    }
     if (top.bytes != 0) {
-      note.holders.push_back({std::move(name), top.bytes});
+      note.holders.push_back({holder_name(top), top.bytes});
     }
   }
   explained_ = std::move(note);
@@ -181,8 +197,8 @@ void History::note_failure(const Event& event) {
   }
   FailureNote note = explained_ ? std::move(*explained_) : FailureNote{};
   note.event = event_;
-  note.time_us = event.time_us;
-  note.owner = accounts_.owner(event.owner).name;
+  note.time_us = time_us_;
+  note.owner = full_name(event.owner);
   note.site = event.site == nullptr ? "" : event.site;
   note.bytes = event.bytes;
   note.alignment = event.alignment;
@@ -190,25 +206,59 @@ void History::note_failure(const Event& event) {
   failures_.push_back(std::move(note));
 }
 
-std::uint32_t History::lane_of(std::uint32_t place) const {
-  return place == Event::kSystem ? kSystemLane : std::min(place + 1, kOtherStreams);
+std::string History::full_name(std::uint32_t place) const {
+  const OwnerAccount& account = accounts_.owner(place);
+  return account.within.empty() ? account.name : account.within + " / " + account.name;
 }
 
-// The place of a stream's owner, the system's for any other.
-std::uint32_t History::place_of(const Owner& owner) const {
-  if (owner.spec.kind == OwnerKind::pipeline) {
-    for (std::uint32_t place = 0; place < accounts_.places(); ++place) {
-      if (replay_->owner(place) == &owner) {
-        return place;
-      }
+std::uint64_t History::mapped_bytes() const {
+  return std::uint64_t{memory().pool().taken()} * config::kPageBytes;
+}
+
+std::uint32_t History::lane_of(std::uint32_t place) const {
+  return place == Event::kSystem ? kSystemLane : lane_by_place_[place];
+}
+
+std::vector<std::uint64_t> History::live_by_lane() const {
+  std::vector<std::uint64_t> lanes(lanes_.size());
+  lanes[kSystemLane] = live_bytes();
+  const auto add = [&](std::uint32_t lane, const Owner* stream) {
+    if (stream != nullptr) {
+      lanes[lane] += stream->tree;
+      lanes[kSystemLane] -= stream->tree;
+    }
+  };
+  const Streams streams = this->streams();
+  for (std::uint32_t lane = 1; lane <= kStreamLanes; ++lane) {
+    add(lane, streams[lane]);
+  }
+  for (const std::uint32_t place : other_streams_) {
+    add(kOtherStreams, owner(place));
+  }
+  return lanes;
+}
+
+History::Streams History::streams() const {
+  Streams streams{};
+  for (std::uint32_t lane = 1; lane <= kStreamLanes; ++lane) {
+    streams[lane] = stream_of_lane_[lane] != kNobody ? owner(stream_of_lane_[lane]) : nullptr;
+  }
+  return streams;
+}
+
+// The lane of the stream that a heap is in, else of the heap.
+std::uint32_t History::lane_of_heap(const HeapReport& heap, const Streams& streams) {
+  const Owner* top = heap.owner;
+  while (top != nullptr && top->parent != nullptr && top->parent != &memory().system()) {
+    top = top->parent;
+  }
+  for (std::uint32_t lane = 1; top != nullptr && lane <= kStreamLanes; ++lane) {
+    if (streams[lane] == top) {
+      return lane;
     }
   }
-  return Event::kSystem;
-}
-
-std::uint32_t History::lane_of_heap(const HeapReport& heap) {
-  if (heap.owner != nullptr && heap.owner->spec.kind == OwnerKind::pipeline) {
-    return lane_of(place_of(*heap.owner));
+  if (top != nullptr && top->spec.kind == OwnerKind::pipeline) {
+    return kOtherStreams;
   }
   const std::string_view name(heap.name == nullptr ? "system" : heap.name);
   if (name.starts_with("system")) {
@@ -225,82 +275,15 @@ std::uint32_t History::lane_of_heap(const HeapReport& heap) {
 
 std::vector<std::uint64_t> History::mapped_by_lane() {
   std::vector<std::uint64_t> lanes(lanes_.size());
-  const auto& memory = replay_->memory();
-  memory.for_each_heap([&](const HeapReport& heap) {
+  const Streams streams = this->streams();  // not under Memory's lock, which it takes
+  memory().for_each_heap([&](const HeapReport& heap) {
     if (heap.mapped_bytes != 0 && std::strcmp(heap.memory, "sram") == 0) {
-      const std::uint32_t lane = lane_of_heap(heap);
+      const std::uint32_t lane = lane_of_heap(heap, streams);
       lanes.resize(lanes_.size());
       lanes[lane] += heap.mapped_bytes;
     }
   });
   return lanes;
-}
-
-Moment History::moment() {
-  const auto& memory = replay_->memory();
-  const AddressSpace& space = memory.space();
-  const PagePool& pool = memory.pool();
-  Moment result;
-  result.event = event_;
-  result.time_us = time_us_;
-  result.live = replay_->live_bytes();
-  result.mapped = std::uint64_t{pool.taken()} * config::kPageBytes;
-  for (std::uint32_t bank = 0; bank < pool.banks(); ++bank) {
-    result.powered.push_back(pool.is_powered(Bank{static_cast<std::uint16_t>(bank)}));
-  }
-  const auto name_of = [&](std::string_view name) {
-    const auto found = std::find(result.names.begin(), result.names.end(), name);
-    if (found == result.names.end()) {
-      result.names.emplace_back(name);
-      return static_cast<std::uint32_t>(result.names.size() - 1);
-    }
-    return static_cast<std::uint32_t>(found - result.names.begin());
-  };
-
-  const std::uint32_t pages = space.window_pages();
-  for (std::uint32_t page = space.next_mapped(0, pages); page < pages;
-       page = space.next_mapped(page + 1, pages)) {
-    const HeapId heap = space.heap_of(page);
-    std::uint32_t place = Event::kSystem;
-    for (std::uint32_t at = 0; at < accounts_.places(); ++at) {
-      const Owner* owner = replay_->owner(at);
-      place = owner != nullptr && owner->heap == heap ? at : place;
-    }
-    Moment::Page entry{space.frame_of(page), page, 0, 0};
-    if (place != Event::kSystem) {
-      entry.lane = lane_of(place);
-      entry.name = name_of(accounts_.owner(place).name);
-    } else {
-      entry.lane = lane_of_heap(memory.locate(space.address_of(page)));
-      entry.name = name_of(lanes_[entry.lane]);
-    }
-    result.pages.push_back(entry);
-  }
-  std::sort(result.pages.begin(), result.pages.end(),
-            [](const Moment::Page& a, const Moment::Page& b) { return a.frame < b.frame; });
-
-  const std::vector<Accounts::Block>& blocks = accounts_.blocks();
-  for (std::uint32_t at = 0; at < blocks.size(); ++at) {
-    const std::byte* address = blocks[at].lives ? replay_->address(at) : nullptr;
-    const auto page = address != nullptr ? space.page_of(address) : std::nullopt;
-    if (!page) {
-      continue;  // nothing, or not of the pool
-    }
-    const auto offset =
-        static_cast<std::uint32_t>(space.to_cached(address) - space.address_of(*page));
-    result.blocks.push_back({*page, offset, blocks[at].bytes, lane_of(blocks[at].owner),
-                             name_of(accounts_.owner(blocks[at].owner).name), blocks[at].site,
-                             blocks[at].event});
-  }
-  std::sort(result.blocks.begin(), result.blocks.end(),
-            [](const Moment::Block& a, const Moment::Block& b) {
-              return a.page != b.page ? a.page < b.page : a.offset < b.offset;
-            });
-  if (result.blocks.size() > kMostBlocks) {
-    result.more_blocks = result.blocks.size() - kMostBlocks;
-    result.blocks.resize(kMostBlocks);
-  }
-  return result;
 }
 
 }  // namespace modmem::trace

@@ -105,15 +105,16 @@ void Rerun::play(const CtfEvent& event) {
   set_host_core(0);
 }
 
-const ReplayFigures& Rerun::figures() {
+ReplayFigures Rerun::figures() const {
   const MetadataUse use = memory_->metadata_use();
-  figures_.metadata_bytes = use.tables + use.peak;
-  figures_.peak_live_bytes = memory_->system().tree_peak;
-  figures_.peak_mapped_bytes = std::size_t{memory_->pool().peak_taken()} * config::kPageBytes;
-  return figures_;
+  ReplayFigures figures = figures_;
+  figures.metadata_bytes = use.tables + use.peak;
+  figures.peak_live_bytes = memory_->system().tree_peak;
+  figures.peak_mapped_bytes = std::size_t{memory_->pool().peak_taken()} * config::kPageBytes;
+  return figures;
 }
 
-Owner* Rerun::owner(std::uint64_t handle) {
+Owner* Rerun::owner(std::uint64_t handle) const {
   const auto found = owners_.find(handle);
   return found != owners_.end() && memory_->is_owner(found->second) ? found->second : nullptr;
 }
@@ -123,8 +124,8 @@ Site Rerun::site(std::uint64_t number) {
   return number == event::kNone || found == sites_.end() ? Site{} : Site{found->second, 0};
 }
 
-void* Rerun::block(std::uint64_t memory, std::uint64_t place) {
-  const auto found = blocks_.find(key_of(memory, place));
+void* Rerun::block(std::uint64_t key) const {
+  const auto found = blocks_.find(key);
   return found != blocks_.end() ? found->second : nullptr;
 }
 
@@ -192,7 +193,7 @@ void Rerun::resize(const Fields& fields) {
     return;
   }
   ++figures_.allocations;
-  void* const old = block(fields[kOldMemory], fields[kOldPlace]);
+  void* const old = block(key_of(fields[kOldMemory], fields[kOldPlace]));
   if (old == nullptr) {
     ++figures_.failures;
     return;
@@ -220,7 +221,7 @@ void Rerun::resize(const Fields& fields) {
 }
 
 void Rerun::free(const Fields& fields) {
-  void* const old = block(fields[kFreeMemory], fields[kFreePlace]);
+  void* const old = block(key_of(fields[kFreeMemory], fields[kFreePlace]));
   blocks_.erase(key_of(fields[kFreeMemory], fields[kFreePlace]));
   if (old != nullptr) {
     ++figures_.frees;
@@ -288,7 +289,7 @@ void Rerun::admit(const Fields& fields) {
 
 void Rerun::upkeep(const Fields& fields) {
   Owner* const of = owner(fields[kUpkeepOwner]);
-  void* const at = block(0, fields[kFirst]);
+  void* const at = block(key_of(0, fields[kFirst]));
   switch (static_cast<Upkeep>(fields[kWhat])) {
     case Upkeep::compact:
       compact(fields);

@@ -38,10 +38,16 @@ class Rerun {
   // TraceError where the platform has no such core.
   void play(const CtfEvent& event);
 
-  const ReplayFigures& figures();
+  ReplayFigures figures() const;
+  std::uint64_t failures() const { return figures_.failures; }
   // Blocks that came to lie elsewhere than in the recording, and results that were others.
   std::uint64_t places_differ() const { return differ_; }
   const Memory& memory() const { return *memory_; }
+  // The owner with a handle of the recording; nullptr where it was refused or has gone.
+  Owner* owner(std::uint64_t handle) const;
+  // Where the block lies now that lay at a place then (field::key_of()); nullptr where it was
+  // refused or has gone.
+  void* block(std::uint64_t key) const;
 
   // What the report of a recorded run is of: the moment at which it was taken (Upkeep::sample), the
   // last one, or else the end.
@@ -55,9 +61,7 @@ class Rerun {
   struct Quiet;
   using Fields = CtfEvent::Fields;
 
-  Owner* owner(std::uint64_t handle);
   Site site(std::uint64_t number);
-  void* block(std::uint64_t memory, std::uint64_t place);
   void note(const Fields& fields, void* block);
   void allocate(const Fields& fields);
   void range(const Fields& fields);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,9 @@ class Timeline {
     std::vector<std::int32_t> banks;         // most frames taken in each; kOff where never powered
     std::uint32_t banks_on = 0;              // at most at a time
     std::uint32_t failures = 0;
+    std::uint64_t lost = 0;  // events that the trace lacks ahead of these
+    // The highest state of each pipeline that has had one: 1 reset, 2 paused, 3 running.
+    std::map<std::uint32_t, std::uint8_t> pipelines;
   };
 
   // The bucket of the next event; `starts` says whether it is a new one, with nothing in it yet.
@@ -78,6 +82,11 @@ class Timeline {
       }
       first.banks_on = std::max(first.banks_on, second.banks_on);
       first.failures += second.failures;
+      first.lost += second.lost;
+      for (const auto& [pipeline, state] : second.pipelines) {
+        std::uint8_t& most = first.pipelines[pipeline];
+        most = std::max(most, state);
+      }
       buckets_[i] = std::move(first);
     }
     buckets_.resize(buckets_.size() / 2);

@@ -2,15 +2,15 @@
 // one chosen moment that the arrow keys move.
 
 import uPlot from "uplot";
-import { h, prepareCanvas, section } from "./dom";
+import { h, section } from "./dom";
 import { bytes, clock, count } from "./format";
 import type { State } from "./state";
+import { bankRows, pipelineRows, StripMap } from "./strips";
 import { color, laneColor } from "./theme";
 
 const left = 84; // of the plots, where values stand
 const right = 14;
 const chartHeight = 200;
-const bankHeight = 12;
 
 type Kind = "live" | "mapped";
 
@@ -30,11 +30,39 @@ function markChoice(state: State): (plot: uPlot) => void {
     ctx.save();
     ctx.strokeStyle = color("accent");
     ctx.lineWidth = 2 * devicePixelRatio;
+    ctx.setLineDash([]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
     ctx.restore();
+  };
+}
+
+// Ticks at the top where requests failed, and lines where the trace lacks events.
+function markTrouble(state: State): (plot: uPlot) => void {
+  return (plot) => {
+    const edges = state.edges();
+    const { failures, lost } = state.run.timeline;
+    const { ctx, bbox } = plot;
+    const mark = (values: number[], height: number, stroke: string, dash: number[]): void => {
+      ctx.save();
+      ctx.strokeStyle = stroke;
+      ctx.lineWidth = 2 * devicePixelRatio;
+      ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+      ctx.beginPath();
+      values.forEach((value, at) => {
+        if (value > 0) {
+          const x = Math.round(plot.valToPos((edges[at] + edges[at + 1]) / 2, "x", true));
+          ctx.moveTo(x, bbox.top);
+          ctx.lineTo(x, bbox.top + height);
+        }
+      });
+      ctx.stroke();
+      ctx.restore();
+    };
+    mark(lost, bbox.height, color("lost"), [2, 3]);
+    mark(failures, 8 * devicePixelRatio, color("bad"), []);
   };
 }
 
@@ -79,7 +107,7 @@ export function makePlot(
       },
     ],
     series: [{}, ...series],
-    hooks: { draw: [markChoice(state)] },
+    hooks: { draw: [markTrouble(state), markChoice(state)] },
   };
   const plot = new uPlot(options, [state.edges(), ...values] as uPlot.AlignedData, host);
   plot.over.addEventListener("click", (event) => {
@@ -126,107 +154,6 @@ function stackedPlot(state: State, host: HTMLElement, kind: Kind, title: string)
   return makePlot(state, host, title, series, values);
 }
 
-// Colour of a bank that is on, from empty to full.
-function fillColor(share: number): string {
-  return `color-mix(in srgb, ${color("bank-full")} ${Math.round(share * 100)}%, ${color("bank-empty")})`;
-}
-
-class BankMap {
-  readonly canvas = h("canvas", { class: "bank-map", "aria-hidden": "true" });
-  readonly tip = h("p", { class: "hint banks-on" });
-  private width = 0;
-  private left = 0; // where the plots above begin, and end
-  private right = 0;
-
-  constructor(private readonly state: State) {
-    this.canvas.addEventListener("pointermove", (event) => this.show(event));
-    this.canvas.addEventListener("click", (event) => {
-      const bucket = this.bucketAt(event.offsetX);
-      if (bucket !== null) {
-        state.choose(bucket);
-      }
-    });
-  }
-
-  private range(): [number, number] {
-    const edges = this.state.edges();
-    return [edges[0] ?? 0, edges[edges.length - 1] ?? 1];
-  }
-
-  private x(value: number): number {
-    const [first, last] = this.range();
-    const share = last > first ? (value - first) / (last - first) : 0;
-    return this.left + share * (this.right - this.left);
-  }
-
-  private bucketAt(x: number): number | null {
-    const [first, last] = this.range();
-    const share = (x - this.left) / (this.right - this.left);
-    return share < 0 || share > 1 ? null : this.state.bucketAt(first + share * (last - first));
-  }
-
-  private show(event: PointerEvent): void {
-    const { banks, event: events, time_us } = this.state.run.timeline;
-    const bank = Math.floor(event.offsetY / bankHeight);
-    const bucket = this.bucketAt(event.offsetX);
-    if (bucket === null || bank < 0 || bank >= banks.length) {
-      return;
-    }
-    const taken = banks[bank][bucket];
-    const frames = this.state.report.platform.banks[bank].frames;
-    this.tip.textContent =
-      `Bank ${bank}, event ${count(events[bucket])}` +
-      (this.state.hasTime ? ` (${clock(time_us[bucket], this.state.span)})` : "") +
-      (taken < 0 ? ": off" : `: on, at most ${taken} of ${frames} frames taken`);
-  }
-
-  // What is on at the chosen moment.
-  private describe(): string {
-    const { banks } = this.state.run.timeline;
-    const on = banks
-      .map((taken, bank) => ({ bank, taken: taken[this.state.bucket] }))
-      .filter(({ taken }) => taken >= 0)
-      .map(({ bank, taken }) => `bank ${bank} ${taken} of ${this.state.report.platform.banks[bank].frames}`);
-    return on.length === 0 ? "All banks are off." : `On, with frames taken at most: ${on.join(", ")}. Point at the map for others.`;
-  }
-
-  // Below `plot`, of the same width.
-  draw(plot: uPlot): void {
-    this.width = plot.width;
-    this.left = plot.bbox.left / devicePixelRatio;
-    this.right = this.left + plot.bbox.width / devicePixelRatio;
-    this.tip.textContent = this.describe();
-    const { banks } = this.state.run.timeline;
-    const height = banks.length * bankHeight;
-    const context = prepareCanvas(this.canvas, this.width, height);
-    const edges = this.state.edges();
-    const shades = Array.from({ length: 33 }, (_none, step) => fillColor(step / 32));
-    context.font = "11px system-ui, sans-serif";
-    context.textBaseline = "middle";
-    context.textAlign = "right";
-    context.fillStyle = color("bank-off");
-    context.fillRect(this.left, 0, this.right - this.left, height);
-    banks.forEach((taken, bank) => {
-      const frames = this.state.report.platform.banks[bank].frames;
-      taken.forEach((value, at) => {
-        if (value >= 0) {
-          const x = this.x(edges[at]);
-          context.fillStyle = shades[Math.round((value / frames) * 32)];
-          const end = Math.max(Math.round(this.x(edges[at + 1])), Math.round(x) + 1);
-          context.fillRect(Math.round(x), bank * bankHeight, end - Math.round(x), bankHeight - 1);
-        }
-      });
-      if (bank % 2 === 0 || banks.length < 12) {
-        context.fillStyle = color("muted");
-        context.fillText(`bank ${bank}`, this.left - 8, bank * bankHeight + bankHeight / 2);
-      }
-    });
-    const middle = (edges[this.state.bucket] + edges[this.state.bucket + 1]) / 2;
-    context.fillStyle = color("accent");
-    context.fillRect(Math.round(this.x(middle)) - 1, 0, 2, height);
-  }
-}
-
 // What is so at the chosen moment, in words.
 export function choiceText(state: State): string {
   const { timeline, last_time_us } = state.run;
@@ -236,14 +163,24 @@ export function choiceText(state: State): string {
   const time = state.hasTime
     ? `, ${clock(timeline.time_us[at], state.span)} to ${clock(timeline.time_us[at + 1] ?? last_time_us, state.span)}`
     : "";
-  const failures = timeline.failures[at] === 0 ? "" : `, ${count(timeline.failures[at])} failed`;
-  return `${events}${time}: ${bytes(timeline.live[at])} live, ${bytes(timeline.mapped[at])} mapped, ${count(timeline.banks_on[at])} banks on${failures}`;
+  const failures =
+    (timeline.failures[at] === 0 ? "" : `, ${count(timeline.failures[at])} failed`) +
+    (timeline.lost[at] === 0 ? "" : `, ${count(timeline.lost[at])} events lost`);
+  return `${events}${time}: ${bytes(timeline.live[at])} live, ${bytes(timeline.mapped[at])} mapped, ${count(timeline.banks_on[at])} ${timeline.banks_on[at] === 1 ? "bank" : "banks"} on${failures}`;
 }
 
 export function timelineSection(state: State): { element: HTMLElement; draw: () => void } {
   const live = h("div", { class: "plot", role: "img", "aria-label": "Live bytes over time, stacked by owner" });
   const mapped = h("div", { class: "plot", role: "img", "aria-label": "Mapped bytes over time, stacked by owner" });
-  const bankMap = new BankMap(state);
+  const { timeline: shown } = state.run;
+  const bankMap = new StripMap(state, bankRows(state));
+  const pipelineMap = shown.pipelines.length > 0 ? new StripMap(state, pipelineRows(state)) : null;
+  const swatch = (name: string, text: string): HTMLElement =>
+    h("span", { class: "key" }, h("span", { class: "swatch", style: `background: var(--${name})` }), text);
+  const trouble = [
+    ...(shown.failures.some((value) => value > 0) ? [swatch("bad", "requests failed")] : []),
+    ...(shown.lost.some((value) => value > 0) ? [swatch("lost", "the trace lacks events")] : []),
+  ];
   const readout = h("p", { class: "readout", "aria-live": "polite" });
   const legend = h("ul", { class: "legend" });
   const slider = h("div", {
@@ -287,19 +224,26 @@ export function timelineSection(state: State): { element: HTMLElement; draw: () 
     readout,
     slider,
     legend,
+    trouble.length > 0 ? h("p", { class: "scale", role: "note" }, "Marks at the top: ", ...trouble) : null,
     h("h3", {}, "Banks"),
     bankMap.canvas,
-    h(
-      "p",
-      { class: "scale", role: "note" },
-      h("span", { class: "swatch bank-off" }),
-      "off ",
-      h("span", { class: "swatch bank-empty" }),
-      "on, empty ",
-      h("span", { class: "swatch bank-full" }),
-      "on, full",
-    ),
+    h("p", { class: "scale", role: "note" }, swatch("bank-off", "off"), swatch("bank-empty", "on, empty"), swatch("bank-full", "on, full")),
     bankMap.tip,
+    ...(pipelineMap === null
+      ? []
+      : [
+          h("h3", {}, "Pipelines"),
+          pipelineMap.canvas,
+          h(
+            "p",
+            { class: "scale", role: "note" },
+            swatch("bank-off", "absent"),
+            swatch("pipeline-reset", "reset"),
+            swatch("pipeline-paused", "paused"),
+            swatch("pipeline-running", "running"),
+          ),
+          pipelineMap.tip,
+        ]),
   );
 
   let plots: uPlot[] = [];
@@ -324,6 +268,7 @@ export function timelineSection(state: State): { element: HTMLElement; draw: () 
     );
     plots.forEach((plot) => plot.redraw(false));
     bankMap.draw(plots[0]);
+    pipelineMap?.draw(plots[0]);
   };
   state.onChoice(update);
   const draw = (): void => {

@@ -35,8 +35,9 @@ export function summary(state: State): HTMLElement {
     { class: "cards", "aria-label": "Summary" },
     card("Peak live", bytes(f.peak_live_bytes), `${count(f.allocations)} requests`),
     card("Peak mapped", bytes(f.peak_mapped_bytes), `${ratio(f.peak_mapped_bytes, f.peak_live_bytes)} of live`),
-    card("Banks on", `${count(f.peak_banks_on)} of ${count(state.report.platform.banks.length)}`, `at most; ${f.banks_on_mean?.toFixed(2) ?? "–"} on average`),
+    card("Banks on", `${count(f.peak_banks_on)} of ${count(state.platform.banks.length)}`, `at most; ${f.banks_on_mean?.toFixed(2) ?? "–"} on average`),
     card("Failures", count(f.failures), f.failures === 0 ? "every request was served" : "explained below", f.failures === 0 ? "good" : "bad"),
+    ...(state.run.lost > 0 ? [card("Lost events", count(state.run.lost), "the trace lacks them", "bad")] : []),
     card("Live at the end", bytes(f.live_bytes_at_end), `${count(state.run.leftovers.reduce((sum, row) => sum + row.blocks, 0))} blocks`),
   );
 }

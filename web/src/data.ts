@@ -17,7 +17,11 @@ export interface Account {
 
 export interface OwnerRow extends Account {
   name: string;
+  kind: string;
+  within: string; // the owner that it is below; "": the system
   number: number;
+  times: number; // that one of this name began
+  tree_peak: number; // of it and all below it
   begin_event: number;
   begin_us: number;
   end_event: number | null; // null: lives at the end
@@ -45,6 +49,8 @@ export interface Timeline {
   mapped: number[];
   banks_on: number[];
   failures: number[];
+  lost: number[]; // events that the trace lacks ahead of these
+  pipelines: { pipeline: number; state: number[] }[]; // 0 absent, 1 reset, 2 paused, 3 running
   lanes: Lane[];
   owner_names: string[];
   banks: number[][]; // by bank: most frames taken, -1 while off
@@ -108,6 +114,8 @@ export interface Figures {
 
 export interface Run {
   policy: string;
+  lost: number;
+  differs: number | null; // of a recording: calls that led to something else than they did then
   events: number;
   bucket_events: number;
   last_time_us: number;
@@ -123,23 +131,32 @@ export interface Run {
   leftovers: { owner: string; site: number; blocks: number; bytes: number }[];
 }
 
+export interface Platform {
+  name: string;
+  page_bytes: number;
+  bank_bytes: number;
+  frames: number;
+  has_mmu: boolean;
+  banks: { first_frame: number; frames: number; held_on: boolean }[];
+}
+
+export interface Trace {
+  name: string;
+  recorded_policy: string | null; // null: of rows
+  platform: Platform;
+  problems: string[]; // what could not be read
+  runs: Run[];
+}
+
 export interface Report {
   format: number;
-  platform: {
-    name: string;
-    page_bytes: number;
-    bank_bytes: number;
-    frames: number;
-    has_mmu: boolean;
-    banks: { first_frame: number; frames: number; held_on: boolean }[];
-  };
-  traces: { name: string; runs: Run[] }[];
+  traces: Trace[];
 }
 
 // Throws where the page holds no report.
 export function readReport(): Report {
   const report: unknown = JSON.parse(document.getElementById("data")?.textContent ?? "null");
-  if (typeof report !== "object" || report === null || (report as Report).format !== 1) {
+  if (typeof report !== "object" || report === null || (report as Report).format !== 2) {
     throw new Error("This page holds no report: modmem report writes one.");
   }
   return report as Report;

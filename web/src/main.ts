@@ -19,6 +19,19 @@ function choice(label: string, id: string, options: [string, string][], value: s
   return h("span", { class: "choice" }, h("label", { for: id }, label), " ", select);
 }
 
+// How what is shown relates to what was recorded.
+function recordedText(state: State): string {
+  const { recorded_policy } = state.shown;
+  const { policy, differs } = state.run;
+  if (recorded_policy === null || differs === null) {
+    return "";
+  }
+  if (policy !== recorded_policy) {
+    return `The calls were recorded under policy ${recorded_policy}.`;
+  }
+  return differs === 0 ? "Everything is as it was recorded." : `${count(differs)} calls led to something else than was recorded.`;
+}
+
 function start(): void {
   const state = new State(readReport());
   const top = document.getElementById("top") as HTMLElement;
@@ -27,17 +40,27 @@ function start(): void {
 
   const render = (): void => {
     state.forgetListeners();
-    const { run, report } = state;
+    const { run, platform, shown } = state;
     const timeline = timelineSection(state);
     const compare = compareSection(state);
-    const { platform } = report;
     main.replaceChildren(
       h(
         "p",
         { class: "about" },
-        `${report.traces[state.trace].name}: ${count(run.events)} events, played under policy ${run.policy} on platform ${platform.name}: ` +
-          `${count(platform.frames)} frames of ${bytes(platform.page_bytes)} in ${count(platform.banks.length)} banks of ${bytes(platform.bank_bytes)}.`,
+        `${shown.name}: ${count(run.events)} events, played under policy ${run.policy} on platform ${platform.name}: ` +
+          `${count(platform.frames)} frames of ${bytes(platform.page_bytes)} in ${count(platform.banks.length)} banks of ${bytes(platform.bank_bytes)}. ` +
+          recordedText(state),
       ),
+      ...(shown.problems.length === 0
+        ? []
+        : [
+            h(
+              "div",
+              { class: "problems", role: "alert" },
+              h("p", {}, "Not all of the trace could be read. This is what could:"),
+              h("ul", {}, ...shown.problems.map((problem) => h("li", {}, problem))),
+            ),
+          ]),
       summary(state),
       timeline.element,
       pageMapSection(state),

@@ -41,7 +41,7 @@ function usedBytes(blocks: BlockEntry[], page: number, pageBytes: number): numbe
 }
 
 export function pageMapSection(state: State): HTMLElement {
-  const { platform } = state.report;
+  const { platform } = state;
   const moments = state.run.moments;
   const detail = h("div", { class: "detail", id: "page-detail", "aria-live": "polite" });
   const grid = h("div", { class: "page-grid", role: "grid", "aria-label": "Frames of the pool, a row for each bank" });
@@ -192,7 +192,7 @@ export function pageMapSection(state: State): HTMLElement {
   return section(
     "pages",
     "Page map",
-    h("p", { class: "hint" }, "A square is a frame of 4 KiB, a row a bank. Colour: whose page lies there; how far it is filled: how much of it blocks use. Point at one, or move with the arrow keys, to see its blocks."),
+    h("p", { class: "hint" }, `A square is a frame of ${bytes(platform.page_bytes)}, a row a bank. Colour: whose page lies there; how far it is filled: how much of it blocks use. Point at one, or move with the arrow keys, to see its blocks.`),
     h("p", {}, h("label", { for: "moment" }, "Moment "), select),
     caption,
     h("div", { class: "page-map" }, grid, detail),

@@ -1,6 +1,6 @@
 // What is shown: a run, an axis, and a chosen moment as a bucket of the timeline.
 
-import type { Report, Run } from "./data";
+import type { Platform, Report, Run, Trace } from "./data";
 
 export class State {
   trace = 0;
@@ -14,12 +14,20 @@ export class State {
     this.bucket = this.mostLive();
   }
 
+  get shown(): Trace {
+    return this.report.traces[this.trace];
+  }
+
+  get platform(): Platform {
+    return this.shown.platform;
+  }
+
   get run(): Run {
-    return this.report.traces[this.trace].runs[this.policy];
+    return this.runs[this.policy];
   }
 
   get runs(): Run[] {
-    return this.report.traces[this.trace].runs;
+    return this.shown.runs;
   }
 
   get buckets(): number {

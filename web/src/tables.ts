@@ -1,6 +1,6 @@
 // Tables that are sorted by a press on a column's head.
 
-import type { Account, Run } from "./data";
+import type { Account, OwnerRow, Run } from "./data";
 import { h, section } from "./dom";
 import { bytes, clock, count, duration, flags } from "./format";
 import type { State } from "./state";
@@ -101,14 +101,28 @@ const siteName = (run: Run, site: number): string => run.sites.names[site] || "u
 
 export function ownersSection(state: State): HTMLElement {
   const { owners, other_owners, others, owners_begun } = state.run;
+  const isTree = owners.some((row) => row.within !== "");
+  const again = owners.some((row) => row.times > 1);
   return section(
     "owners",
     "Owners",
-    h("p", { class: "hint" }, `The system, and ${count(owners_begun)} ${owners_begun === 1 ? "stream" : "streams"}.`),
+    h(
+      "p",
+      { class: "hint" },
+      `The system, and ${count(owners_begun)} that began${isTree ? ": pipelines, and the modules and buffers in them" : ""}. ` +
+        (again ? "Those of the same name that have ended are one row." : ""),
+    ),
     table(
       "Owners",
       [
         { title: "owner", value: (row) => row.name },
+        ...(isTree
+          ? [
+              { title: "what", value: (row: OwnerRow) => (row.within === "" ? row.kind : `${row.kind} in ${row.within}`) },
+              { title: "peak with all in it", value: (row: OwnerRow) => row.tree_peak, show: (row: OwnerRow) => bytes(row.tree_peak) },
+            ]
+          : []),
+        ...(again ? [{ title: "times", value: (row: OwnerRow) => row.times }] : []),
         ...accountColumns<(typeof owners)[number]>(state),
         {
           title: "began",
@@ -187,7 +201,7 @@ export function failuresSection(state: State): HTMLElement {
       ? `Why: ${reasons[failure.reason] ?? failure.reason}. ${bytes(failure.free_bytes)} could have been used at best; ` +
         `a request of ${bytes(failure.largest_request)} would still have succeeded.` +
         (failure.guarantee === "" ? "" : ` Guarantees: ${failure.guarantee}.`)
-      : "Why: what it belongs to had been refused before: its stream, or the block that it resizes.";
+      : "Why: what it belongs to had been refused before: its owner, or the block that it resizes.";
     return h(
       "li",
       {},
@@ -241,13 +255,13 @@ export function leaksSection(state: State): HTMLElement {
           ),
         ),
     left.length === 0
-      ? h("p", { class: "good" }, "No block was left for the end of its stream to take back.")
+      ? h("p", { class: "good" }, "No block was left for the end of its owner to take back.")
       : h(
           "div",
           {},
-          h("p", {}, "Blocks that were never freed, and ended with their stream:"),
+          h("p", {}, "Blocks that were never freed one by one, and ended with their owner:"),
           table(
-            "Left to the end of their stream",
+            "Left to the end of their owner",
             [
               { title: "call site", value: (row) => siteName(state.run, row.site), show: (row) => h("code", {}, siteName(state.run, row.site)) },
               { title: "blocks", value: (row) => row.left_blocks },

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Makes the page that page_test.mjs looks at: a day of the example traces under several policies,
-# one of which fails, a small trace with names that are hard to show, and one of no events.
+# one of which fails, a small trace with names that are hard to show, one of no events, a recorded
+# call, and the same of which a packet is lost and the end is cut off.
 #
 #   make_page.sh MODMEM PAGE.html
 set -euo pipefail
 modmem=$1
 page=$2
-examples=$(dirname "${BASH_SOURCE[0]}")/../../examples/traces
+examples=$(dirname "${BASH_SOURCE[0]}")/../../examples
+topologies=$(dirname "$modmem")/examples/topologies
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$modmem" compose "$examples"/*.csv --streams 12 --events 2000 --seed 1 --load busy -o "$work/day.csv"
+"$modmem" compose "$examples"/traces/*.csv --streams 12 --events 2000 --seed 1 --load busy -o "$work/day.csv"
 cat >"$work/names.csv" <<'END'
 time_us,op,id,bytes,alignment,flags,caller,owner
 10,rmalloc,1,100,0,0,</script><script>alert(1)</script>,</script><script>alert(1)</script>
@@ -22,4 +24,12 @@ time_us,op,id,bytes,alignment,flags,caller,owner
 60,release,,,,,,music
 END
 head -n 1 "$work/names.csv" >"$work/empty.csv"
-"$modmem" report "$work/day.csv" "$work/names.csv" "$work/empty.csv" --policy elastic,single,slots -o "$page"
+"$modmem" run "$topologies/desk.tplg" --script "$examples/scripts/call.script" --trace "$work/call" >/dev/null
+cp -r "$work/call" "$work/damaged"
+packet=$((80 + 65536)) # header and content of a full one
+{
+  head -c "$packet" "$work/call/core-0"
+  tail -c "+$((2 * packet + 1))" "$work/call/core-0" | head -c -100
+} >"$work/damaged/core-0"
+"$modmem" report "$work/day.csv" "$work/names.csv" "$work/empty.csv" "$work/call" "$work/damaged" \
+  --policy elastic,single,slots -o "$page" || [[ $? == 2 ]]

@@ -101,7 +101,7 @@ const tests = {
     assert.ok((await colors(page, ".bank-map")) > 4, "bank map");
     assert.ok((await page.$$("#pages .cell.taken")).length > 3);
     assert.ok((await page.$$("#timeline .legend li")).length > 2);
-    assert.match(await text(page, "#timeline .readout"), /live, .* mapped, \d+ banks on/);
+    assert.match(await text(page, "#timeline .readout"), /live, .* mapped, \d+ banks? on/);
     assert.deepEqual(said, []);
     assert.deepEqual(asked, []);
     await screenshot(page, "light");
@@ -166,6 +166,46 @@ const tests = {
     await page.close();
   },
 
+  async "a recording shows owners as a tree, and what pipelines did"() {
+    const { page, said } = await open();
+    await page.select("#trace", "3");
+    assert.match(await text(page, ".about"), /call: .*policy elastic .*Everything is as it was recorded/);
+    assert.ok((await colors(page, ".pipeline-map")) > 3, "pipeline map");
+    assert.match(await text(page, "#timeline .pipeline-text"), /Pipelines: \d+ (reset|paused|running)/);
+    assert.match(await text(page, "#timeline .legend"), /pipeline\.\d+/);
+    const heads = await page.$$eval("#owners thead th", (found) => found.map((head) => head.textContent));
+    assert.deepEqual(heads.slice(0, 3), ["owner", "what", "peak with all in it"]);
+    assert.match(await text(page, "#owners"), /module in pipeline\.\d+/);
+    const blocks = await page.$$eval("#page-detail li", (found) => found.map((block) => block.textContent));
+    assert.ok(blocks.some((block) => /pipeline\.\d+ \/ /.test(block)), `${blocks}`);
+    assert.equal(await page.$(".problems"), null);
+    await page.select("#policy", "1");
+    assert.match(await text(page, ".about"), /recorded under policy elastic/);
+    assert.deepEqual(said, []);
+    await page.select("#policy", "0");
+    await screenshot(page, "recording");
+    await page.close();
+  },
+
+  async "what a recording lacks is said and marked"() {
+    const { page, said } = await open();
+    await page.select("#trace", "4");
+    assert.match(await text(page, ".problems"), /core-0: at byte \d+: the packet is cut off/);
+    assert.match(await text(page, ".cards"), /Lost events[\d,]+/);
+    assert.match(await text(page, "#timeline"), /the trace lacks events/);
+    const data = JSON.parse(await text(page, "#data"));
+    const bucket = data.traces[4].runs[0].timeline.lost.findIndex((lost) => lost > 0);
+    await page.focus("#time-cursor");
+    await page.keyboard.press("Home");
+    for (let step = 0; step < bucket; ++step) {
+      await page.keyboard.press("ArrowRight");
+    }
+    assert.match(await text(page, "#timeline .readout"), /[\d,]+ events lost/);
+    assert.deepEqual(said, []);
+    await screenshot(page, "damaged");
+    await page.close();
+  },
+
   async "arrow keys move the chosen moment, and the page map follows"() {
     const { page, said } = await open();
     await page.focus("#time-cursor");
@@ -183,7 +223,7 @@ const tests = {
     const last = await page.$eval("#time-cursor", (slider) => Number(slider.getAttribute("aria-valuemax")));
     assert.equal(await now(), last);
     assert.notEqual(await text(page, "#pages .readout"), first);
-    assert.match(await text(page, "#timeline .banks-on"), /^On, with frames taken at most: bank \d+ \d+ of 32/);
+    assert.match(await text(page, "#timeline .bank-text"), /^On, with frames taken at most: bank \d+ \d+ of 32/);
     assert.match(await page.$eval("#time-cursor", (slider) => slider.getAttribute("aria-valuetext")), /mapped/);
     assert.deepEqual(said, []);
     await page.close();
