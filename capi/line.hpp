@@ -4,6 +4,7 @@
 // addresses are hexadecimal, with 0x. Cost: O(characters).
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,8 +26,8 @@ class Line {
     return *this;
   }
 
-  Line& operator<<(std::uint64_t number) { return digits(number, 10); }
-  Line& operator<<(std::uint32_t number) { return digits(number, 10); }
+  // Whatever types the target's fixed-width ones and std::size_t are.
+  Line& operator<<(std::unsigned_integral auto number) { return digits(number, 10); }
 
   // As %#x, but with 0x for 0 as well.
   Line& hex(std::uint64_t number) { return (*this << "0x").digits(number, 16); }

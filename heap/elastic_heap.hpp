@@ -243,7 +243,7 @@ class ElasticHeap final : public Heap {
   void fill_inside(const Span& run);
   void drop_kept(std::uint32_t page);
   void drop_ready();
-  std::optional<Span> run_to_premap(std::uint32_t more) const;
+  Span run_to_premap(std::uint32_t more) const;
 
   // Occupying and vacating granules (elastic_heap_pages.cpp)
   bool claim(std::uint32_t start, std::uint32_t end, bool new_block);

@@ -92,9 +92,10 @@ void ElasticHeap::drop_ready() {
   }
 }
 
-// A run of free pages of which `more` are not ready: the one that takes the fewest frames, then
-// powers the fewest banks, then lies next to ready or retained pages, then in the shortest stretch.
-std::optional<Span> ElasticHeap::run_to_premap(std::uint32_t more) const {
+// A run of free pages of which `more` are not ready, empty where there is none: the one that takes
+// the fewest frames, then powers the fewest banks, then lies next to ready or retained pages, then
+// in the shortest stretch.
+Span ElasticHeap::run_to_premap(std::uint32_t more) const {
   Span run;
   std::uint64_t least = UINT64_MAX;
   for_each_stretch([&](const Stretch& stretch) {
@@ -116,8 +117,9 @@ std::optional<Span> ElasticHeap::run_to_premap(std::uint32_t more) const {
           space_->has_mmu() ? 0 : space_->pool().banks_to_power(first, pages);
       // Four figures of at most 16 bits, the first of which counts most.
       std::uint64_t cost = 0;
-      for (const std::uint32_t figure : {space_->unmapped_in(first, pages), banks, apart ? 1U : 0U,
-                                         stretch.free_end - stretch.free_first}) {
+      const std::uint32_t figures[] = {space_->unmapped_in(first, pages), banks, apart ? 1U : 0U,
+                                       stretch.free_end - stretch.free_first};
+      for (const std::uint32_t figure : figures) {
         cost = cost << 16 | figure;
       }
       if (cost < least) {
@@ -127,7 +129,7 @@ std::optional<Span> ElasticHeap::run_to_premap(std::uint32_t more) const {
     }
     return false;
   });
-  return run.pages != 0 ? std::optional<Span>(run) : std::nullopt;
+  return run;
 }
 
 bool ElasticHeap::premap(std::uint32_t pages) {
@@ -140,14 +142,14 @@ bool ElasticHeap::premap(std::uint32_t pages) {
     // Before the run is chosen: without an MMU, a page of descriptors could take one of its frames.
     bool done = descriptors_->reserve(more);
     bool added = false;
-    std::optional<Span> run = done ? run_to_premap(more) : std::nullopt;
-    if (done && !run && add_span(more * kPageGranules, 1)) {
+    Span run = done ? run_to_premap(more) : Span();
+    if (done && run.pages == 0 && add_span(more * kPageGranules, 1)) {
       added = true;
       run = run_to_premap(more);
     }
-    const std::uint32_t fresh = run ? space_->unmapped_in(run->first, run->pages) : 0;
-    done = run && space_->map(run->first, run->pages, id_, *account_);
-    for (std::uint32_t page = done ? run->first : 0; done && page < run->end(); ++page) {
+    const std::uint32_t fresh = space_->unmapped_in(run.first, run.pages);
+    done = run.pages != 0 && space_->map(run.first, run.pages, id_, *account_);
+    for (std::uint32_t page = run.first; done && page < run.end(); ++page) {
       FrameInfo& notes = info(page);
       notes.descriptor =
           notes.descriptor == FrameInfo::kNone ? descriptors_->create() : notes.descriptor;
@@ -175,7 +177,8 @@ FailureReason ElasticHeap::explain_premap(std::uint32_t pages) const {
     return explain_shortage(pool, *account_, std::size_t{more} * config::kPageBytes, 0);
   }
   const bool may_add = space_->has_mmu() && span_count_ < kMaxSpans;
-  const bool is_there = run_to_premap(more) || (may_add && more <= space_->largest_gap());
+  const bool is_there =
+      run_to_premap(more).pages != 0 || (may_add && more <= space_->largest_gap());
   return more != 0 && !is_there ? FailureReason::fragmentation : FailureReason::pool;
 }
 

@@ -560,7 +560,7 @@ class Memory {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1352;
+inline constexpr std::size_t kTargetBytes<Memory> = 1384;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>
