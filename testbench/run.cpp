@@ -16,7 +16,7 @@ namespace {
 // Plays `periods` periods and sums what the means are made of.
 void play(System& system, Session& session, FileEnds& files, Housekeeping& keeping,
           std::uint64_t periods, const std::function<void(std::uint64_t)>& progress,
-          RunReport& report) {
+          RunWatcher* watcher, RunReport& report) {
   PeriodMeans means;
   for (std::uint64_t period = 0; period < periods; ++period) {
     files.fill(period);
@@ -25,6 +25,9 @@ void play(System& system, Session& session, FileEnds& files, Housekeeping& keepi
     keeping.pass_period();
     means.add(system, 1);
     progress(period + 1);
+    if (watcher != nullptr) {
+      watcher->on_period(system, session, period + 1, periods);
+    }
   }
   means.note(report);
 }
@@ -70,7 +73,8 @@ RunReport run(const RunOptions& options, const Progress& progress) {
       keeping.settle();
       play(
           system, session, files, keeping, last ? periods : 1,
-          [&](std::uint64_t done) { progress(last ? cycle + done : cycle, total); }, report);
+          [&](std::uint64_t done) { progress(last ? cycle + done : cycle, total); },
+          last ? options.watcher : nullptr, report);
       sample(system, session, report);
       report.frames_moved = keeping.frames_moved();
       report.frames_in = files.frames_in();

@@ -17,6 +17,18 @@ namespace modmem::testbench {
 
 class TraceRecorder;
 
+// Looks at a run while it plays.
+class RunWatcher {
+ public:
+  // Of `total` periods `done` have passed. Called after each in which something ran, and after each
+  // stretch of time in which nothing did; nothing is at work meanwhile.
+  virtual void on_period(const System& system, const Session& session, std::uint64_t done,
+                         std::uint64_t total) = 0;
+
+ protected:
+  ~RunWatcher() = default;
+};
+
 struct RunOptions {
   std::filesystem::path topology;
   std::filesystem::path input;
@@ -30,7 +42,8 @@ struct RunOptions {
   std::optional<std::uint32_t> compact;  // frames moved a period; default_compaction() if not given
   TraceRecorder* recorder = nullptr;     // writes down what is allocated, where it is given
   std::optional<std::filesystem::path> trace;  // directory of a trace (docs/tracing.md)
-  std::uint64_t cycles = 1;                    // set-ups and tear-downs; the last one plays
+  RunWatcher* watcher = nullptr;
+  std::uint64_t cycles = 1;  // set-ups and tear-downs; the last one plays
 };
 
 // Told about progress: periods done and to do, over all cycles.

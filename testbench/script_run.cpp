@@ -28,6 +28,7 @@ class Performance {
         files_(session, options.output),
         keeping_(system, options.compact.value_or(default_compaction(system.memory().policy()))),
         progress_(progress),
+        watcher_(options.watcher),
         report_(report) {
     for (const ScriptCommand& command : script.commands) {
       total_ += command.ms;
@@ -118,6 +119,7 @@ class Performance {
       means_.add(system_, ms);
       period_ += ms;
       progress_(period_, total_);
+      show();
       return;
     }
     for (const std::uint64_t end = period_ + ms; period_ < end;) {
@@ -129,6 +131,13 @@ class Performance {
       if (++period_ % kPeriodsBetween == 0) {
         progress_(period_, total_);
       }
+      show();
+    }
+  }
+
+  void show() {
+    if (watcher_ != nullptr) {
+      watcher_->on_period(system_, session_, period_, total_);
     }
   }
 
@@ -139,6 +148,7 @@ class Performance {
   FileEnds files_;
   Housekeeping keeping_;
   const Progress& progress_;
+  RunWatcher* watcher_;
   RunReport& report_;
   PeriodMeans means_;
   std::uint64_t period_ = 0;

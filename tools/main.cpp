@@ -15,6 +15,7 @@
 #include "tools/replay_command.hpp"
 #include "tools/report_command.hpp"
 #include "tools/run_command.hpp"
+#include "tools/top_command.hpp"
 
 namespace {
 
@@ -47,6 +48,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   std::function<int()> action;
   modmem::tools::add_run_command(app, action);
+  modmem::tools::add_top_command(app, action);
   modmem::tools::add_replay_command(app, action);
   modmem::tools::add_compose_command(app, action);
   modmem::tools::add_convert_command(app, action);
