@@ -5,15 +5,18 @@
 # GOALS      the goals that `make check-goals` looks at
 # CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run, test and install
 #            build
+# FRAGMENT   a file of assignments on top of that, as `modmem tune` writes it
 # prefix     where `make install` installs the C library: /usr/local
 # DESTDIR    what goes in front of that, for packages: nothing
 
 PRESET ?= debug
 GOALS ?= 1 2 3 5 6 7
 CONFIG ?= host
+FRAGMENT ?=
 prefix = /usr/local
 PACKAGES = @bash scripts/install_packages.sh
 CONFIGURE = @cmake >/dev/null --preset
+CHOSEN = -DMODMEM_CONFIG=$(CONFIG) '-DMODMEM_FRAGMENTS=$(abspath $(FRAGMENT))'
 SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
@@ -43,19 +46,19 @@ help:
 
 run:
 	$(PACKAGES) run
-	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF -DMODMEM_CONFIG=$(CONFIG)
+	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF $(CHOSEN)
 	@cmake --build --preset release
 	@scripts/run_and_report.sh build/release/modmem build $(ARGS)
 
 test:
 	$(PACKAGES) run test
-	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON -DMODMEM_CONFIG=$(CONFIG)
+	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON $(CHOSEN)
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $$(nproc)
 
 install:
 	$(PACKAGES) run
-	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF -DMODMEM_CONFIG=$(CONFIG)
+	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF $(CHOSEN)
 	@cmake --build --preset release --target modmem_installed
 	@DESTDIR='$(DESTDIR)' scripts/install_library.sh build/release '$(prefix)'
 
@@ -88,7 +91,7 @@ check-goals:
 # Writes docs/benchmarks.md and its plots.
 bench:
 	$(PACKAGES) run test bench
-	$(CONFIGURE) release -DMODMEM_CONFIG=host
+	$(CONFIGURE) release -DMODMEM_CONFIG=host -DMODMEM_FRAGMENTS=
 	@cmake --build --preset release --target modmem modmem-bench modmem-operations
 	@/usr/bin/python3 -B bench/write_benchmarks.py build/release $(ARGS)
 

@@ -1,5 +1,5 @@
-# Turns Kconfig and configs/${MODMEM_CONFIG}_defconfig into the generated headers, at configure
-# time and again whenever one of them changes. Sets:
+# Turns Kconfig, configs/${MODMEM_CONFIG}_defconfig and the MODMEM_FRAGMENTS on top of it into the
+# generated headers, at configure time and again whenever one of them changes. Sets:
 #
 #   MODMEM_GENERATED_DIR        the include folder that holds modmem/config.hpp and its siblings
 #   MODMEM_CONFIG_CHECKS_LEVEL  the level of invariant checks in force
@@ -13,10 +13,15 @@ set(MODMEM_GENERATED_DIR "${PROJECT_BINARY_DIR}/generated")
 file(GLOB config_inputs "${PROJECT_SOURCE_DIR}/configs/*_defconfig")
 list(APPEND config_inputs "${PROJECT_SOURCE_DIR}/configs"
   "${PROJECT_SOURCE_DIR}/Kconfig" "${PROJECT_SOURCE_DIR}/scripts/gen_config.py")
+set(config_overrides "")
+foreach(fragment IN LISTS MODMEM_FRAGMENTS)
+  get_filename_component(fragment "${fragment}" ABSOLUTE BASE_DIR "${PROJECT_SOURCE_DIR}")
+  list(APPEND config_overrides --fragment "${fragment}")
+  list(APPEND config_inputs "${fragment}")
+endforeach()
 set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY
   CMAKE_CONFIGURE_DEPENDS ${config_inputs})
 
-set(config_overrides "")
 if(NOT MODMEM_CHECKS_LEVEL STREQUAL "")
   list(APPEND config_overrides --set "CHECKS_LEVEL=${MODMEM_CHECKS_LEVEL}")
 endif()

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <span>
 
-#include "heap/slot_heap.hpp"
+#include "heap/slot_table.hpp"
 #include "memory/intent.hpp"
 
 namespace modmem {
@@ -149,7 +149,7 @@ inline constexpr Policy kSlotsPolicy{
     .shared = HeapKind::elastic,
     .own = HeapKind::none,
     .lends = false,
-    .bundles = kProductionBundles,
+    .bundles = kConfiguredBundles,
     .unflagged = {0, Place::system, true, false, false},
     .rows = {{
         {flag::kL3, Place::l3, true, false, false},
@@ -184,7 +184,7 @@ inline constexpr Policy kSlotsAllPolicy{
     .shared = HeapKind::none,
     .own = HeapKind::none,
     .lends = false,
-    .bundles = kProductionBundles,
+    .bundles = kConfiguredBundles,
     .unflagged = {0, Place::system, true, false, false},
     .rows = kSinglePolicy.rows,
 };

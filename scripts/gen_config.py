@@ -53,6 +53,10 @@ POWERS_OF_TWO = ("PAGE_BYTES", "GRANULE_BYTES", "BANK_BYTES", "CACHE_LINE_BYTES"
 WHOLE_PAGES = ("BANK_BYTES", "RESERVE_BYTES", "WINDOW_BYTES", "SPAN_BYTES", "LP_SRAM_BYTES",
                "L3_BYTES", "ARENA_BYTES", "SLOTS_ARENA_BYTES", "VMH_REGION_BYTES")
 
+BUNDLE = re.compile(r"([1-9][0-9]*)x([1-9][0-9]*)$")
+MAX_BUNDLES = 10
+MAX_BUNDLE_NUMBER = 1 << 30
+
 # Frames and pages are numbered in 16 bits, and one number stands for none.
 MAX_PAGES = 0xFFFE
 # What names of metadata tell apart: page/metadata_heap.hpp.
@@ -71,55 +75,70 @@ class ConfigError(Exception):
 class Configuration:
     """The options that one defconfig leaves in force: `values`, by symbol, in Kconfig's order."""
 
-    def __init__(self, kconfig_path, path, overrides=()):
+    def __init__(self, kconfig_path, path, overrides=(), fragments=()):
         self.path = path
         self.name = os.path.basename(path).removesuffix("_defconfig")
         self.kconfig = kconfiglib.Kconfig(kconfig_path, warn_to_stderr=False)
-        self._load(overrides)
+        # A fragment says otherwise on purpose.
+        self.kconfig.warn_assign_override = False
+        self.assigned = {}  # {symbol: (value as text, line number or None, file)}
+        self._load(overrides, fragments)
         self.values = {symbol.name: value_of(symbol) for symbol in self.kconfig.unique_defined_syms}
         self._check_values()
 
-    def fail(self, symbol, reason, line=None):
-        where = self.path if line is None else f"{self.path}:{line}"
+    def fail(self, symbol, reason, line=None, path=None):
+        path = path or self.path
+        where = path if line is None else f"{path}:{line}"
         raise ConfigError(f"{where}: {symbol}: {reason}")
 
-    def _load(self, overrides):
-        assigned = self._read_assignments()
+    def _load(self, overrides, fragments):
+        for path in (self.path, *fragments):
+            self._add(self._read_assignments(path))
         self.kconfig.load_config(self.path)
+        for path in fragments:
+            self.kconfig.load_config(path, replace=False)
         for name, value in overrides:
             if name not in self.kconfig.syms or not self.kconfig.syms[name].nodes:
                 self.fail(name, "no such option in Kconfig")
             self.kconfig.syms[name].set_value(value)
-            assigned[name] = (value, None)
-        for name, (value, line) in assigned.items():
-            self._check_assignment(self.kconfig.syms[name], value, line)
+            self.assigned[name] = (value, None, self.path)
+        for name, (value, line, path) in self.assigned.items():
+            self._check_assignment(self.kconfig.syms[name], value, line, path)
         if self.kconfig.warnings:
             raise ConfigError(f"{self.path}: {self.kconfig.warnings[0]}")
 
-    def _read_assignments(self):
-        """The assignments of the defconfig: {symbol: (value as text, line number)}."""
+    def _add(self, assigned):
+        """Notes the assignments of one file. Where it chooses, what was chosen before is not."""
+        for name, (value, _, _) in assigned.items():
+            choice = self.kconfig.syms[name].choice
+            for other in choice.syms if choice and value == "y" else ():
+                self.assigned.pop(other.name, None)
+        self.assigned |= assigned
+
+    def _read_assignments(self, path):
+        """The assignments of one file: {symbol: (value as text, line number, file)}."""
         assigned = {}
         try:
-            with open(self.path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 lines = file.read().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a text file"
-            raise ConfigError(f"{self.path}: {reason}") from error
+            raise ConfigError(f"{path}: {reason}") from error
         for number, text in enumerate(lines, 1):
             match = ASSIGNMENT.match(text)
             if not match:
                 if text.strip() and not text.startswith("#"):
-                    raise ConfigError(f"{self.path}:{number}: not an assignment: {text.strip()}")
+                    raise ConfigError(f"{path}:{number}: not an assignment: {text.strip()}")
                 continue
             name = match[1] or match[3]
             if name not in self.kconfig.syms or not self.kconfig.syms[name].nodes:
-                self.fail(name, "no such option in Kconfig", number)
+                self.fail(name, "no such option in Kconfig", number, path)
             if name in assigned:
-                self.fail(name, f"assigned before, on line {assigned[name][1]}", number)
-            assigned[name] = (match[2].strip() if match[1] else "n", number)
+                self.fail(name, f"assigned before, on line {assigned[name][1]}", number, path)
+            assigned[name] = (match[2].strip() if match[1] else "n", number, path)
         return assigned
 
-    def _check_assignment(self, symbol, value, line):
+    def _check_assignment(self, symbol, value, line, path):
         """Kconfig falls back on the default where it does not accept a value; we do not."""
         if symbol.type == kconfiglib.STRING:
             accepted = value == f'"{kconfiglib.escape(symbol.str_value)}"'
@@ -131,16 +150,16 @@ class Configuration:
             return
         if symbol.type in (kconfiglib.INT, kconfiglib.HEX) and as_number(value, symbol) is None:
             kind = "a hexadecimal number" if symbol.type == kconfiglib.HEX else "a decimal number"
-            self.fail(symbol.name, f"{value} is not {kind}", line)
+            self.fail(symbol.name, f"{value} is not {kind}", line, path)
         if not symbol.visibility:
             needs = kconfiglib.expr_str(symbol.direct_dep)
             reason = "cannot be assigned" if needs == "y" else f"depends on {needs}"
-            self.fail(symbol.name, reason, line)
+            self.fail(symbol.name, reason, line, path)
         for low, high, condition in symbol.ranges:
             if kconfiglib.expr_value(condition):
                 self.fail(symbol.name,
-                          f"{value} is out of range [{low.str_value}, {high.str_value}]", line)
-        self.fail(symbol.name, f"{value} is not a value that it takes", line)
+                          f"{value} is out of range [{low.str_value}, {high.str_value}]", line, path)
+        self.fail(symbol.name, f"{value} is not a value that it takes", line, path)
 
     def _check_values(self):
         """What Kconfig cannot say."""
@@ -175,6 +194,7 @@ class Configuration:
         if values["METADATA_BYTES"] > reach:
             self.fail("METADATA_BYTES", f"{values['METADATA_BYTES']:#x} is more than names of 16 bits "
                                         f"reach ({reach:#x})")
+        self._check_bundles(values)
         for smaller, larger in (("GRANULE_BYTES", "CACHE_LINE_BYTES"),
                                 ("CACHE_LINE_BYTES", "PAGE_BYTES"),
                                 ("DMA_ALIGNMENT", "PAGE_BYTES"),
@@ -182,6 +202,26 @@ class Configuration:
             if values[smaller] > values[larger]:
                 self.fail(smaller, f"{values[smaller]:#x} is more than {larger} "
                                    f"({values[larger]:#x})")
+
+    def _check_bundles(self, values):
+        """SLOT_BUNDLES is a table that a heap of slots takes."""
+        _, line, path = self.assigned.get("SLOT_BUNDLES", (None, None, None))
+        bundles = values["SLOT_BUNDLES"].split(" ")
+        if len(bundles) > MAX_BUNDLES:
+            self.fail("SLOT_BUNDLES", f"{len(bundles)} sizes are more than {MAX_BUNDLES}", line, path)
+        for bundle in bundles:
+            match = BUNDLE.match(bundle)
+            size, count = map(int, match.groups()) if match else (0, 0)
+            if not match or max(size, count) > MAX_BUNDLE_NUMBER:
+                self.fail("SLOT_BUNDLES", f'"{bundle}" is not SIZExCOUNT', line, path)
+            if size & (size - 1):
+                self.fail("SLOT_BUNDLES", f"{size} is not a power of two", line, path)
+            if size < values["GRANULE_BYTES"] // 2:
+                self.fail("SLOT_BUNDLES", f"{size} is less than half a granule", line, path)
+            # The default is one for pages of the usual size.
+            if path is not None and size * count % values["PAGE_BYTES"]:
+                self.fail("SLOT_BUNDLES", f"{bundle} is not a multiple of PAGE_BYTES "
+                                          f"({values['PAGE_BYTES']})", line, path)
 
     def is_preset(self):
         """Whether this file is a platform's own, rather than one that builds for a platform."""
@@ -316,13 +356,15 @@ def main(arguments=None):
     parser.add_argument("--kconfig", required=True, help="the Kconfig file")
     parser.add_argument("--configs", required=True, help="the folder of the defconfigs")
     parser.add_argument("--config", required=True, help="the NAME of the NAME_defconfig to use")
+    parser.add_argument("--fragment", action="append", default=[], metavar="FILE",
+                        help="a file of assignments that come on top of the defconfig's")
     parser.add_argument("--set", action="append", default=[], type=parse_override,
                         metavar="OPTION=VALUE", help="an option to set on top of the defconfig")
     parser.add_argument("--out", required=True, help="the folder to write the headers to")
     args = parser.parse_args(arguments)
     try:
         path = os.path.join(args.configs, f"{args.config}_defconfig")
-        chosen = Configuration(args.kconfig, path, args.set)
+        chosen = Configuration(args.kconfig, path, args.set, args.fragment)
         presets = read_presets(args.kconfig, args.configs, chosen)
     except ConfigError as error:
         print(error, file=sys.stderr)

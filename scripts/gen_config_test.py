@@ -103,6 +103,56 @@ class GenConfigTest(unittest.TestCase):
         self.assertEqual(self.generate("host", "--set", "CHECKS_LEVEL=3")[0], 1)
         self.assertEqual(self.generate("host", "--set", "NONSENSE=3")[0], 1)
 
+    def fragment(self, content):
+        path = os.path.join(self.folder, "fragment.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+        return path
+
+    def test_fragments_come_on_top(self):
+        path = self.fragment('# A comment.\nCONFIG_POLICY_SLOTS=y\nCONFIG_SLOT_BUNDLES="64x64 4096x2"\n'
+                             'CONFIG_ARENA_BYTES=0x80000\n')
+        self.assertEqual(self.generate("host", "--fragment", path), (0, ""))
+        cpp = self.header("config.hpp")
+        self.assertIn('kSlotBundles = "64x64 4096x2";', cpp)
+        self.assertIn("kArenaBytes = 524288;", cpp)  # the defconfig says otherwise
+        self.assertIn('kPolicy = "slots";', cpp)
+        self.assertIn('kPlatform = "mtl";', cpp)
+        # Another one on top of it, and of its policy.
+        other = os.path.join(self.folder, "other.conf")
+        with open(other, "w", encoding="utf-8") as file:
+            file.write("CONFIG_POLICY_SINGLE=y\n")
+        self.assertEqual(self.generate("host", "--fragment", path, "--fragment", other), (0, ""))
+        self.assertIn('kPolicy = "single";', self.header("config.hpp"))
+
+    def test_faults_of_fragments_are_theirs(self):
+        for content, reason in (("CONFIG_NOTHING=1\n", ":1: NOTHING: no such option"),
+                                ("\nCONFIG_CORES=99\n", ":2: CORES: 99 is out of range"),
+                                ("x\n", ":1: not an assignment"),
+                                ('CONFIG_SLOT_BUNDLES="64x3"\n', ":1: SLOT_BUNDLES: 64x3 is not a")):
+            path = self.fragment(content)
+            status, errors = self.generate("host", "--fragment", path)
+            self.assertEqual((status, errors.count("\n")), (1, 1))
+            self.assertIn(path + reason, errors)
+        self.assertIn("No such file", self.generate("host", "--fragment", path + "x")[1])
+
+    def test_refuses_what_is_no_table_of_slots(self):
+        for table, reason in (("", '"" is not SIZExCOUNT'), ("64", '"64" is not SIZExCOUNT'),
+                              ("64x64  64x64", '"" is not SIZExCOUNT'),
+                              ("64x64,128x32", "is not SIZExCOUNT"), ("64x0", '"64x0" is not'),
+                              ("96x128", "96 is not a power of two"),
+                              ("4x1024", "4 is less than half a granule"),
+                              ("64x63", "64x63 is not a multiple of PAGE_BYTES (4096)"),
+                              (f"4096x{1 << 31}", "is not SIZExCOUNT"),
+                              (" ".join(["4096x1"] * 11), "11 sizes are more than 10")):
+            self.assert_refused(f'CONFIG_SLOT_BUNDLES="{table}"\n', f":1: SLOT_BUNDLES: {reason}"
+                                if not reason.startswith("is") else reason)
+
+    def test_the_default_table_goes_with_other_pages(self):
+        self.write("CONFIG_PAGE_BYTES=65536\nCONFIG_METADATA_BYTES=0x10000\n", "one")
+        status, errors = self.generate("one")
+        self.assertNotIn("SLOT_BUNDLES", errors)
+
     def test_unchanged_headers_are_left_alone(self):
         self.generate("host")
         path = os.path.join(self.out, "config.hpp")
