@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "trace/trace_error.hpp"
@@ -27,7 +28,9 @@ std::uint64_t pattern_word(std::uint64_t pattern, std::size_t index) {
 
 Replay::Replay(const PlatformConfig& platform, const Policy& policy, const ReplayOptions& options)
     : options_(options),
-      memory_(with_metadata(platform), policy, options.port, options.observer),
+      memory_(with_metadata(platform), policy, options.port, options.observer,
+              options.follow_time ? std::optional<std::uint64_t>(0) : std::nullopt,
+              options.follow_time),
       timer_(options.time_calls) {
   note_peaks();
   figures_.metadata_bytes = metadata_bytes();
@@ -41,6 +44,9 @@ bool Replay::play(std::span<const Event> events) {
 
 bool Replay::play_all(std::span<const Event> events) {
   for (const Event& event : events) {
+    if (options_.follow_time) {
+      go_to(event.time_us);
+    }
     switch (event.kind) {
       case OpKind::allocate:
         allocate(event);
@@ -85,8 +91,12 @@ bool Replay::begin_stream(std::uint32_t place) {
   if (!stream.lives) {
     stream.lives = true;
     stream.first = kNone;
-    stream.owner = memory_->create_owner(
-        memory_->system(), {.kind = OwnerKind::pipeline, .id = ++owners_, .name = "stream"});
+    stream.owner =
+        memory_->create_owner(memory_->system(), {.kind = OwnerKind::pipeline,
+                                                  .id = ++owners_,
+                                                  .name = "stream",
+                                                  .limit = options_.stream_limit,
+                                                  .guarantee = options_.stream_guarantee});
   }
   return stream.owner != nullptr;
 }
@@ -234,6 +244,44 @@ void Replay::end_boundary() {
   figures_.mapped_bytes_sum += std::uint64_t{pool.taken()} * config::kPageBytes;
   figures_.banks_on_sum += pool.banks_on();
   figures_.banks_lower_bound_sum += (live_bytes_ + bank - 1) / bank;
+}
+
+// The time becomes `time_us`. On the way pages and banks are given back that were kept long enough:
+// as firmware does that looks when the last ones are due.
+void Replay::go_to(std::uint64_t time_us) {
+  if (!has_begun_ || time_us <= time_us_) {
+    time_us_ = has_begun_ ? time_us_ : time_us;
+    has_begun_ = true;
+    memory_.set_time(time_us_);
+    return;
+  }
+  const PlatformConfig& config = memory_->config();
+  const std::uint64_t pages_due = time_us_ + config.retained_us + FrameInfo::kTimeUnitUs;
+  for (const std::uint64_t due : {pages_due, pages_due + config.bank_hold_us}) {
+    if (time_us_ < due && due < time_us) {
+      pass(due);
+    }
+  }
+  pass(time_us);
+}
+
+void Replay::pass(std::uint64_t time_us) {
+  const PagePool& pool = memory_->pool();
+  const std::uint64_t us = time_us - time_us_;
+  times_.us += us;
+  times_.live_byte_us += us * live_bytes_;
+  times_.mapped_byte_us += us * pool.taken() * config::kPageBytes;
+  times_.bank_us += us * pool.banks_on();
+  time_us_ = time_us;
+  memory_.set_time(time_us);
+  memory_->trim();
+}
+
+ReplayTimes Replay::times() const {
+  ReplayTimes times = times_;
+  times.mappings = memory_.mappings();
+  times.switches = memory_.switches();
+  return times;
 }
 
 void Replay::fill(const Block& block) {

@@ -34,6 +34,11 @@ struct ReplayOptions {
   bool compact = true;                 // after every start and stop, to the end
   bool stop_at_failure = false;        // play() gives up with the first request that fails
   MemoryObserver* observer = nullptr;  // is told of failures; outlives the replay
+  // The trace's time is the port's: Memory::trim() runs when what is kept for a while is due, and
+  // what depends on time is measured (ReplayTimes).
+  bool follow_time = false;
+  std::size_t stream_limit = OwnerSpec::kNoLimit;  // OwnerSpec::limit of every stream
+  std::size_t stream_guarantee = 0;                // OwnerSpec::guarantee
 };
 
 // What a replay measured. Bytes are as asked for, or of frames that were held from the pool.
@@ -55,6 +60,17 @@ struct ReplayFigures {
   Latencies ns_per_operation;
 };
 
+// What a replay that follows the trace's time measured besides. From the first event's time to the
+// last one's; sums over time are in microseconds.
+struct ReplayTimes {
+  std::uint64_t mappings = 0;  // calls of map() and unmap()
+  std::uint64_t switches = 0;  // of banks, on or off
+  std::uint64_t us = 0;
+  std::uint64_t live_byte_us = 0;
+  std::uint64_t mapped_byte_us = 0;
+  std::uint64_t bank_us = 0;  // of powered banks
+};
+
 class Replay {
  public:
   // Boots a Memory. Throws TraceError where the platform's configuration does not hold or the
@@ -70,6 +86,8 @@ class Replay {
 
   // What it has measured up to the end of the last play().
   const ReplayFigures& figures() const { return figures_; }
+  // All 0 where it does not follow the trace's time.
+  ReplayTimes times() const;
   // The memory that it takes: the frames of the pool, and metadata.
   std::size_t memory_bytes() const;
   Memory& memory() { return *memory_; }
@@ -109,6 +127,8 @@ class Replay {
   void free(const Event& event);
   void release(const Event& event);
   void end_boundary();
+  void go_to(std::uint64_t time_us);
+  void pass(std::uint64_t time_us);
   void note_peaks();
   bool begin_stream(std::uint32_t place);
   Block& block_at(std::uint32_t place);
@@ -127,6 +147,9 @@ class Replay {
   std::uint32_t owners_ = 0;
   std::size_t live_bytes_ = 0;
   bool gave_up_ = false;
+  bool has_begun_ = false;
+  std::uint64_t time_us_ = 0;  // of the trace
+  ReplayTimes times_;
   ReplayFigures figures_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "port/host/host_port.hpp"
 #include "port/posix/plain_port.hpp"
+#include "trace/counting_port.hpp"
 #include "trace/trace_error.hpp"
 
 namespace modmem::trace {
@@ -26,10 +27,12 @@ struct ReplayMemory::Platform {
   bool is_plain;
   PlainPort plain;
   HostPort simulated;
+  CountingPort counting{port()};
 };
 
 ReplayMemory::ReplayMemory(const PlatformConfig& platform, const Policy& policy, ReplayPort port,
-                           MemoryObserver* observer, std::optional<std::uint64_t> time_us)
+                           MemoryObserver* observer, std::optional<std::uint64_t> time_us,
+                           bool counts)
     : memory_(std::make_unique<Memory>()) {
   const std::string name = std::string("platform ") + platform.name + ": ";
   if (const char* error = Memory::config_error(platform)) {
@@ -46,12 +49,17 @@ ReplayMemory::ReplayMemory(const PlatformConfig& platform, const Policy& policy,
   std::size_t space = arena_.size();
   std::align(MetadataArena::kAlignment, needed, start, space);
   const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
-  if (!memory_->boot(platform, policy, platform_->port(), observer, arena)) {
+  Port& used = counts ? platform_->counting : platform_->port();
+  if (!memory_->boot(platform, policy, used, observer, arena)) {
     throw TraceError(name + "the heaps of policy " + policy.name + " do not fit its memory");
   }
 }
 
 ReplayMemory::~ReplayMemory() { memory_->shutdown(); }
+
+std::uint64_t ReplayMemory::mappings() const { return platform_->counting.mappings(); }
+
+std::uint64_t ReplayMemory::switches() const { return platform_->counting.switches(); }
 
 void ReplayMemory::set_time(std::uint64_t time_us) {
   platform_->is_plain ? platform_->plain.set_time_us(time_us)

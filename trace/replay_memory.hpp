@@ -20,10 +20,10 @@ class ReplayMemory {
  public:
   // Boots it at `time_us`, where given, which stands still until set_time(); else time is the
   // host's. Throws TraceError where the configuration does not hold or the policy's heaps do not
-  // fit it. `observer` outlives it.
+  // fit it. `observer` outlives it. With `counts`, mappings() and switches() say something.
   ReplayMemory(const PlatformConfig& platform, const Policy& policy, ReplayPort port,
                MemoryObserver* observer = nullptr,
-               std::optional<std::uint64_t> time_us = std::nullopt);
+               std::optional<std::uint64_t> time_us = std::nullopt, bool counts = false);
   // Shuts it down.
   ~ReplayMemory();
   ReplayMemory(const ReplayMemory&) = delete;
@@ -35,6 +35,10 @@ class ReplayMemory {
   const Memory* operator->() const { return memory_.get(); }
 
   void set_time(std::uint64_t time_us);
+
+  // Calls of the port's map() and unmap(), and banks switched on or off, since it was booted.
+  std::uint64_t mappings() const;
+  std::uint64_t switches() const;
 
  private:
   struct Platform;
