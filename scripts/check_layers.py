@@ -25,9 +25,9 @@ import re
 import subprocess
 import sys
 
-LAYERS = ("base", "port", "page", "record", "heap", "memory", "module", "capi", "hosted", "trace", "testbench", "tools",
+LAYERS = ("base", "port", "page", "record", "heap", "memory", "module", "capi", "hosted", "trace", "tuning", "testbench", "tools",
           "examples", "bench")
-HOSTED_LAYERS = ("hosted", "trace", "testbench", "tools", "examples", "bench")
+HOSTED_LAYERS = ("hosted", "trace", "tuning", "testbench", "tools", "examples", "bench")
 HOST_PORTS = ("port/posix/", "port/host/")
 # Folders of freestanding layers that are hosted all the same.
 HOSTED_FOLDERS = (*HOST_PORTS, "capi/host/", "capi/testing/", "capi/tests/")

@@ -16,6 +16,7 @@
 #include "tools/report_command.hpp"
 #include "tools/run_command.hpp"
 #include "tools/top_command.hpp"
+#include "tools/tune_command.hpp"
 
 namespace {
 
@@ -53,6 +54,7 @@ int run(int argc, char** argv) {
   modmem::tools::add_compose_command(app, action);
   modmem::tools::add_convert_command(app, action);
   modmem::tools::add_report_command(app, action);
+  modmem::tools::add_tune_command(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
