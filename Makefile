@@ -6,7 +6,7 @@
 # CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run, test and install
 #            build
 # FRAGMENT   a file of assignments on top of that, as `modmem tune` writes it
-# prefix     where `make install` installs the C library: /usr/local
+# prefix     where `make install` installs the C library and the program: /usr/local
 # DESTDIR    what goes in front of that, for packages: nothing
 
 PRESET ?= debug
@@ -27,7 +27,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 help:
 	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
 	@echo 'make test          build and run the tests, with invariant checks on (PRESET=...)'
-	@echo 'make install       build and install the C library (prefix=..., DESTDIR=...)'
+	@echo 'make install       build and install the C library and the program (prefix=..., DESTDIR=...)'
 	@echo 'make check         all that CI does'
 	@echo '  check-format       formatting'
 	@echo '  check-layers       include order'
@@ -59,8 +59,8 @@ test:
 install:
 	$(PACKAGES) run
 	$(CONFIGURE) release -DMODMEM_BUILD_TESTS=OFF $(CHOSEN)
-	@cmake --build --preset release --target modmem_installed
-	@DESTDIR='$(DESTDIR)' scripts/install_library.sh build/release '$(prefix)'
+	@cmake --build --preset release --target modmem_installed modmem_tools_installed
+	@DESTDIR='$(DESTDIR)' scripts/install_library.sh build/release '$(prefix)' c tools
 
 check:
 	@.ci/run

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the C library of a finished build.
+# Installs the C library of a finished build, or what else is asked for.
 #
-#   scripts/install_library.sh BUILD_DIR PREFIX
+#   scripts/install_library.sh BUILD_DIR PREFIX [COMPONENT...]
 #
+# Components are `c`, the library, and `tools`, the program with its manual and completion.
 # DESTDIR, where it is set, goes in front of everything that is written; nothing that is installed
 # names it. Ends with one line and status 1 where the place cannot be written to. Root, installing to
 # the system itself, also has the dynamic linker find the library.
@@ -13,9 +14,11 @@ fail() {
   exit 1
 }
 
-[[ $# -eq 2 && -n $2 ]] || fail 'usage: install_library.sh BUILD_DIR PREFIX'
+[[ $# -ge 2 && -n $2 ]] || fail 'usage: install_library.sh BUILD_DIR PREFIX [COMPONENT...]'
 build=$1
 prefix=$(realpath -m -- "$2")
+components=("${@:3}")
+[[ ${#components[@]} -gt 0 ]] || components=(c)
 export DESTDIR=${DESTDIR:+$(realpath -m -- "$DESTDIR")}
 
 # The first folder on the way that exists is the one that has to be writable.
@@ -27,7 +30,9 @@ done
 install as root, or elsewhere with prefix=FOLDER or DESTDIR=FOLDER"
 
 umask 022  # everybody's to read, whoever installs
-cmake --install "$build" --prefix "$prefix" --component c
+for component in "${components[@]}"; do
+  cmake --install "$build" --prefix "$prefix" --component "$component"
+done
 
 if [[ -z $DESTDIR && $EUID -eq 0 ]]; then
   PATH=$PATH:/usr/sbin:/sbin ldconfig ||

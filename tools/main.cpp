@@ -10,10 +10,12 @@
 
 #include "tools/compose_command.hpp"
 #include "tools/convert_command.hpp"
+#include "tools/describe.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/replay_command.hpp"
 #include "tools/report_command.hpp"
+#include "tools/report_file.hpp"
 #include "tools/run_command.hpp"
 #include "tools/top_command.hpp"
 #include "tools/tune_command.hpp"
@@ -55,11 +57,19 @@ int run(int argc, char** argv) {
   modmem::tools::add_convert_command(app, action);
   modmem::tools::add_report_command(app, action);
   modmem::tools::add_tune_command(app, action);
+  // Not for users, and so in no group: what manual pages and shell completion are made from.
+  bool describes = false;
+  app.add_flag("--describe", describes)->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Asking for help is no error; everything else is one status, whatever the library's own code.
     return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what());
+  }
+  if (describes) {
+    modmem::tools::write_text(stdout, "standard output",
+                              modmem::tools::describe(app).dump(2) + "\n");
+    return modmem::tools::kSuccess;
   }
   return action ? action() : complain("no command is given; modmem --help lists them");
 }

@@ -13,11 +13,15 @@ constexpr const char* kDefaultTopology = "playback-and-capture.tplg";
 constexpr const char* kScriptTopology = "desk.tplg";  // where a script is given
 constexpr std::uint64_t kMostFrames = 65535;
 
-// The examples lie beside the program.
+// The examples lie beside the program, or where they are installed with it.
 std::string example_topology(const char* name) {
   std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (program.parent_path() / "examples/topologies" / name).string();
+  const std::filesystem::path folder =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  const std::filesystem::path installed = folder.parent_path() / "share/modmem/topologies" / name;
+  return std::filesystem::exists(installed, error)
+             ? installed.string()
+             : (folder / "examples/topologies" / name).string();
 }
 
 }  // namespace
