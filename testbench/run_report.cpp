@@ -31,6 +31,7 @@ void sample(System& system, const Session& session, RunReport& report) {
   report.largest_request = memory.largest_request({});  // first, as it ends what waits
   report.live_mapped_bytes = system.mapped_bytes();
   report.peak_mapped_bytes = std::size_t{pool.peak_taken()} * config::kPageBytes;
+  report.peak_live_bytes = memory.system().tree_peak;
   report.banks_on = pool.banks_on();
   report.banks_on_peak = pool.banks_on_peak();
   report.energy = memory.energy();

@@ -41,6 +41,7 @@ struct RunReport {
   std::size_t mapped_bytes = 0;       // after tear-down
   std::size_t live_mapped_bytes = 0;  // after the last period
   std::size_t peak_mapped_bytes = 0;
+  std::size_t peak_live_bytes = 0;
   std::uint32_t banks_on = 0;  // after the last period
   std::uint32_t banks_on_peak = 0;
   double banks_on_mean = 0;        // over periods

@@ -126,10 +126,11 @@ double TomlValue::number() const {
   fail("must be a number");
 }
 
-void TomlValue::fail(const std::string& reason) const {
-  throw InputError(*file_ + ":" + std::to_string(line_) + ": " +
-                   (name_.empty() ? "" : name_ + ": ") + reason);
+std::string TomlValue::place() const {
+  return *file_ + ":" + std::to_string(line_) + (name_.empty() ? "" : ": " + name_);
 }
+
+void TomlValue::fail(const std::string& reason) const { throw InputError(place() + ": " + reason); }
 
 TomlValue parse_toml(std::string_view text, const std::string& name) {
   try {

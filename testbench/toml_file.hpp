@@ -45,6 +45,8 @@ class TomlValue {
   bool is_text() const { return std::holds_alternative<std::string>(value_); }
   bool is_integer() const { return std::holds_alternative<std::int64_t>(value_); }
 
+  // "FILE:LINE: NAME"
+  std::string place() const;
   // Throws InputError("FILE:LINE: NAME: REASON").
   [[noreturn]] void fail(const std::string& reason) const;
 

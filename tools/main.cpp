@@ -11,6 +11,7 @@
 #include "tools/compose_command.hpp"
 #include "tools/convert_command.hpp"
 #include "tools/describe.hpp"
+#include "tools/diff_command.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/replay_command.hpp"
@@ -57,6 +58,7 @@ int run(int argc, char** argv) {
   modmem::tools::add_convert_command(app, action);
   modmem::tools::add_report_command(app, action);
   modmem::tools::add_tune_command(app, action);
+  modmem::tools::add_diff_command(app, action);
   // Not for users, and so in no group: what manual pages and shell completion are made from.
   bool describes = false;
   app.add_flag("--describe", describes)->group("");

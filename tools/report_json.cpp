@@ -18,6 +18,7 @@ Json pool_json(const testbench::RunReport& report) {
           {"live_mapped_bytes", report.live_mapped_bytes},
           {"mapped_mean_bytes", report.mapped_mean_bytes},
           {"peak_mapped_bytes", report.peak_mapped_bytes},
+          {"peak_live_bytes", report.peak_live_bytes},
           {"banks_on", report.banks_on},
           {"banks_on_peak", report.banks_on_peak},
           {"banks_on_mean", report.banks_on_mean},

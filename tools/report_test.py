@@ -9,7 +9,7 @@ from testing import program
 NUMBER = (int, float)
 
 POOL = dict.fromkeys("frames banks boot_mapped_bytes mapped_bytes live_mapped_bytes "
-                     "peak_mapped_bytes banks_on banks_on_peak metadata_bytes "
+                     "peak_mapped_bytes peak_live_bytes banks_on banks_on_peak metadata_bytes "
                      "frames_moved".split(), int)
 POOL.update(dict.fromkeys("banks_on_mean mapped_mean_bytes bank_seconds idle_bank_seconds "
                           "ended_bank_seconds".split(), NUMBER))

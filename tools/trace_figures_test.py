@@ -10,7 +10,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "examples" / "scripts"
 POLICIES = ("elastic", "module-heaps", "single", "slots", "slots-modules", "slots-all")
 
 # What the reports of a run and of its replay have in common.
-POOL = ("frames", "banks", "peak_mapped_bytes", "banks_on", "banks_on_peak", "bank_seconds",
+POOL = ("frames", "banks", "peak_live_bytes", "peak_mapped_bytes", "banks_on", "banks_on_peak", "bank_seconds",
         "idle_bank_seconds", "ended_bank_seconds", "frames_moved", "metadata_bytes")
 PIPELINE = ("name", "peak_live_bytes", "peak_mapped_bytes", "bank_seconds")
 MODULE = ("name", "peak_live_bytes", "allocations", "failures")

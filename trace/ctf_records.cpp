@@ -135,6 +135,7 @@ void CtfRecords::allocate(const CtfEvent& event, bool resized) {
   record.caller = site != sites_.end() ? site->second : "";
   Account& account = accounts_[fields[kOwner]];
   record.owner = account.stream;
+  record.refused = refused;
   streams_.insert(account.stream);
   if (refused) {
     return;

@@ -19,6 +19,7 @@ struct Event {
   std::uint64_t time_us = 0;
   OpKind kind = OpKind::allocate;
   bool zeroed = false;
+  bool refused = false;   // that the request failed is known
   bool boundary = false;  // with it a stream's start or stop is complete
   std::uint32_t block = 0;
   std::uint32_t owner = kSystem;

@@ -19,6 +19,7 @@ struct Record {
   std::string caller;           // innermost function first, joined by '<'
   std::string owner;            // "": none
   std::uint64_t line = 0;       // in the file; 0: from none
+  bool refused = false;         // that the request failed is known: of recorded traces
 };
 
 enum class OpKind : std::uint8_t { allocate, resize, free, release };

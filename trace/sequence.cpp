@@ -26,6 +26,7 @@ Event Sequence::resolve(const Record& record) {
   event.time_us = record.time_us;
   event.kind = op.kind;
   event.zeroed = op.zeroed;
+  event.refused = record.refused;
   event.bytes = record.bytes;
   event.alignment = record.alignment;
   event.flags = (record.flags & flag::kAll) | op.implied;
