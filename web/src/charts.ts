@@ -9,7 +9,7 @@ import { bankRows, pipelineRows, StripMap } from "./strips";
 import { color, laneColor } from "./theme";
 
 const left = 84; // of the plots, where values stand
-const right = 14;
+const right = 36; // room for half of the last value of the axis
 const chartHeight = 200;
 
 type Kind = "live" | "mapped";

@@ -1,6 +1,7 @@
 // Numbers as people read them.
 
 const grouped = new Intl.NumberFormat("en-US");
+const tenths = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 export const count = (value: number): string => grouped.format(value);
 
@@ -9,7 +10,7 @@ export function bytes(value: number): string {
     return `${count(value)} B`;
   }
   const [scaled, unit] = value < 10 * 1024 * 1024 ? [value / 1024, "KiB"] : [value / 1024 / 1024, "MiB"];
-  return `${Number.isInteger(scaled) ? count(scaled) : scaled.toFixed(1)} ${unit}`;
+  return `${Number.isInteger(scaled) ? count(scaled) : tenths.format(scaled)} ${unit}`;
 }
 
 export function duration(us: number): string {

@@ -14,8 +14,8 @@ interface Column<Row> {
 
 const firstRows = 25;
 
-export function table<Row>(caption: string, columns: Column<Row>[], rows: Row[], sortBy = -1): HTMLElement {
-  let sorted = sortBy;
+export function table<Row>(caption: string, columns: Column<Row>[], rows: Row[], sortBy: string): HTMLElement {
+  let sorted = columns.findIndex((column) => column.title === sortBy);
   let descending = true;
   let all = false;
   const body = h("tbody");
@@ -74,9 +74,9 @@ export function table<Row>(caption: string, columns: Column<Row>[], rows: Row[],
 
 const mean = (sum: number, ended: number): number => (ended === 0 ? 0 : sum / ended);
 
-function accountColumns<Row extends Account>(state: State): Column<Row>[] {
+function accountColumns<Row extends Account>(state: State, rows: Row[]): Column<Row>[] {
   return [
-    { title: "live at end", value: (row) => row.live, show: (row) => bytes(row.live) },
+    ...(rows.some((row) => row.live > 0) ? [{ title: "live at end", value: (row: Row) => row.live, show: (row: Row) => bytes(row.live) }] : []),
     { title: "peak", hint: "Most bytes that lived at a time", value: (row) => row.peak, show: (row) => bytes(row.peak) },
     { title: "churn", hint: "Bytes of all requests that were served", value: (row) => row.churn, show: (row) => bytes(row.churn) },
     { title: "requests", value: (row) => row.allocations },
@@ -123,7 +123,7 @@ export function ownersSection(state: State): HTMLElement {
             ]
           : []),
         ...(again ? [{ title: "times", value: (row: OwnerRow) => row.times }] : []),
-        ...accountColumns<(typeof owners)[number]>(state),
+        ...accountColumns(state, owners),
         {
           title: "began",
           value: (row) => row.begin_event,
@@ -136,7 +136,7 @@ export function ownersSection(state: State): HTMLElement {
         },
       ],
       owners,
-      2,
+      isTree ? "peak with all in it" : "peak",
     ),
     other_owners === 0
       ? null
@@ -166,12 +166,12 @@ export function sitesSection(state: State): HTMLElement {
           show: (row) =>
             h("span", {}, h("code", {}, siteName(state.run, row.site)), row.disguised === 0 ? "" : h("span", { class: "badge", title: `${count(row.disguised)} requests, ${bytes(row.disguised_bytes)}` }, "buffer in disguise")),
         },
-        ...accountColumns<(typeof sites.rows)[number]>(state),
+        ...accountColumns(state, sites.rows),
         { title: "largest", value: (row) => row.largest, show: (row) => bytes(row.largest) },
         { title: "in disguise", hint: "Requests for a page or more without the flag for large buffers", value: (row) => row.disguised },
       ],
       sites.rows,
-      2,
+      "peak",
     ),
     sites.other_sites === 0
       ? null
@@ -251,7 +251,7 @@ export function leaksSection(state: State): HTMLElement {
               { title: "bytes", value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
             ],
             leftovers,
-            3,
+            "bytes",
           ),
         ),
     left.length === 0
@@ -268,7 +268,7 @@ export function leaksSection(state: State): HTMLElement {
               { title: "bytes", value: (row) => row.left_bytes, show: (row) => bytes(row.left_bytes) },
             ],
             left,
-            2,
+            "bytes",
           ),
         ),
   );

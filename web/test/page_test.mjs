@@ -176,6 +176,8 @@ const tests = {
     const heads = await page.$$eval("#owners thead th", (found) => found.map((head) => head.textContent));
     assert.deepEqual(heads.slice(0, 3), ["owner", "what", "peak with all in it"]);
     assert.match(await text(page, "#owners"), /module in pipeline\.\d+/);
+    const room = await page.$$eval("#owners td:nth-child(2)", (found) => Math.min(...found.map((cell) => cell.clientWidth)));
+    assert.ok(room > 100, `too narrow for words: ${room}`);
     const blocks = await page.$$eval("#page-detail li", (found) => found.map((block) => block.textContent));
     assert.ok(blocks.some((block) => /pipeline\.\d+ \/ /.test(block)), `${blocks}`);
     assert.equal(await page.$(".problems"), null);
@@ -336,11 +338,16 @@ const tests = {
   },
 
   async "nothing is wider than a narrow screen"() {
-    const { page } = await open("light", 420);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(width <= 420, `${width}`);
-    await screenshot(page, "narrow");
-    await page.close();
+    for (const room of [420, 340]) {
+      const { page } = await open("light", room);
+      for (const trace of ["0", "3"]) {
+        await page.select("#trace", trace);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= room, `${width} > ${room}`);
+      }
+      await screenshot(page, `narrow-${room}`);
+      await page.close();
+    }
   },
 };
 
