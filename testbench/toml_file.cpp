@@ -24,17 +24,24 @@ struct TomlMaker {
     value.name_ = name;
     value.line_ = node.source().begin.line;
     if (const toml::table* table = node.as_table()) {
-      TomlValue::Table entries;
+      struct Entry {
+        std::string key;
+        const toml::node* value;
+      };
+      std::vector<Entry> order;
       for (const auto& [key, entry] : *table) {
-        const std::string inner(key.str());
-        std::string path = name;
-        path.append(name.empty() ? "" : ".").append(inner);
-        entries.emplace_back(inner, make(entry, path));
+        order.push_back({std::string(key.str()), &entry});
       }
       // In the order of the file; toml++ has them by name.
-      std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-        return a.second.line_ < b.second.line_;
+      std::sort(order.begin(), order.end(), [](const Entry& a, const Entry& b) {
+        return a.value->source().begin < b.value->source().begin;
       });
+      TomlValue::Table entries;
+      for (const Entry& entry : order) {
+        std::string path = name;
+        path.append(name.empty() ? "" : ".").append(entry.key);
+        entries.emplace_back(entry.key, make(*entry.value, path));
+      }
       value.value_ = std::move(entries);
     } else if (const toml::array* array = node.as_array()) {
       TomlValue::List list;

@@ -39,6 +39,8 @@ TEST(TomlTest, SaysWhatTheFileSays) {
   EXPECT_EQ(owner.at("bytes").number(), 4096);
   EXPECT_EQ(owner.at("list").list().size(), 2U);
   EXPECT_EQ(owner.table().front().first, "name");  // in the file's order
+  const TomlValue line = parse_toml("t = { z = 1, a = 2 }", "b.toml");
+  EXPECT_EQ(line.at("t").table().front().first, "z");
 }
 
 TEST(TomlTest, ErrorsNameFileLineAndKey) {
