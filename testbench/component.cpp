@@ -47,7 +47,7 @@ std::uint32_t Component::stack_bytes(const StreamNode& node) {
 }
 
 bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
-                     const LoadedModules& loaded) {
+                     const LoadedModules& loaded, const StandIns* stand_ins) {
   node_ = &node;
   const OwnerSpec spec{
       .kind = OwnerKind::module, .id = node.component_id, .name = node.widget->name.c_str()};
@@ -60,17 +60,25 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
       return false;
     }
   }
-  if (const LoadedModule* module = loaded.find(*node.widget->uuid)) {
-    module_ = memory_.make<CModule>(*module, memory_);
+  if (stand_ins != nullptr) {
+    stand_in_ = stand_ins->make(node);
+    module_ = stand_in_.get();
   } else {
-    module_ = make_module(*node.widget->uuid, memory_);
+    if (const LoadedModule* module = loaded.find(*node.widget->uuid)) {
+      own_module_ = memory_.make<CModule>(*module, memory_);
+    } else {
+      own_module_ = make_module(*node.widget->uuid, memory_);
+    }
+    module_ = own_module_.get();
   }
-  return module_ && module_->init(*node.widget, memory_);
+  return module_ != nullptr && module_->init(*node.widget, memory_);
 }
 
 void Component::close() {
   reset();
-  module_.reset();
+  module_ = nullptr;
+  stand_in_.reset();
+  own_module_.reset();
   stack_.reset();
   memory_.close();
   node_ = nullptr;

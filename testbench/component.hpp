@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -33,13 +34,23 @@ struct FilePort {
   std::size_t frames = 0;    // of this period
 };
 
+// Makes modules that take the place of those that nodes ask for, and lie in host memory: for plans.
+class StandIns {
+ public:
+  virtual std::unique_ptr<Module> make(const StreamNode& node) const = 0;
+
+ protected:
+  ~StandIns() = default;
+};
+
 class Component {
  public:
-  // Opens the account, makes the module, a loaded one where `loaded` has its UUID, and lets it
-  // initialise. False exactly when memory ran out; what was taken stays until close(). Throws
-  // InputError where the widget makes no sense. Requires that it is closed. `loaded` must outlive
-  // it.
-  bool open(Memory& memory, Owner& pipeline, const StreamNode& node, const LoadedModules& loaded);
+  // Opens the account, makes the module, a stand-in where there are `stand_ins`, else a loaded one
+  // where `loaded` has its UUID, and lets it initialise. False exactly when memory ran out; what
+  // was taken stays until close(). Throws InputError where the widget makes no sense. Requires that
+  // it is closed. `loaded` must outlive it.
+  bool open(Memory& memory, Owner& pipeline, const StreamNode& node, const LoadedModules& loaded,
+            const StandIns* stand_ins = nullptr);
   // Destroys the module and ends the account; what is left then is a leak. Does nothing where
   // closed.
   void close();
@@ -74,7 +85,7 @@ class Component {
   // The module, to be told things. Valid while it exists and open() returned true.
   Module& module() { return *module_; }
   // nullptr where open() did not come so far.
-  const Module* made() const { return module_.get(); }
+  const Module* made() const { return module_; }
   ModuleMemory& memory() { return memory_; }
 
   const StreamNode& node() const { return *node_; }
@@ -87,7 +98,9 @@ class Component {
   const StreamNode* node_ = nullptr;
   ModuleMemory memory_;
   ModuleArray<std::byte> stack_;
-  ModuleHandle<Module> module_;
+  ModuleHandle<Module> own_module_;  // or
+  std::unique_ptr<Module> stand_in_;
+  Module* module_ = nullptr;  // whichever there is
   ModuleArray<StreamBuffer*> inputs_;
   ModuleArray<StreamBuffer*> outputs_;
   ModuleArray<InputView> input_views_;

@@ -8,6 +8,7 @@
 #include "testbench/housekeeping.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
+#include "testbench/recorded_topology.hpp"
 
 namespace modmem::testbench {
 
@@ -49,6 +50,9 @@ RunReport run(const RunOptions& options, const Progress& progress) {
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, policy, options.recorder, options.trace);
+  if (options.trace) {
+    save_topology(*options.trace, {options.topology, probe.format(), options.pipelines});
+  }
   CFunctions c_functions(system);
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);

@@ -8,6 +8,7 @@
 #include "testbench/housekeeping.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
+#include "testbench/recorded_topology.hpp"
 #include "testbench/script_steps.hpp"
 
 namespace modmem::testbench {
@@ -171,6 +172,9 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, find_policy_named(options.policy.value_or(platform.policy)),
                 options.recorder, options.trace);
+  if (options.trace) {
+    save_topology(*options.trace, {options.topology, probe.format(), {}});
+  }
   CFunctions c_functions(system);
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);

@@ -27,11 +27,12 @@ std::size_t port_frames(const StreamGraph& graph, const StreamNode& node) {
 }  // namespace
 
 Session::Session(System& system, const Topology& topology, const StreamGraph& graph,
-                 const LoadedModules& loaded)
+                 const LoadedModules& loaded, const StandIns* stand_ins)
     : system_(system),
       topology_(topology),
       graph_(graph),
       loaded_(loaded),
+      stand_ins_(stand_ins),
       streams_(find_streams(topology, graph)),
       states_(streams_.size(), PlayState::absent),
       pipelines_(topology.pipelines.size()),
@@ -119,6 +120,7 @@ void Session::start(std::size_t stream) {
     raise(wanted(), false);
   } catch (...) {
     states_[stream] = before;
+    note_states(wanted());
     throw;
   }
   run_what_is_wanted(wanted());

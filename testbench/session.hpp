@@ -76,10 +76,10 @@ struct ModuleReport {
 class Session {
  public:
   // `topology`, `graph` and `loaded`, the modules that come before those that the testbench
-  // implements, must outlive it. Takes nothing yet. Throws InputError where a pipeline is on a core
-  // that the platform has not.
+  // implements, must outlive it, and `stand_ins`, where there are any: those that come before all.
+  // Takes nothing yet. Throws InputError where a pipeline is on a core that the platform has not.
   Session(System& system, const Topology& topology, const StreamGraph& graph,
-          const LoadedModules& loaded = no_loaded_modules());
+          const LoadedModules& loaded = no_loaded_modules(), const StandIns* stand_ins = nullptr);
   ~Session() { tear_down(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -196,7 +196,7 @@ class Session {
   void on_core(std::uint32_t core, const std::function<void()>& step);
   void prepare(std::size_t node);
   void trim(const States& wanted);
-  void note_states(const States& wanted);
+  void note_states(const States& wanted, PlayState most = PlayState::running);
   void run_what_is_wanted(const States& wanted);
   static void run_core(CorePlan& plan, std::uint64_t period);
   [[noreturn]] void refuse(std::size_t stream, const char* reason) const;
@@ -205,6 +205,7 @@ class Session {
   const Topology& topology_;
   const StreamGraph& graph_;
   const LoadedModules& loaded_;
+  const StandIns* stand_ins_;
   std::vector<PcmStream> streams_;
   std::vector<PlayState> states_;            // of the streams
   States noted_;                             // of the pipelines, as the trace has them

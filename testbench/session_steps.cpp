@@ -93,7 +93,7 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
       undo([](void* self, std::size_t at) { static_cast<Session*>(self)->end_component(at); }, i);
       set_up_part({PartKind::module, i}, node.core, [&] {
         Owner& pipeline = *pipelines_[node.pipeline].owner();
-        require(components_[i].open(memory, pipeline, node, loaded_), "creating ",
+        require(components_[i].open(memory, pipeline, node, loaded_, stand_ins_), "creating ",
                 node.widget->name);
         for (const Setting& setting : settings_) {
           if (setting.node == i) {
@@ -117,6 +117,7 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
       });
     }
   }
+  note_states(wanted, PlayState::reset);
   for (std::size_t i = 0; i < components_.size(); ++i) {
     const StreamNode& node = graph_.nodes[i];
     if (wanted[node.pipeline] >= PlayState::paused && !components_[i].prepared()) {
@@ -125,6 +126,7 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
       set_up_part({PartKind::prepared_module, i}, node.core, [&] { prepare(i); });
     }
   }
+  note_states(wanted, PlayState::paused);
 }
 
 // Does a step of setting up, and notes what it takes for the next time.
@@ -201,14 +203,17 @@ Session::CorePlan& Session::plan_of(std::uint32_t core) {
                        [core](const CorePlan& plan) { return plan.core == core; });
 }
 
-// Has the trace, if there is one, tell what becomes of pipelines.
-void Session::note_states(const States& wanted) {
+// Has the trace, if there is one, tell what becomes of pipelines, which have come as far as `most`.
+void Session::note_states(const States& wanted, PlayState most) {
   RunTrace* const trace = system_.trace();
   noted_.resize(wanted.size(), PlayState::absent);
   for (std::size_t i = 0; trace != nullptr && i < wanted.size(); ++i) {
-    if (noted_[i] != wanted[i]) {
-      trace->note_pipeline(topology_.pipelines[i].id, static_cast<std::uint32_t>(wanted[i]));
-      noted_[i] = wanted[i];
+    // On the way up a state at a time; what has come further stays.
+    const PlayState state =
+        most < PlayState::running ? std::max(noted_[i], std::min(wanted[i], most)) : wanted[i];
+    if (noted_[i] != state) {
+      trace->note_pipeline(topology_.pipelines[i].id, static_cast<std::uint32_t>(state));
+      noted_[i] = state;
     }
   }
 }

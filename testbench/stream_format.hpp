@@ -6,6 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace modmem::testbench {
 
@@ -23,5 +26,11 @@ struct StreamFormat {
   constexpr std::size_t frame_bytes() const { return channels * sample_bytes(sample); }
   bool operator==(const StreamFormat&) const = default;
 };
+
+// "48000:2:s24": rate in Hz, channels, and s16, s24 or s32.
+std::string to_text(const StreamFormat& format);
+// What such a text means; nothing where it is none, or beyond what a topology may have
+// (pin_format.hpp).
+std::optional<StreamFormat> parse_stream_format(std::string_view text);
 
 }  // namespace modmem::testbench

@@ -51,6 +51,16 @@ double parse_seconds(std::string_view option, const std::string& value) {
   return *seconds;
 }
 
+testbench::StreamFormat parse_format(std::string_view option, const std::string& value) {
+  const auto format = testbench::parse_stream_format(value);
+  if (!format) {
+    fail(option, value,
+         "must be a rate from 1000 to 1536000, 1 to 32 channels, and s16, s24 or s32, such as "
+         "48000:2:s32");
+  }
+  return *format;
+}
+
 std::vector<std::uint32_t> parse_pipelines(std::string_view option, const std::string& value) {
   std::vector<std::uint32_t> ids;
   if (value == "all") {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "testbench/stream_format.hpp"
+
 namespace modmem::tools {
 
 // A whole number from `least` to `most`.
@@ -17,6 +19,9 @@ std::uint64_t parse_count(std::string_view option, const std::string& value, std
 
 // A length of time in seconds, from a microsecond to a day; more is a slip of the keyboard.
 double parse_seconds(std::string_view option, const std::string& value);
+
+// A stream's format, such as 48000:2:s32.
+testbench::StreamFormat parse_format(std::string_view option, const std::string& value);
 
 // Pipeline ids between commas; empty for "all".
 std::vector<std::uint32_t> parse_pipelines(std::string_view option, const std::string& value);

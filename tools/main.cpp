@@ -14,6 +14,8 @@
 #include "tools/diff_command.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/plan_command.hpp"
+#include "tools/profile_command.hpp"
 #include "tools/replay_command.hpp"
 #include "tools/report_command.hpp"
 #include "tools/report_file.hpp"
@@ -56,6 +58,8 @@ int run(int argc, char** argv) {
   modmem::tools::add_replay_command(app, action);
   modmem::tools::add_compose_command(app, action);
   modmem::tools::add_convert_command(app, action);
+  modmem::tools::add_plan_command(app, action);
+  modmem::tools::add_profile_command(app, action);
   modmem::tools::add_report_command(app, action);
   modmem::tools::add_tune_command(app, action);
   modmem::tools::add_diff_command(app, action);

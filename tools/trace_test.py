@@ -59,6 +59,24 @@ class TraceTest(program.TestCase):
         running = [event for event in events if event[1] == "pipeline" and event[3]["state"] == "3"]
         self.assertEqual(len(running), len(report["pipelines"]))
 
+    def test_pipelines_come_and_go_a_state_at_a_time(self):
+        events, report = self.trace(program.example("playback-and-capture"), "--seconds", "0.01")
+        for pipeline in report["pipelines"]:
+            states = [event["state"] for _, name, _, event in events
+                      if name == "pipeline" and int(event["pipeline"]) == int(pipeline["id"], 16)]
+            self.assertEqual(states, ["1", "2", "3", "0"])
+        # Modules are made before they are prepared.
+        names = [(name, event) for _, name, _, event in events if name in ("owner_begin", "pipeline")]
+        first = next(i for i, (name, _) in enumerate(names) if name == "pipeline")
+        self.assertTrue(all(name == "pipeline" for name, _ in names[first:]))
+
+    def test_the_topology_is_kept_beside_the_trace(self):
+        topology = program.example("playback-and-capture")
+        self.trace(topology, "--seconds", "0.01")
+        kept = self.folder / "trace" / "topology"
+        self.assertEqual((kept / "running.tplg").read_bytes(), pathlib.Path(topology).read_bytes())
+        self.assertIn('format = "48000:2:s16"', (kept / "run.toml").read_text())
+
     def test_blocks_explain_themselves(self):
         events, _ = self.trace(program.example("playback-and-capture"), "--seconds", "0.01")
         owners, sites, live = {}, {}, {}

@@ -1,0 +1,126 @@
+#include "tools/profile_command.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "testbench/input_error.hpp"
+#include "testbench/plan/footprint_file.hpp"
+#include "testbench/plan/profiler.hpp"
+#include "tools/arguments.hpp"
+#include "tools/exit_status.hpp"
+#include "tools/interrupt.hpp"
+#include "tools/report_file.hpp"
+#include "tools/text_table.hpp"
+
+namespace modmem::tools {
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> traces;
+  std::string topology;
+  std::string format = "48000:1:s16";
+  std::string output = "-";
+  bool all = false;
+};
+
+std::string to_text(const std::vector<testbench::ProfiledModule>& profiles,
+                    const testbench::RecordingSamples& samples) {
+  TextTable table({"module", "lives", "different", "init", "prepare", "unexplained"});
+  std::string notes;
+  for (const testbench::ProfiledModule& profile : profiles) {
+    table.add({profile.footprint.name, std::to_string(profile.lives),
+               std::to_string(profile.different), std::to_string(profile.footprint.init.size()),
+               std::to_string(profile.footprint.prepare.size()),
+               std::to_string(profile.unexplained.size())});
+    for (const std::string& unexplained : profile.unexplained) {
+      notes += profile.footprint.name + ": " + unexplained + "; the most is assumed\n";
+    }
+  }
+  for (const auto* list : {&samples.notes, &samples.problems}) {
+    for (const std::string& note : *list) {
+      notes += note + "\n";
+    }
+  }
+  return table.to_text() + (notes.empty() ? "" : "\n" + notes);
+}
+
+int profile_command(const CLI::App& command, const Arguments& arguments) {
+  const auto given = [&](const char* option) { return command.count(option) != 0; };
+  const InterruptGuard interrupts;  // before anything is written
+  // Parameters are those of the file that is extended, where it names the module, else those known.
+  testbench::FootprintTable result;
+  testbench::FootprintTable known = testbench::shipped_footprints();
+  const std::string& output = parse_path("--output", arguments.output);
+  if (output != "-" && std::filesystem::exists(output)) {
+    testbench::load_footprints(output, result);
+    testbench::load_footprints(output, known);
+  }
+  std::optional<testbench::RecordedTopology> topology;
+  if (given("--topology")) {
+    topology = {parse_path("--topology", arguments.topology),
+                parse_format("--format", arguments.format),
+                {}};
+  } else if (given("--format")) {
+    throw testbench::InputError("--format: is for the topology that --topology names");
+  }
+  testbench::RecordingSamples samples;
+  for (const std::string& trace : arguments.traces) {
+    InterruptGuard::check();
+    const std::filesystem::path path = parse_path("TRACE", trace);
+    if (!topology && !testbench::has_topology(path)) {
+      throw testbench::InputError(trace +
+                                  ": no topology was recorded with it; --topology names one");
+    }
+    testbench::sample_recording(
+        path, topology ? *topology : testbench::load_recorded_topology(path), known, samples);
+  }
+  std::vector<testbench::SampledLife> lives;
+  for (testbench::SampledLife& life : samples.lives) {
+    if (arguments.all || testbench::shipped_footprints().find(life.uuid) == nullptr) {
+      lives.push_back(std::move(life));
+    }
+  }
+  ReportFile file(output);
+  const std::vector<testbench::ProfiledModule> profiles = testbench::profile(lives, known);
+  for (const testbench::ProfiledModule& profile : profiles) {
+    result.put(profile.footprint);
+  }
+  write_text(file.is_standard_output() ? stderr : stdout,
+             file.is_standard_output() ? "standard error" : "standard output",
+             to_text(profiles, samples));
+  file.write(to_toml(result));
+  return samples.problems.empty() ? kSuccess : kBadInput;
+}
+
+}  // namespace
+
+void add_profile_command(CLI::App& app, std::function<int()>& action) {
+  CLI::App* command =
+      app.add_subcommand("profile", "Make footprints of modules, for plan, out of recorded runs");
+  auto arguments = std::make_shared<Arguments>();
+  command
+      ->add_option("TRACE", arguments->traces, "Traces of runs, as modmem run --trace writes them")
+      ->type_name("DIR")
+      ->required();
+  const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
+    return command->add_option(name, value, help)->type_name(type);
+  };
+  add("-o,--output", arguments->output, "FILE|-",
+      "Table of footprints to write; what it has of other modules stays")
+      ->capture_default_str();
+  command->add_flag("--all", arguments->all, "Also of modules that modmem knows the footprints of");
+  add("--topology", arguments->topology, "FILE",
+      "Topology that ran, for traces that have none with them");
+  add("--format", arguments->format, "RATE:CHANNELS:SAMPLE",
+      "What the streams of that topology were opened for")
+      ->capture_default_str();
+  command->callback([arguments, command, &action] {
+    action = [=] { return profile_command(*command, *arguments); };
+  });
+}
+
+}  // namespace modmem::tools
