@@ -132,7 +132,7 @@ std::vector<ScreenLine> LivePicture::draw(const testbench::System& system,
                grouped(failure->figures.bytes).c_str(), printable(failure->owner).c_str()),
         ScreenLine::Look::alarm);
   }
-  draw_banks(pool, size.columns);
+  draw_banks(pool, size);
   draw_streams(session, size.columns);
   draw_owners(memory, size);
   all_drawn_ = all_;
@@ -144,11 +144,21 @@ std::vector<ScreenLine> LivePicture::draw(const testbench::System& system,
   return lines_;
 }
 
-void LivePicture::draw_banks(const PagePool& pool, std::size_t columns) {
+// A bar for each bank; where these take more than a quarter of the screen, a digit.
+void LivePicture::draw_banks(const PagePool& pool, Screen::Size size) {
   constexpr std::size_t kWidth = 26;
-  const std::size_t in_a_line = std::max<std::size_t>(columns / kWidth, 1);
+  const std::size_t in_a_line = std::max<std::size_t>(size.columns / kWidth, 1);
   std::string line;
   add("");
+  if (pool.banks() > in_a_line * (size.rows / 4)) {
+    for (std::uint32_t i = 0; i < pool.banks(); ++i) {
+      const Bank bank{static_cast<std::uint16_t>(i)};
+      const std::uint32_t tenths = pool.taken_in(bank) * 9 / std::max(pool.frames_in(bank), 1U);
+      line += pool.is_powered(bank) ? static_cast<char>('0' + tenths) : '.';
+    }
+    add("banks  " + line + "  (. off, 0 empty, 9 full)");
+    return;
+  }
   for (std::uint32_t i = 0; i < pool.banks(); ++i) {
     const Bank bank{static_cast<std::uint16_t>(i)};
     const std::string text =

@@ -44,7 +44,7 @@ class LivePicture {
   void count(const Owner& owner);
   void add_rows(const Owner& owner, std::size_t depth);
   void leave_out_small_ones(std::size_t room);
-  void draw_banks(const PagePool& pool, std::size_t columns);
+  void draw_banks(const PagePool& pool, Screen::Size size);
   void draw_streams(const testbench::Session& session, std::size_t columns);
   void draw_owners(const Memory& memory, Screen::Size size);
   double a_second(std::uint64_t events) const;
