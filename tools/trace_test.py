@@ -262,6 +262,26 @@ class ReplayTest(program.TestCase):
                 if result.status == 2:
                     self.assertRegex(result.err, r"\A(modmem: [^\n]{8,}\n)+\Z")
 
+    def test_nor_do_events_that_say_what_can_not_be(self):
+        generator = random.Random(8)
+        for policy in ("elastic", "slots"):
+            directory, _ = self.record(program.example("desk"), "--seconds", "0.005", "--policy",
+                                       policy)
+            streams = {path: path.read_bytes() for path in sorted(directory.glob("core-*"))}
+            for _ in range(25):
+                stream = generator.choice(sorted(streams))
+                data = bytearray(streams[stream])
+                for _ in range(generator.choice((1, 5, 40))):
+                    # Kinds and times lie in the first bytes of a slot: those stay.
+                    at = generator.randrange(80, len(data) - 16) // 16 * 16
+                    data[at + generator.randrange(4, 16)] = generator.choice((0, 1, 255))
+                stream.write_bytes(data)
+                for command in (("replay", directory, "--policy", "elastic,slots"),
+                                ("diff", directory, directory)):
+                    self.assertIn(program.run(*command).status, (0, 2))
+                stream.write_bytes(streams[stream])
+            shutil.rmtree(directory)
+
     def test_what_is_no_trace_is_refused(self):
         directory, _ = self.record(program.example("passthrough"), "--seconds", "0.01")
         (directory / "core-0").write_bytes(b"")

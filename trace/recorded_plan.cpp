@@ -15,8 +15,15 @@ constexpr std::uint32_t to_32(std::uint64_t value) { return static_cast<std::uin
 }  // namespace
 
 bool is_owner(const CtfEvent::Fields& fields) {
-  return fields[kKind] <= static_cast<std::uint64_t>(OwnerKind::slots) &&
-         fields[kHeapKind] <= static_cast<std::uint64_t>(HeapKind::region);
+  if (fields[kKind] > static_cast<std::uint64_t>(OwnerKind::slots) ||
+      fields[kHeapKind] > static_cast<std::uint64_t>(HeapKind::region)) {
+    return false;
+  }
+  // What is asked of a region or a heap of slots comes from there.
+  const auto kind = static_cast<OwnerKind>(fields[kKind]);
+  const auto heap = static_cast<HeapKind>(fields[kHeapKind]);
+  return (kind != OwnerKind::slots || heap == HeapKind::slots) &&
+         (kind != OwnerKind::region || heap == HeapKind::region);
 }
 
 OwnerSpec owner_spec_of(const CtfEvent::Fields& fields, const char* name) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "trace/ctf_fields.hpp"
 #include "trace/recorded_trace_testing.hpp"
 #include "trace/trace_error.hpp"
 
@@ -269,6 +270,28 @@ TEST_F(RerunTest, APlanThatIsAdmittedOnlyNowIsUndone) {
   EXPECT_EQ(rerun_->places_differ(), 1U);
   rerun_->memory().for_each_heap([](const HeapReport& heap) { EXPECT_STRNE(heap.name, "large"); });
   EXPECT_EQ(rerun_->memory().pool().reserved(), 0U);
+}
+
+TEST_F(RerunTest, ARegionWithoutAHeapIsNone) {
+  Rerun rerun(platform(), kElasticPolicy, ReplayOptions{.time_calls = false});
+  CtfEvent event;
+  event.kind = EventKind::owner_begin;
+  event.fields[field::kLimit] = OwnerSpec::kNoLimit;
+  event.fields[field::kFrameLimit] = PageAccount::kNoLimit;
+  rerun.play(event);  // the system
+  for (const OwnerKind kind : {OwnerKind::region, OwnerKind::slots}) {
+    event.kind = EventKind::owner_begin;
+    event.fields[field::kKind] = static_cast<std::uint64_t>(kind);
+    event.fields[field::kHandle] = 7;
+    rerun.play(event);
+    event.kind = EventKind::allocate;
+    event.fields = {};
+    event.fields[field::kOwner] = 7;
+    event.fields[field::kBytes] = 100;
+    rerun.play(event);
+  }
+  EXPECT_EQ(rerun.places_differ(), 4U);
+  EXPECT_EQ(rerun.figures().allocations, 0U);
 }
 
 TEST_F(RerunTest, APlatformWithoutACoreIsRefused) {
