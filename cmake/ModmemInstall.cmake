@@ -29,9 +29,6 @@ install(TARGETS ${installed_targets}
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/capi/include/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT c
   FILES_MATCHING PATTERN "*.h")
-# What modules take, for `modmem plan` and whoever plans with tools of his own.
-install(FILES "${PROJECT_SOURCE_DIR}/testbench/plan/footprints.toml"
-  DESTINATION "${CMAKE_INSTALL_DATADIR}/modmem" COMPONENT c)
 install(FILES "${generated_dir}/modmem.pc" DESTINATION "${pkgconfig_dir}" COMPONENT c)
 install(FILES "${generated_dir}/modmemConfig.cmake" "${generated_dir}/modmemConfigVersion.cmake"
   DESTINATION "${package_dir}" COMPONENT c)
