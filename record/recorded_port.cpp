@@ -3,7 +3,7 @@
 namespace modmem {
 
 bool RecordedMemory::map(Page page, Frame frame) {
-  const bool done = port_->map(page, frame);
+  const bool done = ForwardingPort::map(page, frame);
   if (done) {
     recorder_->map(number(page), number(frame), memory_);
   }
@@ -11,12 +11,12 @@ bool RecordedMemory::map(Page page, Frame frame) {
 }
 
 void RecordedMemory::unmap(Page page) {
-  port_->unmap(page);
+  ForwardingPort::unmap(page);
   recorder_->unmap(number(page), memory_);
 }
 
 bool RecordedMemory::remap(Page page, Frame from, Frame to) {
-  const bool done = port_->remap(page, from, to);
+  const bool done = ForwardingPort::remap(page, from, to);
   if (done) {
     recorder_->map(number(page), number(to), memory_);
   }
@@ -24,7 +24,7 @@ bool RecordedMemory::remap(Page page, Frame from, Frame to) {
 }
 
 bool RecordedMemory::set_bank_power(Bank bank, bool on) {
-  const bool done = port_->set_bank_power(bank, on);
+  const bool done = ForwardingPort::set_bank_power(bank, on);
   if (done || !on) {
     recorder_->bank(number(bank), on, memory_);
   }
