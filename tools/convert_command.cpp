@@ -4,12 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "testbench/input_error.hpp"
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/report_file.hpp"
 #include "trace/ctf_converter.hpp"
 #include "trace/record_source.hpp"
+#include "trace/trace_error.hpp"
 #include "trace/writer.hpp"
 
 namespace modmem::tools {
@@ -42,11 +44,19 @@ void to_rows(trace::RecordSource& source, const std::string& path) {
 }
 
 void to_trace(trace::RecordSource& source, const std::string& path) {
+  if (path == "-") {
+    throw testbench::InputError("TO -: rows become a directory, not text");
+  }
   trace::CtfConverter converter(source, path);
-  for (std::uint64_t row = 0; converter.next(); ++row) {
-    if (row % kPartRows == 0) {
-      InterruptGuard::check();
+  try {
+    for (std::uint64_t row = 0; converter.next(); ++row) {
+      if (row % kPartRows == 0) {
+        InterruptGuard::check();
+      }
     }
+  } catch (const trace::TraceError&) {
+    converter.finish();  // what could be read is a trace
+    throw;
   }
 }
 

@@ -32,6 +32,7 @@ class PlanTest(program.TestCase):
                 live = peak_live(report)
                 self.assertLessEqual(abs(everything["peak_live_bytes"] - live), 0.02 * live,
                                      f"{topology}: {everything} is not {live}")
+                self.assertEqual(everything["banks_on"], report["pool"]["banks_on"], topology)
 
     def test_agrees_with_runs_of_our_topologies(self):
         self.assert_agrees(program.our_topologies())

@@ -187,6 +187,22 @@ class ReplayTest(program.TestCase):
             owners = {row["owner"].split("/")[0] for row in csv.DictReader(file)}
         self.assertIn("pipeline.1", owners)
 
+    def test_rows_before_one_that_does_not_hold_become_a_trace(self):
+        good = "time_us,op,id,bytes,alignment,flags,caller\n" + "".join(
+            f"{i},alloc,{i},{100 + i},8,0,a.c:1\n" for i in range(20))
+        rows, directory = self.folder / "rows.csv", self.folder / "converted"
+        rows.write_text(good + "20,alloc,20,many,8,0,a.c:1\n", encoding="utf-8")
+        result = program.run("convert", rows, directory)
+        self.assertEqual(result.status, 2)
+        self.assertIn(f"{rows}:22: ", result.err)
+        self.assertEqual(self.replay(directory)[0][0]["allocations"], 20)
+
+    def test_rows_do_not_become_a_trace_on_standard_output(self):
+        result = program.run("convert", TRACES / "capture.csv", "-", cwd=self.folder)
+        self.assertEqual(result.status, 2)
+        self.assertEqual(result.err.count("\n"), 1)
+        self.assertFalse((self.folder / "-").exists())
+
     def test_rows_become_a_trace_and_rows_again(self):
         for trace in sorted(TRACES.glob("*.csv")):
             with self.subTest(trace=trace.name):

@@ -43,7 +43,6 @@ class Composer final : public EventSource {
   void rewind() override;
   std::uint64_t done() const override { return events_done_; }  // starts + stops begun
   std::uint64_t total() const override { return options_.events; }
-  std::uint32_t live_streams() const { return static_cast<std::uint32_t>(live_.size()); }
 
  private:
   struct Stream {

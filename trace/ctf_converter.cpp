@@ -43,12 +43,16 @@ CtfConverter::CtfConverter(RecordSource& source, const std::filesystem::path& di
   recorder_.owner_begin(note_of(OwnerKind::system, kSystem), "system");
 }
 
+void CtfConverter::finish() {
+  for (std::uint32_t place = 0; !source_.has_owners() && place < lives_.size(); ++place) {
+    end_owner(place);
+  }
+  writer_.finish();
+}
+
 bool CtfConverter::next() {
   if (!source_.next(record_)) {
-    for (std::uint32_t place = 0; !source_.has_owners() && place < lives_.size(); ++place) {
-      end_owner(place);
-    }
-    writer_.finish();
+    finish();
     return false;
   }
   // Time only goes on in a stream.

@@ -29,6 +29,10 @@ class CtfConverter {
   // row does not hold, or can't be written.
   bool next();
 
+  // Ends the trace with the rows so far, where next() threw. Throws TraceError where it can't be
+  // written.
+  void finish();
+
  private:
   static constexpr std::uint16_t kSystem = 0;
 
