@@ -160,10 +160,7 @@ class RunTest(DiffTestCase):
         budget = self.write("budget.toml", re.search("```toml\n(.*?)```", page, re.S).group(1))
         result = program.run("diff", "a", "b", "--budget", "budget.toml", cwd=self.folder)
         self.assertEqual((result.status, result.err), (1, ""))
-        # Where the build lies decides how sites begin.
-        shown = [re.sub(r"\S*/(testbench/\S+)", r"\1", re.sub(r" +", " ", text))
-                 for text in (result.out, page)]
-        self.assertIn(shown[0], shown[1])
+        self.assertIn(result.out, page)
         self.assertTrue(budget.exists())
 
 
