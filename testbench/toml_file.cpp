@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include "testbench/input_error.hpp"
@@ -151,10 +150,10 @@ TomlValue parse_toml(std::string_view text, const std::string& name) {
 }
 
 TomlValue load_toml(const std::filesystem::path& path) {
-  return parse_toml(read_text(path), path.string());
+  return parse_toml(read_text(path, "a table"), path.string());
 }
 
-std::string read_text(const std::filesystem::path& path) {
+std::string read_text(const std::filesystem::path& path, std::string_view what) {
   const auto refuse = [&path](int error) {
     throw InputError(path.string() + ": cannot be read: " + std::strerror(error));
   };
@@ -166,7 +165,16 @@ std::string read_text(const std::filesystem::path& path) {
   if (!file.is_open()) {
     refuse(errno);
   }
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  std::string part(std::size_t{1} << 16, '\0');
+  while (file.read(part.data(), static_cast<std::streamsize>(part.size())), file.gcount() > 0) {
+    text.append(part, 0, static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kMostTextBytes) {
+      throw InputError(path.string() + ": the file is longer than " +
+                       std::to_string(kMostTextBytes) + " bytes, too long for " +
+                       std::string(what));
+    }
+  }
   if (file.bad()) {
     refuse(EIO);
   }

@@ -67,8 +67,10 @@ TomlValue parse_toml(std::string_view text, const std::string& name);
 // The same of a file. Throws InputError also where it can't be read.
 TomlValue load_toml(const std::filesystem::path& path);
 
-// All of a file. Throws InputError where it can't be read.
-std::string read_text(const std::filesystem::path& path);
+// All of a file, which is `what` ("a table"). Throws InputError where it can't be read, or is
+// longer than kMostTextBytes.
+inline constexpr std::size_t kMostTextBytes = std::size_t{1} << 24;
+std::string read_text(const std::filesystem::path& path, std::string_view what);
 
 // `text` as TOML writes it, in quotes.
 std::string to_toml(std::string_view text);

@@ -67,6 +67,16 @@ TEST(TomlTest, WhatIsNoTomlIsRefusedWithItsLine) {
   EXPECT_NE(error_of([] { load_toml("/tmp"); }).find("/tmp: "), std::string::npos);
 }
 
+TEST(TomlTest, FilesWithoutAnEndAreRefused) {
+  try {
+    load_toml("/dev/zero");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "/dev/zero: the file is longer than 16777216 bytes, too long for a table");
+  }
+}
+
 TEST(TomlTest, TextsComeBackAsTheyWere) {
   const std::string text = "a \"b\" \\ \n\x01 c";
   EXPECT_EQ(parse_toml("t = " + to_toml(text), "c.toml").at("t").text(), text);

@@ -10,8 +10,11 @@
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/interruptible_records.hpp"
+#include "tools/named_files.hpp"
 #include "tools/progress.hpp"
 #include "tools/report_file.hpp"
+#include "tools/subject.hpp"
 #include "trace/composer.hpp"
 #include "trace/recording.hpp"
 #include "trace/writer.hpp"
@@ -48,13 +51,17 @@ int compose_command(const Arguments& arguments) {
   options.seed =
       parse_count("--seed", arguments.seed, 0, std::numeric_limits<std::uint64_t>::max());
   options.load = parse_load(arguments.load);
+  name_files("TRACE", arguments.traces)
+      .writes("--output", parse_path("--output", arguments.output));
   const InterruptGuard interrupts;  // before anything is written
   std::vector<trace::Recording> recordings;
   for (const std::string& path : arguments.traces) {
-    recordings.emplace_back(parse_path("TRACE", path));
-    InterruptGuard::check();
+    with_subject(path, [&] {
+      InterruptibleRecords rows(parse_path("TRACE", path));
+      recordings.emplace_back(rows);
+    });
   }
-  ReportFile output(parse_path("--output", arguments.output));
+  ReportFile output(arguments.output);
   trace::Composer composer(recordings, options);
   std::string text;
   trace::Writer writer(text, true);

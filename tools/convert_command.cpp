@@ -8,6 +8,7 @@
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/named_files.hpp"
 #include "tools/report_file.hpp"
 #include "trace/ctf_converter.hpp"
 #include "trace/record_source.hpp"
@@ -40,6 +41,7 @@ void to_rows(trace::RecordSource& source, const std::string& path) {
     }
   }
   output.append(text);
+  InterruptGuard::check();
   output.finish();
 }
 
@@ -63,6 +65,9 @@ void to_trace(trace::RecordSource& source, const std::string& path) {
 int convert_command(const Arguments& arguments) {
   const std::string from = parse_path("FROM", arguments.from);
   const std::string to = parse_path("TO", arguments.to);
+  NamedFiles files;
+  files.reads("FROM", from);
+  files.writes("TO", to);
   const InterruptGuard interrupts;  // before anything is written
   const std::unique_ptr<trace::RecordSource> source = trace::open_records(from);
   std::filesystem::is_directory(from) ? to_rows(*source, to) : to_trace(*source, to);

@@ -12,7 +12,9 @@
 #include "tools/comparison.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/named_files.hpp"
 #include "tools/report_file.hpp"
+#include "tools/subject.hpp"
 
 namespace modmem::tools {
 
@@ -42,17 +44,25 @@ int diff_command(const CLI::App& command, const Arguments& arguments) {
                                          : &config::kDefaultPlatform;
   options.policy = &testbench::find_policy_named(given("--policy") ? arguments.policy
                                                                    : options.platform->policy);
+  NamedFiles files;
+  files.reads("A", parse_path("A", arguments.a));
+  files.reads("B", parse_path("B", arguments.b));
   std::optional<Budget> budget;
   if (given("--budget")) {
-    budget.emplace(parse_path("--budget", arguments.budget));
+    files.reads("--budget", parse_path("--budget", arguments.budget));
+    budget.emplace(arguments.budget);
   }
   const InterruptGuard interrupts;  // before anything is written
   std::optional<ReportFile> json;
   if (given("--json")) {
-    json.emplace(parse_path("--json", arguments.json));
+    files.writes("--json", parse_path("--json", arguments.json));
+    json.emplace(arguments.json);
   }
-  const Summary a = load_summary(parse_path("A", arguments.a), options);
-  const Summary b = load_summary(parse_path("B", arguments.b), options);
+  const auto load = [&](const std::string& path) {
+    return with_subject(path, [&] { return load_summary(path, options); });
+  };
+  const Summary a = load(arguments.a);
+  const Summary b = load(arguments.b);
   const Comparison comparison = compare(a, b);
   std::vector<std::string> exceeded;
   if (budget) {

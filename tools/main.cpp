@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <sstream>
 
 #include "tools/compose_command.hpp"
 #include "tools/convert_command.hpp"
@@ -20,6 +21,7 @@
 #include "tools/report_command.hpp"
 #include "tools/report_file.hpp"
 #include "tools/run_command.hpp"
+#include "tools/subject.hpp"
 #include "tools/top_command.hpp"
 #include "tools/tune_command.hpp"
 
@@ -70,14 +72,23 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Asking for help is no error; everything else is one status, whatever the library's own code.
-    return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what());
+    if (error.get_exit_code() != 0) {
+      return complain(error.what());
+    }
+    std::ostringstream help;
+    app.exit(error, help, help);
+    modmem::tools::write_text(stdout, "standard output", help.str());
+    return modmem::tools::kSuccess;
   }
   if (describes) {
     modmem::tools::write_text(stdout, "standard output",
                               modmem::tools::describe(app).dump(2) + "\n");
     return modmem::tools::kSuccess;
   }
-  return action ? action() : complain("no command is given; modmem --help lists them");
+  if (!action) {
+    return complain("no command is given; modmem --help lists them");
+  }
+  return modmem::tools::with_subject(app.get_subcommands().front()->get_name(), action);
 }
 
 }  // namespace

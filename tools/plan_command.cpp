@@ -16,6 +16,7 @@
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/named_files.hpp"
 #include "tools/plan_report.hpp"
 #include "tools/policies.hpp"
 #include "tools/progress.hpp"
@@ -57,16 +58,19 @@ int plan_command(const CLI::App& command, const Arguments& arguments) {
   }
   const testbench::StreamFormat format = parse_format("--format", arguments.format);
   testbench::FootprintTable footprints = testbench::shipped_footprints();
+  NamedFiles files;
   for (const std::string& path : arguments.footprints) {
-    testbench::load_footprints(parse_path("--footprints", path), footprints);
+    files.reads("--footprints", parse_path("--footprints", path));
+    testbench::load_footprints(path, footprints);
   }
   for (const std::string& path : arguments.topologies) {
-    parse_path("TOPOLOGY", path);
+    files.reads("TOPOLOGY", parse_path("TOPOLOGY", path));
   }
   const InterruptGuard interrupts;  // before anything is written
   std::optional<ReportFile> json;
   if (given("--json")) {
-    json.emplace(parse_path("--json", arguments.json));
+    files.writes("--json", parse_path("--json", arguments.json));
+    json.emplace(arguments.json);
   }
   std::vector<testbench::TopologyPlan> plans;
   {

@@ -2,6 +2,7 @@
 """`modmem plan`: agrees with what runs take, says whether it fits, and names what it does not know."""
 
 import json
+import math
 import pathlib
 
 from testing import program
@@ -33,6 +34,7 @@ class PlanTest(program.TestCase):
                 self.assertLessEqual(abs(everything["peak_live_bytes"] - live), 0.02 * live,
                                      f"{topology}: {everything} is not {live}")
                 self.assertEqual(everything["banks_on"], report["pool"]["banks_on"], topology)
+                self.assertEqual(everything["mapped_bytes"], report["pool"]["live_mapped_bytes"], topology)
 
     def test_agrees_with_runs_of_our_topologies(self):
         self.assert_agrees(program.our_topologies())
@@ -47,6 +49,22 @@ class PlanTest(program.TestCase):
         if not topologies:
             self.skipTest("no production topologies: set MODMEM_SHARED")
         self.assert_agrees(topologies)
+
+    def test_sets_of_streams_are_those_that_matter(self):
+        """Of up to 5 streams all; of more each alone, every pair, all but one, and all."""
+        seen = set()
+        for plan in self.plan(*program.our_topologies(), *program.production_topologies(), statuses=(0, 1)):
+            count = len(plan["streams"])
+            sets = {frozenset(one["streams"]) for one in plan["sets"]}
+            self.assertEqual(len(sets), len(plan["sets"]), plan["topology"])
+            sizes = [0] * count
+            for one in sets:
+                sizes[len(one) - 1] += 1
+            wanted = [math.comb(count, size) if count <= 5 or size in (1, 2, count - 1, count) else 0
+                      for size in range(1, count + 1)]
+            self.assertEqual(sizes, wanted, plan["topology"])
+            seen.add(count)
+        self.assertTrue(seen >= {1, 3, 9}, seen)
 
     def test_agrees_with_single_streams(self):
         """Sets of streams are those of a script that starts them."""

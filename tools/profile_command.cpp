@@ -12,8 +12,11 @@
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/named_files.hpp"
 #include "tools/report_file.hpp"
+#include "tools/subject.hpp"
 #include "tools/text_table.hpp"
+#include "trace/ctf_environment.hpp"
 
 namespace modmem::tools {
 
@@ -48,6 +51,22 @@ std::string to_text(const std::vector<testbench::ProfiledModule>& profiles,
   return table.to_text() + (notes.empty() ? "" : "\n" + notes);
 }
 
+// Says what is wrong with a trace that no topology was found with.
+[[noreturn]] void refuse_without_topology(const std::string& trace) {
+  std::error_code error;
+  if (!std::filesystem::exists(trace, error)) {
+    error = std::make_error_code(std::errc::no_such_file_or_directory);
+  }
+  if (error) {
+    throw testbench::InputError(trace + ": can't be read: " + error.message());
+  }
+  if (!std::filesystem::is_directory(trace)) {
+    throw testbench::InputError(trace + ": is no directory that modmem run --trace wrote");
+  }
+  const trace::CtfEnvironment environment(trace);  // throws where it is no trace
+  throw testbench::InputError(trace + ": no topology was recorded with it; --topology names one");
+}
+
 int profile_command(const CLI::App& command, const Arguments& arguments) {
   const auto given = [&](const char* option) { return command.count(option) != 0; };
   const InterruptGuard interrupts;  // before anything is written
@@ -55,15 +74,18 @@ int profile_command(const CLI::App& command, const Arguments& arguments) {
   testbench::FootprintTable result;
   testbench::FootprintTable known = testbench::shipped_footprints();
   const std::string& output = parse_path("--output", arguments.output);
-  if (output != "-" && std::filesystem::exists(output)) {
+  NamedFiles files = name_files("TRACE", arguments.traces);
+  if (given("--topology")) {
+    files.reads("--topology", parse_path("--topology", arguments.topology));
+  }
+  files.writes("--output", output);
+  if (output != "-" && std::filesystem::is_regular_file(output)) {
     testbench::load_footprints(output, result);
     testbench::load_footprints(output, known);
   }
   std::optional<testbench::RecordedTopology> topology;
   if (given("--topology")) {
-    topology = {parse_path("--topology", arguments.topology),
-                parse_format("--format", arguments.format),
-                {}};
+    topology = {arguments.topology, parse_format("--format", arguments.format), {}};
   } else if (given("--format")) {
     throw testbench::InputError("--format: is for the topology that --topology names");
   }
@@ -72,11 +94,12 @@ int profile_command(const CLI::App& command, const Arguments& arguments) {
     InterruptGuard::check();
     const std::filesystem::path path = parse_path("TRACE", trace);
     if (!topology && !testbench::has_topology(path)) {
-      throw testbench::InputError(trace +
-                                  ": no topology was recorded with it; --topology names one");
+      refuse_without_topology(trace);
     }
-    testbench::sample_recording(
-        path, topology ? *topology : testbench::load_recorded_topology(path), known, samples);
+    with_subject(trace, [&] {
+      testbench::sample_recording(
+          path, topology ? *topology : testbench::load_recorded_topology(path), known, samples);
+    });
   }
   std::vector<testbench::SampledLife> lives;
   for (testbench::SampledLife& life : samples.lives) {
@@ -84,6 +107,7 @@ int profile_command(const CLI::App& command, const Arguments& arguments) {
       lives.push_back(std::move(life));
     }
   }
+  InterruptGuard::check();
   ReportFile file(output);
   const std::vector<testbench::ProfiledModule> profiles = testbench::profile(lives, known);
   for (const testbench::ProfiledModule& profile : profiles) {
@@ -92,6 +116,7 @@ int profile_command(const CLI::App& command, const Arguments& arguments) {
   write_text(file.is_standard_output() ? stderr : stdout,
              file.is_standard_output() ? "standard error" : "standard output",
              to_text(profiles, samples));
+  InterruptGuard::check();
   file.write(to_toml(result));
   return samples.problems.empty() ? kSuccess : kBadInput;
 }

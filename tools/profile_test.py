@@ -2,8 +2,10 @@
 """`modmem profile`: footprints out of recorded runs, for anyone's modules and for modmem's own."""
 
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tomllib
 
@@ -89,6 +91,15 @@ class ProfileTest(program.TestCase):
         before = table.read_text(encoding="utf-8")
         self.profile(trace, "-o", table)
         self.assertEqual(table.read_text(encoding="utf-8"), before)
+
+    def test_what_is_no_file_is_only_written_to(self):
+        """A pipe that is read for a table to add to would never end."""
+        trace = self.record("echo", program.example("echo"), "--module", program.module("echo"))
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+            self.profile(trace, "-o", pipe)
+            self.assertIn('name = "echo"', reader.communicate(timeout=program.TIMEOUT_SECONDS)[0])
 
     def test_dependence_shows_in_several_recordings(self):
         """One format says nothing of what follows from it; several do."""

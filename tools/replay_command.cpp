@@ -10,12 +10,15 @@
 #include "testbench/input_error.hpp"
 #include "testbench/system.hpp"
 #include "tools/arguments.hpp"
+#include "tools/batches.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/named_files.hpp"
 #include "tools/policies.hpp"
 #include "tools/progress.hpp"
 #include "tools/replay_report.hpp"
 #include "tools/report_file.hpp"
+#include "tools/subject.hpp"
 #include "trace/ctf_environment.hpp"
 #include "trace/ctf_events.hpp"
 #include "trace/file_source.hpp"
@@ -28,8 +31,6 @@
 namespace modmem::tools {
 
 namespace {
-
-constexpr std::size_t kBatch = 16384;  // events that one policy after the other plays
 
 struct Arguments {
   std::vector<std::string> traces;
@@ -91,19 +92,15 @@ std::vector<std::string> replay(const std::string& path, const Settings& setting
         std::make_unique<trace::Replay>(*settings.platform, *policy, settings.options));
   }
   line.begin("replay ");
-  std::vector<trace::Event> events(kBatch);
-  while (const std::size_t count = tape.read(events)) {
-    for (std::size_t i = 0; i < replays.size(); ++i) {
-      InterruptGuard::check();
-      try {
-        replays[i]->play(std::span(events).first(count));
-      } catch (const trace::TraceError& error) {
-        throw trace::TraceError(path + ": policy " + settings.policies[i]->name + ": " +
-                                error.what());
-      }
-    }
-    line.show_share(file.done(), file.total());
-  }
+  play_batches(tape, replays.size(), line,
+               [&](std::size_t i, std::span<const trace::Event> events) {
+                 try {
+                   replays[i]->play(events);
+                 } catch (const trace::TraceError& error) {
+                   throw trace::TraceError(path + ": policy " + settings.policies[i]->name + ": " +
+                                           error.what());
+                 }
+               });
   for (std::size_t i = 0; i < replays.size(); ++i) {
     results.push_back({path, settings.policies[i]->name, replays[i]->figures(), std::nullopt});
   }
@@ -132,15 +129,11 @@ std::vector<std::string> rerun(const std::string& path, Settings settings, Progr
     reruns.push_back(std::make_unique<trace::Rerun>(*settings.platform, *policy, settings.options));
   }
   line.begin("replay ");
-  trace::CtfEvent event;
-  for (std::uint64_t count = 0; events.next(event); ++count) {
+  play_events(events, [&](const trace::CtfEvent& event) {
     for (const auto& one : reruns) {
       one->play(event);
     }
-    if (count % kBatch == 0) {
-      InterruptGuard::check();
-    }
-  }
+  });
   for (std::size_t i = 0; i < reruns.size(); ++i) {
     results.push_back(
         {path, settings.policies[i]->name, reruns[i]->figures(), std::nullopt,
@@ -165,15 +158,18 @@ int replay_command(const CLI::App& command, const Arguments& arguments) {
   const InterruptGuard interrupts;  // before anything is written
   std::optional<ReportFile> json;
   if (command.count("--json") != 0) {
-    json.emplace(parse_path("--json", arguments.json));
+    name_files("TRACE", arguments.traces).writes("--json", parse_path("--json", arguments.json));
+    json.emplace(arguments.json);
   }
   std::vector<ReplayResult> results;
   std::vector<std::string> problems;
   {
     ProgressLine line;
     for (const std::string& path : arguments.traces) {
-      const auto found = trace::is_recorded(path) ? rerun(path, settings, line, results)
-                                                  : replay(path, settings, line, results);
+      const auto found = with_subject(path, [&] {
+        return trace::is_recorded(path) ? rerun(path, settings, line, results)
+                                        : replay(path, settings, line, results);
+      });
       problems.insert(problems.end(), found.begin(), found.end());
     }
   }

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 
-#include "tools/report_json.hpp"
+#include "tools/run_report_json.hpp"
 
 namespace modmem::tools {
 

@@ -9,13 +9,16 @@
 #include "modmem/presets.hpp"
 #include "testbench/system.hpp"
 #include "tools/arguments.hpp"
+#include "tools/batches.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/named_files.hpp"
 #include "tools/policies.hpp"
 #include "tools/progress.hpp"
 #include "tools/report_data.hpp"
 #include "tools/report_file.hpp"
 #include "tools/report_page.hpp"
+#include "tools/subject.hpp"
 #include "trace/ctf_events.hpp"
 #include "trace/file_source.hpp"
 #include "trace/recorded_history.hpp"
@@ -24,8 +27,6 @@
 namespace modmem::tools {
 
 namespace {
-
-constexpr std::size_t kBatch = 16384;  // events that one policy after the other plays
 
 struct Arguments {
   std::vector<std::string> traces;
@@ -74,14 +75,9 @@ nlohmann::ordered_json replay(const std::string& path, const Settings& settings,
     histories.push_back(std::make_unique<trace::RowHistory>(platform, *policy));
   }
   line.begin("report ");
-  std::vector<trace::Event> events(kBatch);
-  while (const std::size_t count = file.read(events)) {
-    for (const auto& history : histories) {
-      InterruptGuard::check();
-      history->play(std::span(events).first(count));
-    }
-    line.show_share(file.done(), file.total());
-  }
+  play_batches(
+      file, histories.size(), line,
+      [&](std::size_t i, std::span<const trace::Event> events) { histories[i]->play(events); });
   const std::vector<std::string> found = file.problems();
   problems.insert(problems.end(), found.begin(), found.end());
   return trace_json(path, histories, found, file.lost());
@@ -104,17 +100,13 @@ nlohmann::ordered_json rerun(const std::string& path, const Settings& settings, 
     histories.push_back(std::make_unique<trace::RecordedHistory>(platform, *policy));
   }
   line.begin("report ");
-  trace::CtfEvent event;
   std::uint64_t lost = 0;
-  for (std::uint64_t count = 0; events.next(event); ++count) {
+  play_events(events, [&](const trace::CtfEvent& event) {
     for (const auto& history : histories) {
       history->play(event, events.lost() - lost);
     }
     lost = events.lost();
-    if (count % kBatch == 0) {
-      InterruptGuard::check();
-    }
-  }
+  });
   const std::vector<std::string>& found = events.problems();
   problems.insert(problems.end(), found.begin(), found.end());
   nlohmann::ordered_json json = trace_json(path, histories, found, events.lost() - lost);
@@ -134,7 +126,9 @@ int report_command(const CLI::App& command, const Arguments& arguments) {
     parse_path("TRACE", path);
   }
   const InterruptGuard interrupts;  // before anything is written
-  ReportFile output(parse_path("--output", arguments.output));
+  name_files("TRACE", arguments.traces)
+      .writes("--output", parse_path("--output", arguments.output));
+  ReportFile output(arguments.output);
   nlohmann::ordered_json data;
   data["format"] = 2;
   data["traces"] = nlohmann::ordered_json::array();
@@ -142,8 +136,10 @@ int report_command(const CLI::App& command, const Arguments& arguments) {
   {
     ProgressLine line;
     for (const std::string& path : arguments.traces) {
-      data["traces"].push_back(trace::is_recorded(path) ? rerun(path, settings, line, problems)
-                                                        : replay(path, settings, line, problems));
+      data["traces"].push_back(with_subject(path, [&] {
+        return trace::is_recorded(path) ? rerun(path, settings, line, problems)
+                                        : replay(path, settings, line, problems);
+      }));
     }
   }
   output.write(to_page(data, std::string(kReportPage)));

@@ -32,7 +32,6 @@ ordered_json account_json(const Account& account) {
           {"ended", account.ended},
           {"churn", account.churn},
           {"live", account.live},
-          {"live_blocks", account.live_blocks},
           {"peak", account.peak},
           {"lived_us", account.lived_us},
           {"lived_events", account.lived_events},
@@ -272,7 +271,6 @@ nlohmann::ordered_json platform_json(const Memory& memory) {
           {"page_bytes", config::kPageBytes},
           {"bank_bytes", config.bank_bytes},
           {"frames", memory.pool().frames()},
-          {"has_mmu", config.has_mmu},
           {"banks", std::move(banks)}};
 }
 
@@ -293,13 +291,11 @@ nlohmann::ordered_json to_json(const trace::History& history) {
   json["bucket_events"] = history.timeline().width();
   json["last_time_us"] = history.last_time_us();
   json["figures"] = {{"allocations", figures.allocations},
-                     {"frees", figures.frees},
                      {"failures", figures.failures},
                      {"peak_live_bytes", figures.peak_live_bytes},
                      {"peak_mapped_bytes", figures.peak_mapped_bytes},
                      {"peak_banks_on", figures.peak_banks_on},
                      {"metadata_bytes", figures.metadata_bytes},
-                     {"boundaries", figures.boundaries},
                      {"live_bytes_mean", mean(figures.live_bytes_sum)},
                      {"mapped_bytes_mean", mean(figures.mapped_bytes_sum)},
                      {"banks_on_mean", mean(figures.banks_on_sum)},

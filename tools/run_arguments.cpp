@@ -3,6 +3,7 @@
 #include "testbench/input_error.hpp"
 #include "testbench/script_run.hpp"
 #include "tools/arguments.hpp"
+#include "tools/subject.hpp"
 
 namespace modmem::tools {
 
@@ -110,11 +111,36 @@ std::optional<std::filesystem::path> script_of(const CLI::App& command,
   return parse_path("--script", arguments.script);
 }
 
+NamedFiles files_of(const testbench::RunOptions& options,
+                    const std::optional<std::filesystem::path>& script) {
+  NamedFiles files;
+  files.reads("TOPOLOGY", options.topology);
+  for (const std::filesystem::path& module : options.modules) {
+    files.reads("--module", module);
+  }
+  if (script) {
+    files.reads("--script", *script);
+  }
+  // What is heard may replace what is played.
+  if (!options.output || !NamedFiles::are_same(options.input, *options.output)) {
+    files.reads("--in", options.input);
+  }
+  if (options.output) {
+    files.writes("--out", *options.output);
+  }
+  if (options.trace) {
+    files.writes_trace("--trace", *options.trace);
+  }
+  return files;
+}
+
 testbench::RunReport play(const testbench::RunOptions& options,
                           const std::optional<std::filesystem::path>& script,
                           const testbench::Progress& progress) {
-  return script ? testbench::run_script(*script, options, progress)
-                : testbench::run(options, progress);
+  return with_subject(options.topology, [&] {
+    return script ? testbench::run_script(*script, options, progress)
+                  : testbench::run(options, progress);
+  });
 }
 
 }  // namespace modmem::tools

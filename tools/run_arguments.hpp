@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "testbench/run.hpp"
+#include "tools/named_files.hpp"
 
 namespace modmem::tools {
 
@@ -33,6 +34,10 @@ void add_run_options(CLI::App& command, RunArguments& arguments, const char* sec
 // What they come to; throws InputError where one makes no sense. A script settles some of them
 // itself: these are refused beside one.
 testbench::RunOptions to_run_options(const CLI::App& command, const RunArguments& arguments);
+
+// The files that `options` name, and the script's.
+NamedFiles files_of(const testbench::RunOptions& options,
+                    const std::optional<std::filesystem::path>& script);
 
 // The script, where one is given.
 std::optional<std::filesystem::path> script_of(const CLI::App& command,

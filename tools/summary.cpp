@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "testbench/input_error.hpp"
@@ -55,14 +56,16 @@ class Entry {
   std::string name_;
 };
 
-// Whether the file begins as JSON does, and no CSV.
+// Whether the file begins as JSON does, and no CSV. What is no file (a pipe, standard input) can be
+// read once, and so is taken for CSV.
 bool is_report(const std::string& path) {
-  if (path == "-" || std::filesystem::is_directory(path)) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
     return false;
   }
-  const std::string text = testbench::read_text(path).substr(0, 64);
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  return first != std::string::npos && (text[first] == '{' || text[first] == '[');
+  std::ifstream file(path, std::ios::binary);
+  char first = '\0';
+  return file >> first && (first == '{' || first == '[');
 }
 
 }  // namespace
@@ -120,7 +123,7 @@ Summary summary_of_report(const std::string& text, const std::string& path) {
 }
 
 Summary load_summary(const std::string& path, const SummaryOptions& options) {
-  return is_report(path) ? summary_of_report(testbench::read_text(path), path)
+  return is_report(path) ? summary_of_report(testbench::read_text(path, "a report"), path)
                          : summary_of_trace(path, options);
 }
 

@@ -1,12 +1,14 @@
 // Summaries of traces: recordings are made again, rows are played.
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "testbench/system.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/interruptible_records.hpp"
 #include "tools/summary.hpp"
 #include "trace/accounts.hpp"
 #include "trace/ctf_environment.hpp"
@@ -142,7 +144,7 @@ Summary summary_of_recording(const std::string& path) {
     summary.owners[owner.above.empty() ? owner.name : owner.above + "/" + owner.name].add(usage);
   }
   Ledger ledger(true);
-  trace::FileSource rows(path);
+  trace::FileSource rows(std::make_unique<InterruptibleRecords>(path));
   for_each_row(rows, [&](const trace::Event& row) { ledger.note(row, !row.refused); });
   ledger.finish(summary);
   summary.problems = events.problems();
@@ -157,7 +159,7 @@ Summary summary_of_rows(const std::string& path, const SummaryOptions& options) 
   Ledger ledger(false);
   trace::Replay replay(*options.platform, *options.policy,
                        {.check_payload = false, .time_calls = false});
-  trace::FileSource rows(path);
+  trace::FileSource rows(std::make_unique<InterruptibleRecords>(path));
   for_each_row(rows, [&](const trace::Event& row) {
     const std::uint64_t failures = replay.figures().failures;
     replay.play({&row, 1});

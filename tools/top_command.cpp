@@ -16,8 +16,8 @@
 #include "tools/interrupt.hpp"
 #include "tools/live_picture.hpp"
 #include "tools/report_file.hpp"
-#include "tools/report_text.hpp"
 #include "tools/run_arguments.hpp"
+#include "tools/run_report_text.hpp"
 #include "tools/screen.hpp"
 
 namespace modmem::tools {
@@ -163,6 +163,7 @@ int top_command(const CLI::App& command, const Arguments& arguments) {
   const auto script = script_of(command, arguments);
   options.seconds = options.seconds.value_or(kDefaultSeconds);
   const std::string title = options.topology.filename().string();
+  files_of(options, script);
   const InterruptGuard interrupts;  // before anything is written
   if (command.count("--once") != 0) {
     const double seconds = parse_seconds("--once", arguments.once);

@@ -13,6 +13,8 @@
 #include "tools/arguments.hpp"
 #include "tools/exit_status.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/interruptible_records.hpp"
+#include "tools/named_files.hpp"
 #include "tools/policies.hpp"
 #include "tools/progress.hpp"
 #include "tools/report_file.hpp"
@@ -104,7 +106,8 @@ TuneResult to_result(const Arguments& arguments, const CLI::App& command) {
 struct Sources {
   explicit Sources(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
-      files.push_back(std::make_unique<trace::FileSource>(path));
+      files.push_back(
+          std::make_unique<trace::FileSource>(std::make_unique<InterruptibleRecords>(path)));
       tapes.push_back(std::make_unique<trace::Tape>(*files.back()));
       traces.push_back(tapes.back().get());
     }
@@ -145,13 +148,16 @@ void tune(const Sources& sources, TuneResult& result) {
 int tune_command(const CLI::App& command, const Arguments& arguments) {
   TuneResult result = to_result(arguments, command);
   const InterruptGuard interrupts;  // before anything is written
+  NamedFiles files = name_files("TRACE", result.traces);
   std::optional<ReportFile> output;
   std::optional<ReportFile> json;
   if (command.count("--output") != 0) {
-    output.emplace(parse_path("--output", arguments.output));
+    files.writes("--output", parse_path("--output", arguments.output));
+    output.emplace(arguments.output);
   }
   if (command.count("--json") != 0) {
-    json.emplace(parse_path("--json", arguments.json));
+    files.writes("--json", parse_path("--json", arguments.json));
+    json.emplace(arguments.json);
   }
   if (output && json && output->is_standard_output() && json->is_standard_output()) {
     throw testbench::InputError("--json -: standard output is the fragment's (--output -)");

@@ -311,6 +311,14 @@ class TextTest(TuneTestCase):
         self.assertIn("s.csv:22", result.err)
         self.assertEqual(json.loads(result.out)["policies"][0]["slots"]["requests"], 10)
 
+    def test_from_standard_input(self):
+        """A pipe can be read once; all that is tried is tried on what was kept of it."""
+        trace = self.write("s.csv", HEADER + FragmentTest.BUFFERS)
+        process = subprocess.run([program.path(), "tune", "-"], input=trace.read_text(encoding="utf-8"),
+                                 capture_output=True, text=True, check=False, timeout=program.TIMEOUT_SECONDS)
+        self.assertEqual((process.returncode, process.stderr), (0, ""))
+        self.assertEqual(process.stdout, program.run("tune", trace).out)
+
     def test_arguments(self):
         trace = self.write("s.csv", HEADER + "0,rmalloc,0,100,0,0,a,\n")
         for arguments, *names in (

@@ -36,14 +36,6 @@ CtfUuid random_uuid() {
 CtfWriter::CtfWriter(std::filesystem::path directory, Recorder& recorder,
                      const PlatformConfig& platform, const std::string& policy, bool converted)
     : directory_(std::move(directory)), recorder_(recorder), uuid_(random_uuid()) {
-  std::error_code error;
-  std::filesystem::create_directory(directory_, error);
-  if (error) {
-    fail(directory_, error.value());
-  }
-  if (!std::filesystem::is_empty(directory_, error)) {
-    throw TraceError(directory_.string() + ": is not empty");
-  }
   const auto open = [](const std::filesystem::path& path) {
     std::FILE* file = std::fopen(path.c_str(), "wb");
     if (file == nullptr) {
@@ -52,14 +44,15 @@ CtfWriter::CtfWriter(std::filesystem::path directory, Recorder& recorder,
     return std::unique_ptr<std::FILE, Closer>(file);
   };
   const std::string text = ctf_metadata(uuid_, platform, policy, converted);
-  const auto metadata = open(directory_ / "metadata");
+  const std::filesystem::path path = directory_.path() / "metadata";
+  const auto metadata = open(path);
   if (std::fwrite(text.data(), 1, text.size(), metadata.get()) != text.size() ||
       std::fflush(metadata.get()) != 0) {
-    fail(directory_ / "metadata", errno);
+    fail(path, errno);
   }
   for (std::uint32_t core = 0; core < platform.cores; ++core) {
     Stream stream;
-    stream.file = open(directory_ / ("core-" + std::to_string(core)));
+    stream.file = open(directory_.path() / ("core-" + std::to_string(core)));
     streams_.push_back(std::move(stream));
   }
 }
@@ -153,14 +146,15 @@ void CtfWriter::finish() {
     stream.file.reset();
     // A core on which nothing happened has no stream.
     std::error_code error;
-    const auto path = directory_ / ("core-" + std::to_string(core));
+    const auto path = directory_.path() / ("core-" + std::to_string(core));
     if (std::filesystem::file_size(path, error) == 0) {
       std::filesystem::remove(path, error);
     }
   }
   if (error_ != 0) {
-    fail(directory_, error_);
+    fail(directory_.path(), error_);
   }
+  directory_.keep();
 }
 
 }  // namespace modmem::trace

@@ -2,7 +2,7 @@
 //
 // It empties the recorder's rings into packets. A packet ends when it has kPacketBytes, when its
 // time would be unclear (an anchor after a gap), and with finish(). Events lie in it as in the
-// ring. Memory: a packet for each core.
+// ring. Memory: a packet for each core. Without finish() there is no trace.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "port/platform_config.hpp"
 #include "record/recorder.hpp"
 #include "trace/ctf_metadata.hpp"
+#include "trace/trace_directory.hpp"
 
 namespace modmem::trace {
 
@@ -53,7 +54,7 @@ class CtfWriter final : public RingSpill {
             std::size_t bits);
   void write_packet(Stream& stream, std::uint32_t core);
 
-  std::filesystem::path directory_;
+  TraceDirectory directory_;
   Recorder& recorder_;
   CtfUuid uuid_;
   std::vector<Stream> streams_;

@@ -139,6 +139,22 @@ TEST_F(CtfWriterTest, LostEventsInTheMiddleAreCountedOnce) {
   EXPECT_EQ(events.lost(), recorder_.lost());
 }
 
+// Half a trace would be read as a whole one.
+TEST_F(CtfWriterTest, WithoutAnEndThereIsNoTrace) {
+  std::filesystem::create_directory(folder_ / "there");
+  for (const char* name : {"new", "there"}) {
+    recorder_.period(1);
+    {
+      CtfWriter out(folder_ / name, recorder_, platform_, "elastic");
+      out.drain();
+      EXPECT_TRUE(std::filesystem::exists(folder_ / name / "metadata"));
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder_ / name / "metadata"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "new"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "there"));
+}
+
 TEST_F(CtfWriterTest, NamesWithCharactersThatNeedCare) {
   platform_.name = "a\"b\\c\n";
   CtfWriter out(folder_ / "trace", recorder_, platform_, "elastic");

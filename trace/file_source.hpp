@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trace/event.hpp"
@@ -23,7 +24,10 @@ class FileSource final : public EventSource {
   static constexpr std::size_t kLookAhead = 65536;
 
   // Opens the trace, as open_records() does. Throws TraceError where that can't be.
-  explicit FileSource(const std::string& path) : reader_(open_records(path)), sequence_(*reader_) {}
+  explicit FileSource(const std::string& path) : FileSource(open_records(path)) {}
+  // Reads `rows`, which is not null.
+  explicit FileSource(std::unique_ptr<RecordSource> rows)
+      : reader_(std::move(rows)), sequence_(*reader_) {}
   // Reads `file`, which it closes and calls `name` in errors.
   FileSource(std::FILE* file, const std::string& name)
       : reader_(std::make_unique<Reader>(file, name)), sequence_(*reader_) {}

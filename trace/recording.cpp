@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "trace/sequence.hpp"
 #include "trace/trace_error.hpp"
 
 namespace modmem::trace {
@@ -12,20 +11,37 @@ Recording::Recording(const std::string& path) { read(*open_records(path)); }
 
 Recording::Recording(RecordSource& reader) { read(reader); }
 
+// The next row. Returns false at the end, or where a row can't be; throws where that is the first.
+bool Recording::next(RecordSource& reader, Sequence& sequence, Step& step) {
+  try {
+    if (!reader.next(step.record)) {
+      return false;
+    }
+    step.event = sequence.resolve(step.record);
+  } catch (const TraceError& error) {
+    if (set_up_.empty()) {
+      throw;
+    }
+    problems_.emplace_back(error.what());
+    return false;
+  }
+  return true;
+}
+
 void Recording::read(RecordSource& reader) {
   Sequence sequence(reader);
   std::vector<std::uint32_t> object_at;  // by place of the sequence
   std::vector<bool> lives;               // by object
   std::size_t set_up_steps = 0;
   std::uint64_t begin = 0;
-  Record record;
-  while (reader.next(record)) {
-    Step step{sequence.resolve(record), record};
+  Step row;
+  while (next(reader, sequence, row)) {
+    Step step = row;
     if (step.event.kind == OpKind::release) {
       continue;  // what it ends is ended with the recording
     }
-    begin = set_up_.empty() ? record.time_us : begin;
-    step.record.time_us = record.time_us - std::min(begin, record.time_us);
+    begin = set_up_.empty() ? row.record.time_us : begin;
+    step.record.time_us -= std::min(begin, row.record.time_us);
     object_at.resize(std::max<std::size_t>(object_at.size(), step.event.block + 1));
     std::uint32_t& object = object_at[step.event.block];
     if (step.event.kind == OpKind::allocate) {
@@ -40,7 +56,8 @@ void Recording::read(RecordSource& reader) {
       set_up_steps = set_up_.size();
     }
   }
-  problems_ = reader.problems();
+  const std::vector<std::string> found = reader.problems();
+  problems_.insert(problems_.begin(), found.begin(), found.end());
   if (lives.empty()) {
     throw TraceError(reader.name() + ": nothing is allocated in this trace");
   }

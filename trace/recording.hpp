@@ -14,6 +14,7 @@
 
 #include "trace/event.hpp"
 #include "trace/record_source.hpp"
+#include "trace/sequence.hpp"
 
 namespace modmem::trace {
 
@@ -25,7 +26,8 @@ class Recording {
     Record record;  // without an owner and an id; time since the recording began
   };
 
-  // Reads the file to its end. Throws TraceError where it can't be used, or allocates nothing.
+  // Reads the file to its end, or to a row that can't be. Throws TraceError where that is the
+  // first, or nothing is allocated.
   explicit Recording(const std::string& path);
   explicit Recording(RecordSource& reader);
 
@@ -36,6 +38,7 @@ class Recording {
   std::uint32_t objects() const { return objects_; }  // that it allocates
 
  private:
+  bool next(RecordSource& reader, Sequence& sequence, Step& step);
   void read(RecordSource& reader);
 
   std::vector<Step> set_up_;

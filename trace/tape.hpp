@@ -27,6 +27,7 @@ class Tape final : public EventSource {
       at_ += count;
       return count;
     }
+    at_start_ = false;
     const std::size_t count = source_.read(events);
     if (keeps_ && count > most_kept_ - kept_.size()) {
       keeps_ = false;
@@ -44,9 +45,10 @@ class Tape final : public EventSource {
   // Of a trace that was not read to its end, or that is too long to keep: as the source can.
   void rewind() override {
     at_ = 0;
-    if (!complete_) {
+    if (!complete_ && !at_start_) {
       source_.rewind();
       kept_.clear();
+      at_start_ = true;
     }
   }
 
@@ -58,6 +60,7 @@ class Tape final : public EventSource {
   std::size_t most_kept_;
   std::vector<Event> kept_;
   std::size_t at_ = 0;
+  bool at_start_ = true;  // the source
   bool keeps_ = true;
   bool complete_ = false;
 };

@@ -130,6 +130,16 @@ TEST_F(AudioWriterTest, WritesThroughASymbolicLink) {
   EXPECT_EQ(read_file(folder / "real.wav").size(), kWavHeaderBytes);
 }
 
+TEST_F(AudioWriterTest, WritesThroughASymbolicLinkToNothing) {
+  std::filesystem::create_symlink("link2.wav", folder / "link1.wav");
+  std::filesystem::create_symlink("real.wav", folder / "link2.wav");
+  AudioWriter writer(folder / "link1.wav", {48000, 2, SampleFormat::s16});
+  writer.finish();
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link1.wav"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link2.wav"));
+  EXPECT_EQ(read_file(folder / "real.wav").size(), kWavHeaderBytes);
+}
+
 // What is read may be what is to be replaced.
 TEST_F(AudioWriterTest, ReplacesTheFileThatIsBeingRead) {
   const std::vector<std::int16_t> samples = {1, 2, 3};

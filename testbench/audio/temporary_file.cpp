@@ -21,7 +21,7 @@ std::filesystem::path replaceable(const std::filesystem::path& path) {
     if (errno != ENOENT) {
       fail_audio(path, "cannot be written", errno);
     }
-    return path;
+    return end_of_links(path);
   }
   if (S_ISDIR(status.st_mode)) {
     fail_audio(path, "cannot be written: it is a directory");
@@ -60,6 +60,15 @@ int create_beside(const std::filesystem::path& path, const std::filesystem::path
 }
 
 }  // namespace
+
+std::filesystem::path end_of_links(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // as many as Linux follows
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(path, error); ++i) {
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  }
+  return path;
+}
 
 TemporaryFile::TemporaryFile(const std::filesystem::path& path)
     : path_(path), target_(replaceable(path)), descriptor_(create_beside(path_, target_, name_)) {}

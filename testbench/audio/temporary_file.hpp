@@ -10,6 +10,9 @@
 
 namespace modmem::testbench {
 
+// Where `path` leads if it is a symbolic link, whether something is there or not; else `path`.
+std::filesystem::path end_of_links(std::filesystem::path path);
+
 class TemporaryFile {
  public:
   // Creates an empty file that is to become `path`. Throws InputError where `path` is a directory,

@@ -318,7 +318,7 @@ void parse_footprints(std::string_view text, const std::string& name, FootprintT
 }
 
 void load_footprints(const std::filesystem::path& path, FootprintTable& table) {
-  parse_footprints(read_text(path), path.string(), table);
+  parse_footprints(read_text(path, "a table"), path.string(), table);
 }
 
 const FootprintTable& shipped_footprints() {

@@ -119,7 +119,7 @@ export function makePlot(
 const withEnd = (values: number[]): number[] => [...values, values[values.length - 1] ?? 0];
 
 // Lanes that ever hold something, of either kind.
-export function usedLanes(state: State): number[] {
+function usedLanes(state: State): number[] {
   return state.run.timeline.lanes
     .map((lane, at) => ({ at, used: lane.live.some((v) => v > 0) || lane.mapped.some((v) => v > 0) }))
     .filter(({ used }) => used)
@@ -155,7 +155,7 @@ function stackedPlot(state: State, host: HTMLElement, kind: Kind, title: string)
 }
 
 // What is so at the chosen moment, in words.
-export function choiceText(state: State): string {
+function choiceText(state: State): string {
   const { timeline, last_time_us } = state.run;
   const at = state.bucket;
   const end = (timeline.event[at + 1] ?? state.run.events) - 1;

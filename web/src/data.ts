@@ -7,7 +7,6 @@ export interface Account {
   ended: number; // blocks that were freed, or ended with their owner
   churn: number; // bytes of all requests that were served
   live: number; // at the end
-  live_blocks: number;
   peak: number;
   lived_us: number; // by all blocks that ended, together
   lived_events: number;
@@ -98,13 +97,11 @@ export interface Failure {
 
 export interface Figures {
   allocations: number;
-  frees: number;
   failures: number;
   peak_live_bytes: number;
   peak_mapped_bytes: number;
   peak_banks_on: number;
   metadata_bytes: number;
-  boundaries: number;
   live_bytes_mean: number | null;
   mapped_bytes_mean: number | null;
   banks_on_mean: number | null;
@@ -136,7 +133,6 @@ export interface Platform {
   page_bytes: number;
   bank_bytes: number;
   frames: number;
-  has_mmu: boolean;
   banks: { first_frame: number; frames: number; held_on: boolean }[];
 }
 

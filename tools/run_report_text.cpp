@@ -1,4 +1,4 @@
-#include "tools/report_text.hpp"
+#include "tools/run_report_text.hpp"
 
 #include <algorithm>
 #include <cstdarg>

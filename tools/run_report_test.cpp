@@ -1,9 +1,9 @@
-// The report of figures that no run can be made to have: report_test.py has those of runs.
+// The report of figures that no run can be made to have: run_report_test.py has those of runs.
 
 #include <gtest/gtest.h>
 
-#include "tools/report_json.hpp"
-#include "tools/report_text.hpp"
+#include "tools/run_report_json.hpp"
+#include "tools/run_report_text.hpp"
 
 namespace modmem::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/report_json.hpp"
+#include "tools/run_report_json.hpp"
 
 #include "tools/hex_id.hpp"
 
