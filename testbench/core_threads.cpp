@@ -1,9 +1,12 @@
 #include "testbench/core_threads.hpp"
 
 #include <chrono>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "port/host/host_port.hpp"
+#include "testbench/input_error.hpp"
 
 namespace modmem::testbench {
 
@@ -12,12 +15,22 @@ CoreThreads::CoreThreads(const std::vector<std::uint32_t>& cores) {
     if (core != 0) {
       Worker& worker = workers_.emplace_back();
       worker.core = core;
-      worker.thread = std::thread([&worker] { serve(worker); });
+      try {
+        worker.thread = std::thread([&worker] { serve(worker); });
+      } catch (const std::system_error& error) {
+        workers_.pop_back();
+        end();
+        throw InputError("core " + std::to_string(core) +
+                         ": a thread for it can't be started: " + error.code().message());
+      }
     }
   }
 }
 
-CoreThreads::~CoreThreads() {
+CoreThreads::~CoreThreads() { end(); }
+
+// Ends the threads that were started.
+void CoreThreads::end() {
   for (Worker& worker : workers_) {
     ask(worker, nullptr);
     worker.thread.join();

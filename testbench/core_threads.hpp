@@ -27,7 +27,8 @@ class CoreThreads {
  public:
   using Work = std::function<void(std::uint32_t core)>;
 
-  // Threads for those of `cores` that are not 0, each of which is named once.
+  // Threads for those of `cores` that are not 0, each of which is named once. Throws InputError
+  // where the system has none left.
   explicit CoreThreads(const std::vector<std::uint32_t>& cores);
   ~CoreThreads();
   CoreThreads(const CoreThreads&) = delete;
@@ -52,6 +53,7 @@ class CoreThreads {
     std::thread thread;
   };
 
+  void end();
   Worker* worker_of(std::uint32_t core);
   static void ask(Worker& worker, const Work* work);
   static bool turns(const Worker& worker, bool asked);

@@ -4,8 +4,10 @@
 
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/c_functions.hpp"
+#include "testbench/ended_run.hpp"
 #include "testbench/file_ends.hpp"
 #include "testbench/housekeeping.hpp"
+#include "testbench/injector.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
 #include "testbench/recorded_topology.hpp"
@@ -49,7 +51,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   const auto periods = static_cast<std::uint64_t>(std::ceil(length_ms - 1e-6));
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
-  System system(platform, policy, options.recorder, options.trace);
+  System system(platform, policy, options.recorder, options.trace, options.injector);
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), options.pipelines});
   }
@@ -66,38 +68,43 @@ RunReport run(const RunOptions& options, const Progress& progress) {
 
   const std::uint64_t host_allocations = host_allocations_on_audio_path();
   const std::uint64_t total = options.cycles - 1 + periods;
-  for (std::uint64_t cycle = 0; cycle < options.cycles; ++cycle) {
-    const bool last = cycle + 1 == options.cycles;
-    Session session(system, topology, graph, loaded);
-    // Only the last cycle is to be heard; the others play one period, as that is part of a life.
-    FileEnds files(topology, graph, session, options.input, last ? options.output : std::nullopt,
-                   last ? length_ms : 1);
-    try {
-      session.set_up();
-      keeping.settle();
-      play(
-          system, session, files, keeping, last ? periods : 1,
-          [&](std::uint64_t done) { progress(last ? cycle + done : cycle, total); },
-          last ? options.watcher : nullptr, report);
-      sample(system, session, report);
-      report.frames_moved = keeping.frames_moved();
-      report.frames_in = files.frames_in();
-      report.frames_out = files.frames_out();
-      report.files = files.finish();
-    } catch (const OutOfMemory& error) {
-      sample(system, session, report);
-      report.failed_step = error.what();
-      report.failure = system.first_failure();
-    }
-    session.tear_down();
-    close_report(system, report);
-    ++report.cycles;
-    report.audio_path_allocations =
-        system.memory().audio_path_calls() + host_allocations_on_audio_path() - host_allocations;
-    if (report.failed()) {
-      break;
-    }
+  if (options.injector != nullptr) {
+    options.injector->begin(system);
   }
+  play_or_end(system, c_functions, [&] {
+    for (std::uint64_t cycle = 0; cycle < options.cycles; ++cycle) {
+      const bool last = cycle + 1 == options.cycles;
+      Session session(system, topology, graph, loaded);
+      // Only the last cycle is to be heard; the others play one period, as that is part of a life.
+      FileEnds files(topology, graph, session, options.input, last ? options.output : std::nullopt,
+                     last ? length_ms : 1);
+      try {
+        session.set_up();
+        keeping.settle();
+        play(
+            system, session, files, keeping, last ? periods : 1,
+            [&](std::uint64_t done) { progress(last ? cycle + done : cycle, total); },
+            last ? options.watcher : nullptr, report);
+        sample(system, session, report);
+        report.frames_moved = keeping.frames_moved();
+        report.frames_in = files.frames_in();
+        report.frames_out = files.frames_out();
+        report.files = files.finish();
+      } catch (const OutOfMemory& error) {
+        sample(system, session, report);
+        report.failed_step = error.what();
+        report.failure = system.first_failure();
+      }
+      session.tear_down();
+      close_report(system, report);
+      ++report.cycles;
+      report.audio_path_allocations =
+          system.memory().audio_path_calls() + host_allocations_on_audio_path() - host_allocations;
+      if (report.failed()) {
+        break;
+      }
+    }
+  });
   c_functions.close();
   report.leaks = system.leaks();
   note_trace(system, report);

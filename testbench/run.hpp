@@ -15,6 +15,7 @@
 
 namespace modmem::testbench {
 
+class Injector;
 class TraceRecorder;
 
 // Looks at a run while it plays.
@@ -43,7 +44,8 @@ struct RunOptions {
   TraceRecorder* recorder = nullptr;     // writes down what is allocated, where it is given
   std::optional<std::filesystem::path> trace;  // directory of a trace (docs/tracing.md)
   RunWatcher* watcher = nullptr;
-  std::uint64_t cycles = 1;  // set-ups and tear-downs; the last one plays
+  Injector* injector = nullptr;  // has something fail, where it is given
+  std::uint64_t cycles = 1;      // set-ups and tear-downs; the last one plays
 };
 
 // Told about progress: periods done and to do, over all cycles.

@@ -4,8 +4,10 @@
 
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/c_functions.hpp"
+#include "testbench/ended_run.hpp"
 #include "testbench/file_ends.hpp"
 #include "testbench/housekeeping.hpp"
+#include "testbench/injector.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/out_of_memory.hpp"
 #include "testbench/recorded_topology.hpp"
@@ -171,7 +173,7 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, find_policy_named(options.policy.value_or(platform.policy)),
-                options.recorder, options.trace);
+                options.recorder, options.trace, options.injector);
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), {}});
   }
@@ -182,14 +184,17 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
   report.script->script = script_path.string();
   const std::uint64_t host_allocations = host_allocations_on_audio_path();
   const auto begin = std::chrono::steady_clock::now();
-  {
+  if (options.injector != nullptr) {
+    options.injector->begin(system);
+  }
+  play_or_end(system, c_functions, [&] {
     Session session(system, topology, graph, loaded);
     Performance performance(system, session, script, options, progress, report);
     for (const ScriptStep& step : steps) {
       performance.give(step);
     }
     performance.end();
-  }
+  });
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   report.script->speed =
       took.count() > 0 ? static_cast<double>(report.periods) / 1000 / took.count() : 0;

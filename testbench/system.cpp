@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/line.hpp"
+#include "memory/stray_access.hpp"
 #include "modmem/presets.hpp"
+#include "testbench/injector.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/run_trace.hpp"
 #include "testbench/trace_recorder.hpp"
@@ -99,8 +102,8 @@ const PlatformConfig& checked(const PlatformConfig& config) {
 }  // namespace
 
 System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder,
-               const std::optional<std::filesystem::path>& trace)
-    : port_(checked(config)), recorder_(recorder) {
+               const std::optional<std::filesystem::path>& trace, Injector* injector)
+    : port_(checked(config)), recorder_(recorder), injector_(injector) {
   if (recorder != nullptr) {
     recorder->begin(port_, port_.blocks());
     port_.set_block_view(recorder);
@@ -110,7 +113,8 @@ System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder
     trace_ = std::make_unique<RunTrace>(*trace, config, policy.name, port_);
     memory_.set_recorder(trace_->recorder());
   }
-  Port& port = trace_ ? trace_->port() : port_;
+  Port& recorded = trace_ ? trace_->port() : port_;
+  Port& port = injector_ != nullptr ? injector_->stand_before(recorded) : recorded;
   // Room to align within: what a vector gives is aligned for any fundamental type only.
   const std::size_t needed = Memory::arena_bytes(config, port_);
   arena_.resize(needed + MetadataArena::kAlignment);
@@ -145,7 +149,13 @@ void System::finish_trace() {
 void System::shut_down() {
   if (!shut_down_) {
     shut_down_ = true;
+    if (injector_ != nullptr) {
+      injector_->end(*this);
+    }
     memory_.shutdown();
+    if (injector_ != nullptr) {
+      injector_->end_of_life(*this);
+    }
   }
 }
 
@@ -154,6 +164,9 @@ std::size_t System::mapped_bytes() const {
 }
 
 void System::on_failure(const Failure& failure) {
+  if (injector_ != nullptr) {
+    injector_->note(failure);
+  }
   if (first_failure_) {
     return;
   }
@@ -179,7 +192,7 @@ bool System::on_request(const Request& request) {
     recorder_->note(request);
   }
   needs_.note(request);
-  return true;
+  return injector_ == nullptr || injector_->allows(request);
 }
 
 void System::on_leak(const Leak& leak) {
@@ -190,14 +203,8 @@ void System::on_leak(const Leak& leak) {
 // Called from a signal handler: only what neither locks nor allocates.
 void System::describe(const void* context, const void* address, char* text, std::size_t size) {
   const auto& self = *static_cast<const System*>(context);
-  const HeapReport heap = self.memory_.locate(address);
-  if (heap.name == nullptr) {
-    std::snprintf(text, size, "in no heap");
-    return;
-  }
-  std::snprintf(text, size, "page not mapped, in heap %s of %s %s (id %#x)", heap.name,
-                to_string(heap.owner->spec.kind), heap.owner->spec.name,
-                static_cast<unsigned>(heap.owner->spec.id));
+  Line line;
+  std::snprintf(text, size, "%s", describe_stray_access(line, self.memory_, address).text());
 }
 
 }  // namespace modmem::testbench

@@ -66,6 +66,7 @@ const Policy& find_policy_named(const std::string& name);
 // The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
 const PlatformConfig& platform_of_topology(const std::string& file_name);
 
+class Injector;
 class RunTrace;
 class TraceRecorder;
 
@@ -74,9 +75,10 @@ class System final : private MemoryObserver {
   // Boots. Throws InputError where the configuration does not hold or its heaps do not fit.
   // `recorder`, which must outlive it, writes down what is allocated; where `trace` names a
   // directory, all that happens to memory is traced there (docs/tracing.md). Throws TraceError
-  // where that can't be written.
+  // where that can't be written. `injector`, which must outlive it, has something fail.
   System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder = nullptr,
-         const std::optional<std::filesystem::path>& trace = std::nullopt);
+         const std::optional<std::filesystem::path>& trace = std::nullopt,
+         Injector* injector = nullptr);
   ~System();
   System(const System&) = delete;
   System& operator=(const System&) = delete;
@@ -130,6 +132,7 @@ class System final : private MemoryObserver {
   std::vector<LeakNote> leaks_;
   std::vector<FaultNote> faults_;
   TraceRecorder* recorder_ = nullptr;
+  Injector* injector_ = nullptr;
   NeedsBook needs_;
   AdmissionFigures admissions_;
 };

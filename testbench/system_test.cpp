@@ -219,12 +219,16 @@ TEST(StrayAccessDeathTest, OutsideOfAllHeapsIsSaidToo) {
   EXPECT_DEATH(touch(middle), "stray access to 0x[0-9a-f]+: in no heap");
 }
 
-TEST(StrayAccessDeathTest, WithoutAnMmuAFreeFrameIsNobodys) {
+TEST(StrayAccessDeathTest, WithoutAnMmuAFreePageIsWhoseItWas) {
   System system(find_platform("mcu"), kElasticPolicy);
   Owner& owner = pipeline(system, 0x23, "beep");
   std::byte* block = allocate(system, owner, 4096);
   touch(block);
   system.memory().free(block);
+  EXPECT_DEATH(touch(block),
+               "stray access to 0x[0-9a-f]+: page not mapped, its bank off, last in "
+               "heap beep of pipeline beep");
+  system.memory().destroy_owner(owner);
   EXPECT_DEATH(touch(block), "stray access to 0x[0-9a-f]+: in no heap");
 }
 
