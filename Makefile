@@ -6,6 +6,7 @@
 # CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run, test and install
 #            build
 # FRAGMENT   a file of assignments on top of that, as `modmem tune` writes it
+# MACHINES   those that firmware, firmware-test, size, latency and their checks build for: cortex-m riscv xtensa
 # prefix     where `make install` installs the C library and the program: /usr/local
 # DESTDIR    what goes in front of that, for packages: nothing
 
@@ -13,6 +14,7 @@ PRESET ?= debug
 GOALS ?= 1 2 3 5 6 7
 CONFIG ?= host
 FRAGMENT ?=
+MACHINES ?= cortex-m riscv xtensa
 prefix = /usr/local
 PACKAGES = @bash scripts/install_packages.sh
 CONFIGURE = @cmake >/dev/null --preset
@@ -21,20 +23,29 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
-  check-threads check-goals bench format \
-  compare-policies check-report-page report-page menuconfig coverage clean
+  check-threads check-models check-goals check-tune bench format \
+  compare-policies check-report-page report-page menuconfig coverage clean firmware firmware-test \
+  size check-size size-builds latency check-latency latency-builds
 
 help:
 	@echo 'make run           build and run the program: a report of the example (ARGS=...)'
 	@echo 'make test          build and run the tests, with invariant checks on (PRESET=...)'
 	@echo 'make install       build and install the C library and the program (prefix=..., DESTDIR=...)'
+	@echo 'make firmware      build the firmware images of all machines (MACHINES=...)'
+	@echo 'make firmware-test run them in QEMU'
+	@echo 'make size          measure what each feature costs in firmware, and write docs/size.md'
+	@echo 'make latency       count the instructions of each call in QEMU, and write docs/latency.md'
 	@echo 'make check         all that CI does'
 	@echo '  check-format       formatting'
 	@echo '  check-layers       include order'
 	@echo '  check-freestanding what the freestanding libraries refer to'
 	@echo '  check-tidy         clang-tidy'
+	@echo '  check-latency      that no call takes more instructions than docs/latency.md says'
+	@echo '  check-size         that no feature has become larger than docs/size.md says'
 	@echo '  check-threads      the tests with threads, under ThreadSanitizer'
+	@echo '  check-models       the models of what several cores do at once, with spin'
 	@echo '  check-goals        the goals of docs/benchmarks.md that are the same in every run, shortened'
+	@echo '  check-tune         that a tuned table of slots beats the configured one on a whole day'
 	@echo '  check-report-page  that the page of modmem report is what web/ builds, in a browser'
 	@echo 'make bench         measure everything, and write docs/benchmarks.md (ARGS=--quick)'
 	@echo 'make format        format the sources'
@@ -62,6 +73,45 @@ install:
 	@cmake --build --preset release --target modmem_installed modmem_tools_installed
 	@DESTDIR='$(DESTDIR)' scripts/install_library.sh build/release '$(prefix)' c tools
 
+# In build/MACHINE/firmware; firmware/images.txt in there lists them.
+firmware:
+	$(PACKAGES) run firmware
+	@for machine in $(MACHINES); do \
+  cmake --preset $$machine >/dev/null && cmake --build --preset $$machine || exit 1; done
+
+firmware-test: firmware
+	@failed=; for machine in $(MACHINES); do \
+  /usr/bin/python3 -B firmware/run_images.py $$machine build/$$machine/firmware || failed="$$failed $$machine"; \
+	done; [ -z "$$failed" ] || { echo "make: firmware fails on:$$failed" >&2; exit 1; }
+
+# The anchors of firmware/sizes/, and that of the C interface in a build with all checks.
+size-builds:
+	$(PACKAGES) run firmware
+	@for machine in $(MACHINES); do \
+  cmake --preset $$machine >/dev/null && cmake --build --preset $$machine --target sizes && \
+  cmake --preset $$machine -B build/$$machine-hardened \
+    '-DMODMEM_FRAGMENTS=firmware/boards/'$$machine'.config;firmware/sizes/hardened.config' >/dev/null && \
+  cmake --build build/$$machine-hardened --target size_c_api || exit 1; done
+
+# Writes firmware/sizes.json and docs/size.md.
+size: size-builds
+	@/usr/bin/python3 -B scripts/size_report.py write $(MACHINES)
+
+check-size: size-builds
+	@/usr/bin/python3 -B scripts/size_report.py check $(MACHINES)
+
+latency-builds:
+	$(PACKAGES) run firmware
+	@for machine in $(MACHINES); do \
+  cmake --preset $$machine >/dev/null && cmake --build --preset $$machine --target latency || exit 1; done
+
+# Writes firmware/latency.json and docs/latency.md.
+latency: latency-builds
+	@/usr/bin/python3 -B scripts/latency_report.py write $(MACHINES)
+
+check-latency: latency-builds
+	@/usr/bin/python3 -B scripts/latency_report.py check $(MACHINES)
+
 check:
 	@.ci/run
 
@@ -71,6 +121,12 @@ check-threads:
 	$(CONFIGURE) tsan -DMODMEM_BUILD_TESTS=ON
 	@cmake --build --preset tsan --target thread-tests
 	@ctest --preset tsan --label-regex threads --parallel $$(nproc)
+
+# Every state of each model; and that spin refuses those with a mistake.
+check-models:
+	$(PACKAGES) run models
+	@/usr/bin/python3 -B scripts/check_models_test.py
+	@/usr/bin/python3 -B scripts/check_models.py
 
 # Instructions are counted under valgrind. All but goal 4, which is a matter of time. A goal that is
 # missed must not get worse than bench/reached/ says, on the traces that everybody has; goal 2 is met
@@ -108,10 +164,15 @@ check-freestanding:
 	$(CONFIGURE) release
 	@cmake --build --preset release --target check-freestanding
 
+# clang reads firmware as it is compiled for RISC-V; the ports of the other machines are left out.
 check-tidy:
-	$(PACKAGES) run test check
+	$(PACKAGES) run test check firmware
 	$(CONFIGURE) clang -DMODMEM_BUILD_TESTS=ON
 	@scripts/check_tidy.sh build/clang
+	@cmake --preset riscv >/dev/null && cmake --build --preset riscv --target recorded_trace >/dev/null
+	@TIDY_FLAGS=--extra-arg=--target=riscv64-linux-gnu scripts/check_tidy.sh build/riscv \
+  $$(git ls-files 'firmware/*.cpp' 'port/riscv/*.cpp' | \
+  grep -v 'mps2_an386\|sim_xtensa\|memory_functions\|_test\|/sizes/')
 
 format:
 	$(PACKAGES) check
@@ -139,6 +200,14 @@ compare-policies:
 	@cmake --build --preset release --target modmem modmem_example_topologies
 	@scripts/compare_policies.py build/release/modmem build/release/examples/topologies/desk.tplg \
 	  examples/scripts/desk-day.script
+
+# As the tests do with a shorter day, which is all that a build with checks has time for.
+check-tune:
+	$(PACKAGES) run
+	$(CONFIGURE) release
+	@cmake --build --preset release --target modmem modmem_example_topologies
+	@MODMEM_TUNE_EVENTS=20000 /usr/bin/python3 -B tools/tune_test.py build/release/modmem build/release/examples/topologies \
+	  build/release/testbench/testing/topologies DayTest.test_it_beats_the_production_table_on_our_day
 
 menuconfig:
 	$(PACKAGES) run

@@ -1,8 +1,10 @@
-// Bitmap algorithms over arrays of 64-bit words that somebody else owns.
+// Bitmap algorithms over arrays of words that somebody else owns.
 //
-// A BitmapView names `size` bits; it is a pointer and a length, copied freely. Bit i is bit i % 64
-// of word i / 64. Bits past `size` in the last word are never read as set or clear. Cost: single
-// bits O(1); ranges and searches O(words touched), never more than size / 64 + 1.
+// A BitmapView names `size` bits; it is a pointer and a length, copied freely. Bit i is bit
+// i % kWordBits of word i / kWordBits. Words are as wide as the machine's: wider ones would take
+// twice the code and most of twice the time. Bits past `size` in the last word are never read as
+// set or clear. Cost: single bits O(1); ranges and searches O(words touched), never more than
+// size / kWordBits + 1.
 #pragma once
 
 #include <bit>
@@ -13,16 +15,17 @@
 
 namespace modmem {
 
-class BitmapView {
+template <typename WordType>
+class BasicBitmapView {
  public:
-  using Word = std::uint64_t;
-  static constexpr std::uint32_t kWordBits = 64;
+  using Word = WordType;
+  static constexpr std::uint32_t kWordBits = 8 * sizeof(Word);
   static constexpr std::size_t words_for(std::size_t bits) {
     return (bits + kWordBits - 1) / kWordBits;
   }
 
-  constexpr BitmapView() = default;
-  constexpr BitmapView(Word* words, std::uint32_t size) : words_(words), size_(size) {}
+  constexpr BasicBitmapView() = default;
+  constexpr BasicBitmapView(Word* words, std::uint32_t size) : words_(words), size_(size) {}
 
   constexpr std::uint32_t size() const { return size_; }
 
@@ -36,12 +39,8 @@ class BitmapView {
   }
 
   // Sets or clears the bits [first, last).
-  constexpr void set_range(std::uint32_t first, std::uint32_t last) {
-    for_words(first, last, [](Word& word, Word mask) { word |= mask; });
-  }
-  constexpr void clear_range(std::uint32_t first, std::uint32_t last) {
-    for_words(first, last, [](Word& word, Word mask) { word &= ~mask; });
-  }
+  constexpr void set_range(std::uint32_t first, std::uint32_t last) { fill(first, last, ~Word{0}); }
+  constexpr void clear_range(std::uint32_t first, std::uint32_t last) { fill(first, last, 0); }
 
   // Number of set bits in [first, last).
   constexpr std::uint32_t count(std::uint32_t first, std::uint32_t last) const {
@@ -103,13 +102,21 @@ class BitmapView {
     return last;
   }
 
-  // One past the last set bit in [first, last), or `first` where there is none: the bits
-  // [result, last) are clear.
+  // One past the last set (clear) bit in [first, last), or `first` where there is none.
   constexpr std::uint32_t end_of_last_set(std::uint32_t first, std::uint32_t last) const {
+    return end_of_last(first, last, Word{0});
+  }
+  constexpr std::uint32_t end_of_last_clear(std::uint32_t first, std::uint32_t last) const {
+    return end_of_last(first, last, ~Word{0});
+  }
+
+ private:
+  // As next(), backwards.
+  constexpr std::uint32_t end_of_last(std::uint32_t first, std::uint32_t last, Word flip) const {
     while (last > first) {
       const std::uint32_t index = (last - 1) / kWordBits;
       const std::uint32_t top = (last - 1) % kWordBits;
-      const Word word = words_[index] & (~Word{0} >> (kWordBits - 1 - top));
+      const Word word = (words_[index] ^ flip) & (~Word{0} >> (kWordBits - 1 - top));
       const std::uint32_t base = index * kWordBits;
       if (word != 0) {
         const std::uint32_t end =
@@ -121,8 +128,7 @@ class BitmapView {
     return first;
   }
 
- private:
-  // The bits of `word` at which `count` (1 to 63) set ones begin.
+  // The bits of `word` at which `count` (fewer than kWordBits) set ones begin.
   static constexpr Word begins_of_runs(Word word, std::uint32_t count) {
     for (std::uint32_t length = 1; length < count && word != 0;) {
       const std::uint32_t step = count - length < length ? count - length : length;
@@ -168,29 +174,26 @@ class BitmapView {
     return found < last ? found : last;
   }
 
-  // Calls visit(word, mask) for the words that the bits [first, last) lie in.
-  template <typename Visit>
-  constexpr void for_words(std::uint32_t first, std::uint32_t last, Visit visit) const {
+  // Gives the bits [first, last) those of `value`, which are all the same.
+  constexpr void fill(std::uint32_t first, std::uint32_t last, Word value) const {
     if (first >= last) {
       return;
     }
     std::uint32_t index = first / kWordBits;
     const std::uint32_t end = (last - 1) / kWordBits;
-    const Word from = ~Word{0} << (first % kWordBits);
-    const Word upto = ~Word{0} >> (kWordBits - 1 - (last - 1) % kWordBits);
-    if (index == end) {
-      visit(words_[index], from & upto);
-      return;
+    Word mask = ~Word{0} << (first % kWordBits);
+    for (; index < end; ++index) {
+      words_[index] = (words_[index] & ~mask) | (value & mask);
+      mask = ~Word{0};
     }
-    visit(words_[index], from);
-    while (++index < end) {
-      visit(words_[index], ~Word{0});
-    }
-    visit(words_[end], upto);
+    mask &= ~Word{0} >> (kWordBits - 1 - (last - 1) % kWordBits);
+    words_[end] = (words_[end] & ~mask) | (value & mask);
   }
 
   Word* words_ = nullptr;
   std::uint32_t size_ = 0;
 };
+
+using BitmapView = BasicBitmapView<std::size_t>;
 
 }  // namespace modmem

@@ -11,6 +11,9 @@
 namespace modmem {
 namespace {
 
+// CMakeLists.txt says which words: this file is built for each width.
+using View = BasicBitmapView<MODMEM_TEST_WORD>;
+
 constexpr std::uint32_t kGuardWords = 1;
 
 // A bitmap beside the plain vector that it has to agree with. Around the bitmap's words lie others,
@@ -18,8 +21,8 @@ constexpr std::uint32_t kGuardWords = 1;
 struct Pair {
   Pair(const std::vector<bool>& bits, bool outside)
       : model(bits),
-        words(BitmapView::words_for(bits.size()) + 2 * std::size_t{kGuardWords},
-              outside ? ~BitmapView::Word{0} : 0),
+        words(View::words_for(bits.size()) + 2 * std::size_t{kGuardWords},
+              outside ? ~View::Word{0} : 0),
         view(words.data() + kGuardWords, static_cast<std::uint32_t>(bits.size())) {
     for (std::uint32_t bit = 0; bit < view.size(); ++bit) {
       if (bits[bit]) {
@@ -31,9 +34,9 @@ struct Pair {
     rest = words_but_for_the_bits();
   }
 
-  std::vector<BitmapView::Word> words_but_for_the_bits() const {
-    std::vector<BitmapView::Word> copy = words;
-    BitmapView bits(copy.data() + kGuardWords, view.size());
+  std::vector<View::Word> words_but_for_the_bits() const {
+    std::vector<View::Word> copy = words;
+    View bits(copy.data() + kGuardWords, view.size());
     for (std::uint32_t bit = 0; bit < bits.size(); ++bit) {
       bits.clear(bit);
     }
@@ -50,9 +53,9 @@ struct Pair {
   }
 
   std::vector<bool> model;
-  std::vector<BitmapView::Word> words;
-  BitmapView view;
-  std::vector<BitmapView::Word> rest;
+  std::vector<View::Word> words;
+  View view;
+  std::vector<View::Word> rest;
 };
 
 Pair any_pair() {
@@ -71,8 +74,9 @@ Pair any_pair() {
 
 // first <= last <= size, the borders more often than others.
 std::pair<std::uint32_t, std::uint32_t> any_range(std::uint32_t size) {
-  const auto any_edge = rc::gen::oneOf(rc::gen::inRange<std::uint32_t>(0, size + 1),
-                                       rc::gen::element<std::uint32_t>(0, size, size / 64 * 64));
+  const auto any_edge = rc::gen::oneOf(
+      rc::gen::inRange<std::uint32_t>(0, size + 1),
+      rc::gen::element<std::uint32_t>(0, size, size / View::kWordBits * View::kWordBits));
   const std::uint32_t a = *any_edge;
   const std::uint32_t b = *any_edge;
   return {std::min(a, b), std::max(a, b)};
@@ -133,7 +137,7 @@ RC_GTEST_PROP(Bitmap, FindsTheFirstLongRunOfClearBits, ()) {
 // Words with single clear bits alone are passed over: not those in which, or at whose border to the
 // next one, there are two.
 TEST(Bitmap, FindsAPairOfClearBitsAmongSingleOnes) {
-  constexpr std::uint32_t kBits = 6 * BitmapView::kWordBits;
+  constexpr std::uint32_t kBits = 6 * View::kWordBits;
   for (std::uint32_t pair = 0; pair + 2 <= kBits; ++pair) {
     std::vector<bool> bits(kBits + 20, true);
     for (std::uint32_t single = 0; single < kBits; single += 21) {
@@ -147,7 +151,7 @@ TEST(Bitmap, FindsAPairOfClearBitsAmongSingleOnes) {
   }
 }
 
-RC_GTEST_PROP(Bitmap, FindsTheEndOfTheLastSetBit, ()) {
+RC_GTEST_PROP(Bitmap, FindsTheEndOfTheLastBitOfEitherKind, ()) {
   const Pair pair = any_pair();
   const auto [first, last] = any_range(pair.view.size());
   std::uint32_t end = last;
@@ -155,25 +159,30 @@ RC_GTEST_PROP(Bitmap, FindsTheEndOfTheLastSetBit, ()) {
     --end;
   }
   RC_ASSERT(pair.view.end_of_last_set(first, last) == end);
+  end = last;
+  while (end > first && pair.model[end - 1]) {
+    --end;
+  }
+  RC_ASSERT(pair.view.end_of_last_clear(first, last) == end);
 }
 
 TEST(Bitmap, SearchesFromBehindTheEndFindNothing) {
   // Callers step past the end of what they search: [from, last) is empty then.
-  BitmapView::Word words[2] = {~BitmapView::Word{0}, ~BitmapView::Word{0}};
-  const BitmapView view(words, 100);
+  View::Word words[2] = {~View::Word{0}, ~View::Word{0}};
+  const View view(words, 100);
   EXPECT_EQ(view.next_set(101, 100), 100U);
   EXPECT_EQ(view.next_clear(101, 100), 100U);
 }
 
-TEST(Bitmap, NeedsAWordForEach64Bits) {
-  EXPECT_EQ(BitmapView::words_for(0), 0U);
-  EXPECT_EQ(BitmapView::words_for(1), 1U);
-  EXPECT_EQ(BitmapView::words_for(64), 1U);
-  EXPECT_EQ(BitmapView::words_for(65), 2U);
+TEST(Bitmap, NeedsAWordForEachOfItsBits) {
+  EXPECT_EQ(View::words_for(0), 0U);
+  EXPECT_EQ(View::words_for(1), 1U);
+  EXPECT_EQ(View::words_for(View::kWordBits), 1U);
+  EXPECT_EQ(View::words_for(View::kWordBits + 1), 2U);
 }
 
 TEST(Bitmap, OfNoBitsIsEmpty) {
-  const BitmapView view;
+  const View view;
   EXPECT_EQ(view.size(), 0U);
   EXPECT_EQ(view.next_set(0, 0), 0U);
   EXPECT_EQ(view.next_clear(0, 0), 0U);

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "capi/line.hpp"
+#include "base/line.hpp"
 #include "module/shared_copies.hpp"
 
 namespace modmem {

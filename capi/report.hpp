@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "capi/line.hpp"
+#include "base/line.hpp"
 #include "heap/heap.hpp"
 #include "memory/failure.hpp"
 #include "memory/owner.hpp"

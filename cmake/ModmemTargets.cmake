@@ -30,7 +30,9 @@ set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # Any of the libraries may become part of a shared one.
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT MODMEM_FIRMWARE)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+endif()
 # Debug builds run millions of operations with invariants checked: optimise what a debugger can
 # still follow.
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")

@@ -63,7 +63,7 @@ std::uint32_t ElasticHeap::span_share(const AddressSpace& space, const ElasticHe
 void ElasticHeap::close() {
   fixed_ = false;
   do_release_all();
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; i < span_count(); ++i) {
     space_->release_span(spans_[i]);
   }
   span_count_ = 0;
@@ -79,7 +79,7 @@ bool ElasticHeap::owns_page(std::uint32_t page) const {
 }
 
 bool ElasticHeap::in_spans(std::uint32_t page) const {
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; i < span_count(); ++i) {
     if (spans_[i].contains(page)) {
       return true;
     }
@@ -143,6 +143,33 @@ std::size_t ElasticHeap::do_usable_size(const void* pointer) const {
   }
   const Block block = block_at(granule_of(pointer));
   return std::size_t{block.end - block.start} * config::kGranuleBytes;
+}
+
+// The granules beside a block, in a line that it shares with them, lie in pages that are not the
+// block's alone, which have descriptors.
+ElasticHeap::Lines ElasticHeap::own_lines(const std::byte* block, std::size_t line) const {
+  const auto granules = static_cast<std::uint32_t>(divide_up(line, config::kGranuleBytes));
+  const auto start =
+      static_cast<std::uint32_t>((block - address_of(0)) / std::ptrdiff_t{config::kGranuleBytes});
+  const std::uint32_t page_start = start & ~(kPageGranules - 1);
+  const FrameInfo* notes = &info(start / kPageGranules);
+  const PageDescriptor* blocks = &descriptor(*notes);
+  std::uint32_t first = start & ~(granules - 1);
+  if (first != start && blocks->is_any_occupied(first % kPageGranules, start % kPageGranules)) {
+    first += granules;
+  }
+  std::uint32_t end = page_start + blocks->block_end(start % kPageGranules + 1);
+  if (end == page_start + kPageGranules && notes->reach != 0) {
+    end += (notes->reach - 1U) * kPageGranules;
+    notes = &info(end / kPageGranules);
+    blocks = notes->descriptor != FrameInfo::kNone ? &descriptor(*notes) : nullptr;
+    end += blocks != nullptr ? blocks->block_end(0) : kPageGranules;
+  }
+  std::uint32_t last = (end + granules - 1) & ~(granules - 1);
+  if (last != end && blocks->is_any_occupied(end % kPageGranules, (last - 1) % kPageGranules + 1)) {
+    last -= granules;
+  }
+  return {address_of(first), address_of(last)};
 }
 
 // --- allocation ---

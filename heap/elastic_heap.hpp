@@ -80,6 +80,14 @@ class ElasticHeap final : public Heap {
   // and end before the end of the page that the block starts in. O(1).
   void split(std::byte* pointer, std::size_t bytes);
 
+  // The lines of `line` bytes, a power of two of at most 32 granules, in which the live block at
+  // `block`, a cached address, lies and no other one; none where `end` is not behind `begin`. O(1).
+  struct Lines {
+    std::byte* begin = nullptr;
+    std::byte* end = nullptr;
+  };
+  Lines own_lines(const std::byte* block, std::size_t line) const;
+
   // Borrowing (elastic_heap_holes.cpp): where frames run out, a block of one heap may live in a
   // hole of another one's page.
 
@@ -131,7 +139,7 @@ class ElasticHeap final : public Heap {
   bool owns_page(std::uint32_t page) const;
 
  private:
-  static constexpr std::uint32_t kMaxSpans = 8;
+  static constexpr std::uint32_t kMaxSpans = config::kMmuSupport ? 8 : 1;
   // Pages of the request's own size class that are looked at before going up a class; joints and
   // stretches that are looked at for a better one.
   static constexpr std::uint32_t kTries = 8;
@@ -282,6 +290,8 @@ class ElasticHeap final : public Heap {
   PageDescriptor& descriptor(const FrameInfo& info) const {
     return (*descriptors_)[info.descriptor];
   }
+  // Of an open heap. Without an MMU there is one, in which page = frame.
+  std::uint32_t span_count() const { return kMaxSpans > 1 ? span_count_ : 1; }
   bool in_spans(std::uint32_t page) const;
   bool is_stray(std::uint32_t page) const { return !in_spans(page); }
   // That of a page of this heap; nullptr where it has none, or is not in use.

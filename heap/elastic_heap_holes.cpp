@@ -58,7 +58,7 @@ void ElasticHeap::close_into(ElasticHeap& heir) {
     }
   }
   // What is mapped in the spans now is the heir's: those addresses stay reserved, page by page.
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; space_->has_mmu() && i < span_count(); ++i) {
     for (std::uint32_t page = spans_[i].first; page < spans_[i].end(); ++page) {
       const std::uint32_t end = space_->next_mapped(page, spans_[i].end());
       if (end > page) {

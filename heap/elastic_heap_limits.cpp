@@ -44,7 +44,8 @@ std::uint32_t ElasticHeap::largest_in_stretches(std::uint32_t alignment,
   for_each_stretch(look);
   for_each_joint(1, kAll, look);
   // A span that is not there yet.
-  if (!fixed_ && !options_.one_span && span_count_ < kMaxSpans && most.descriptors > 0) {
+  if (space_->has_mmu() && !fixed_ && !options_.one_span && span_count_ < kMaxSpans &&
+      most.descriptors > 0) {
     const std::uint32_t slack = alignment > kPageGranules ? alignment / kPageGranules - 1 : 0;
     const std::uint32_t gap = space_->largest_gap();
     std::uint32_t pages = gap > slack ? gap - slack : 0;

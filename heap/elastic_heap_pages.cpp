@@ -154,7 +154,7 @@ void ElasticHeap::release_page(std::uint32_t page) {
 // Gives back the addresses that are of no use without the page, which is not mapped any more: those
 // of a span that was added, or of a stray.
 void ElasticHeap::release_addresses(std::uint32_t page) {
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; i < span_count(); ++i) {
     const Span span = spans_[i];
     if (span.contains(page)) {
       if (i != 0 && space_->next_mapped(span.first, span.end()) == span.end()) {
@@ -189,7 +189,7 @@ void ElasticHeap::do_release_all() {
   retained_limit_ = fixed_ ? retained_limit : 0;
   premapped_ = 0;
   // Backwards, as release_page() may replace the span at hand by the last one.
-  for (std::uint32_t i = span_count_; i-- > 0;) {
+  for (std::uint32_t i = span_count(); i-- > 0;) {
     release_pages_of(spans_[i]);
   }
   if (strays_ > 0) {

@@ -81,7 +81,7 @@ void ElasticHeap::drop_kept(std::uint32_t page) {
 
 // Unmaps ready pages that are too many, those of added spans and of the highest addresses first.
 void ElasticHeap::drop_ready() {
-  for (std::uint32_t i = span_count_; i-- > 0;) {
+  for (std::uint32_t i = span_count(); i-- > 0;) {
     const Span span = spans_[i];
     for (std::uint32_t page = span.end(); page-- > span.first && ready_ > premapped_;) {
       if (is_ready(page)) {

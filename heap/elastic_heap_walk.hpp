@@ -68,15 +68,15 @@ inline std::uint32_t ElasticHeap::least_frames(const Stretch& stretch,
 // where it follows another one itself.
 inline Span ElasticHeap::joined_span(std::uint32_t index) const {
   Span joined = spans_[index];
-  if (span_count_ == 1) {
+  if (span_count() == 1) {
     return joined;
   }
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; i < span_count(); ++i) {
     if (spans_[i].end() == joined.first) {
       return Span{};
     }
   }
-  for (std::uint32_t i = 0; i < span_count_;) {
+  for (std::uint32_t i = 0; i < span_count();) {
     if (spans_[i].first == joined.end()) {
       joined.pages += spans_[i].pages;
       i = 0;
@@ -99,7 +99,7 @@ inline ElasticHeap::Stretch ElasticHeap::stretch_at(const Span& span, std::uint3
 // returns true. O(window pages / 64 + runs visited).
 template <typename Visit>
 void ElasticHeap::for_each_stretch(Visit visit) const {
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; i < span_count(); ++i) {
     const Span span = joined_span(i);
     std::uint32_t page = space_->next_not_busy(span.first, span.end());
     while (page < span.end()) {
@@ -125,7 +125,7 @@ void ElasticHeap::look_at_long_run(std::uint32_t behind, std::uint32_t granules,
                                    std::uint32_t alignment, Visit visit) const {
   const std::size_t surely = std::size_t{granules} + alignment - 1;
   const auto pages = static_cast<std::uint32_t>(divide_up(surely, kPageGranules));
-  for (std::uint32_t i = 0; i < span_count_; ++i) {
+  for (std::uint32_t i = 0; i < span_count(); ++i) {
     const Span span = joined_span(i);
     const std::uint32_t from = span.contains(behind) ? behind : span.first;
     const std::uint32_t page = space_->next_not_busy_run(from, span.end(), pages);

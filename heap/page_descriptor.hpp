@@ -7,9 +7,9 @@
 //
 // Invariants (check()): a start bit implies an occupied bit; an occupied granule at or after the
 // first start belongs to the last start before it, with no free granule between. Occupied granules
-// before the first start belong to a block from an earlier page. Cost: O(words), that is O(1):
-// kGranules / 64 words, of which the searches read those up to what they find; best_hole() is
-// O(words + holes of the page).
+// before the first start belong to a block from an earlier page. Cost: O(words), that is O(1): a
+// page has kWords of them for each bit, and searches read those up to what they find; best_hole()
+// is O(words + holes of the page).
 #pragma once
 
 #include <bit>
@@ -27,6 +27,10 @@ class PageDescriptor {
  public:
   bool is_start(std::uint32_t granule) const { return starts().test(granule); }
   bool is_occupied(std::uint32_t granule) const { return occupied().test(granule); }
+  // Whether one of the granules [first, last), at least one and all in one word, is occupied.
+  bool is_any_occupied(std::uint32_t first, std::uint32_t last) const {
+    return (occupied_[first / kBits] & mask(first, last)) != 0;
+  }
   bool empty() const { return occupied().next_set(0, kPageGranules) == kPageGranules; }
 
   void set_start(std::uint32_t granule) { starts().set(granule); }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -180,6 +182,68 @@ TEST_F(Cores, NoLineIsSharedBetweenCores) {
     for (std::size_t i = 1; i < owners.size(); i += 2) {
       ASSERT_EQ(memory_.destroy_owner(*owners[i]), 0U);
     }
+  }
+}
+
+// Lines that stay dirty in a cache would be written over what is there next, for another core too.
+TEST_F(Cores, ALineIsDroppedWithTheLastOfItsBlocks) {
+  Owner& mine = pipeline_of(1);
+  for (const bool upwards : {true, false}) {
+    std::byte* blocks[] = {take(1, mine, kGranule), take(1, mine, 2 * kGranule),
+                           take(1, mine, kGranule), take(1, mine, kLine + kGranule)};
+    ASSERT_TRUE(is_aligned(blocks[0], kLine));
+    ASSERT_EQ(blocks[2] + kGranule, blocks[3]) << "a line and a part of the next one but one";
+    if (!upwards) {
+      std::reverse(std::begin(blocks), std::end(blocks) - 1);
+    }
+    std::byte* line = upwards ? blocks[0] : blocks[2];
+    system_.port().forget_invalidations();
+    end(1, blocks[0]);
+    end(1, blocks[1]);
+    EXPECT_TRUE(system_.port().invalidations().empty()) << "others live in the line";
+    end(1, blocks[2]);
+    EXPECT_TRUE(system_.port().invalidated(line, kLine));
+    end(1, blocks[3]);
+    EXPECT_TRUE(system_.port().invalidated(line, 3 * kLine)) << "nobody lives behind it";
+  }
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_F(Cores, WhatBecomesSmallerDropsALineThatNobodyElseUses) {
+  Owner& mine = pipeline_of(1);
+  std::byte* block = take(1, mine, kLine + kGranule);
+  ASSERT_TRUE(is_aligned(block, kLine));
+  system_.port().forget_invalidations();
+  EXPECT_EQ(memory_.reallocate(block, {&mine, kGranule, 0, 0, {}}), block);
+  EXPECT_FALSE(system_.port().invalidated(block, kLine));
+  EXPECT_TRUE(system_.port().invalidated(block + kLine, kLine));
+}
+
+TEST_F(Cores, ALineIsDroppedOnceTheCoreTakesItsLastBlockBack) {
+  Owner& mine = pipeline_of(1);
+  std::byte* first = take(1, mine, kGranule);
+  std::byte* second = take(1, mine, kGranule);
+  ASSERT_EQ(first + kGranule, second);
+  end(1, second);
+  end(2, first);
+  system_.port().forget_invalidations();
+  set_host_core(1);
+  memory_.drain(1);
+  EXPECT_TRUE(system_.port().invalidated(first, kLine));
+}
+
+TEST_F(Cores, AnOwnerEndsWithTheLinesOfItsBlocks) {
+  for (const bool releases : {false, true}) {
+    Owner& mine = pipeline_of(1);
+    std::byte* first = take(1, mine, kGranule);
+    take(1, mine, kGranule);
+    system_.port().forget_invalidations();
+    if (releases) {
+      memory_.release_owner(mine);
+    } else {
+      EXPECT_EQ(memory_.destroy_owner(mine), 2U);
+    }
+    EXPECT_TRUE(system_.port().invalidated(first, kLine)) << releases;
   }
 }
 

@@ -49,6 +49,44 @@ struct Route {
   bool uncached = false;
 };
 
+// Has the pages of [start, start + bytes), a block of the heap's or a part of one, open to the
+// library for a scope, and then closed again, where the heap is closed. `start` is an address in
+// the window. Under Memory's lock.
+class OpenBlock {
+ public:
+  OpenBlock(const HeapSlot& slot, const void* start, std::size_t bytes) : slot_(slot) {
+    if (slot.account.closed && bytes != 0) {
+      const std::size_t offset = slot.space->offset_of(start);
+      first_ = static_cast<std::uint32_t>(offset / config::kPageBytes);
+      pages_ = static_cast<std::uint32_t>((offset + bytes - 1) / config::kPageBytes) - first_ + 1;
+      slot.space->open(first_, pages_);
+    }
+  }
+  ~OpenBlock() {
+    if (pages_ != 0) {
+      slot_.space->close(first_, pages_, slot_.account);
+    }
+  }
+  OpenBlock(const OpenBlock&) = delete;
+  OpenBlock& operator=(const OpenBlock&) = delete;
+
+ private:
+  const HeapSlot& slot_;
+  std::uint32_t first_ = 0;
+  std::uint32_t pages_ = 0;
+};
+
+// A live block and its record, as they were found: so far a walk along its page's list is needed,
+// and from there on none.
+struct Found {
+  HeapSlot* slot = nullptr;
+  const AddressSpace* space = nullptr;
+  std::byte* block = nullptr;               // through the cached alias
+  std::uint32_t page = 0;                   // that it starts in
+  std::uint16_t handle = SlotStore::kNone;  // of its record; none where it has none
+  std::uint16_t before = SlotStore::kNone;  // the record before that in the page's list
+};
+
 // What the flags of a request say.
 struct Intent {
   Place place = Place::any;

@@ -40,6 +40,11 @@ const char* Memory::config_error(const PlatformConfig& config) {
                          config.window_bytes / kPage >= kMostPages)) {
     return "window and span must be multiples of the page, the window no smaller than a span";
   }
+  if ((config.has_mmu && !config::kMmuSupport) || (config.cores > 1 && !config::kMulticore) ||
+      (config.lp_sram_bytes + config.l3_bytes != 0 && !config::kSideMemories)) {
+    return "the library is built without what the platform has: see MMU_SUPPORT, MULTICORE, "
+           "SIDE_MEMORIES";
+  }
   if (config.max_sites == 0 || config.max_sites >= SiteTable::kUnknown) {
     return "sites must be 1 to 65534";
   }
@@ -148,12 +153,12 @@ HeapSlot* Memory::open_or(HeapKind kind, const char* name) {
 // Has the host watch a memory whose first `pages` pages are for blocks and metadata, where it has a
 // view of them.
 void Memory::watch(const AddressSpace& space, std::size_t pages, bool on) {
-  if (views_ == nullptr) {
+  if (views() == nullptr) {
     return;
   }
   std::byte* window = space.address_of(0);
-  on ? views_->start(window, pages * config::kPageBytes)
-     : views_->stop(window, pages * config::kPageBytes);
+  on ? views()->start(window, pages * config::kPageBytes)
+     : views()->stop(window, pages * config::kPageBytes);
 }
 
 void Memory::watch_sram(bool on) {

@@ -159,7 +159,9 @@ class Memory {
   void report_leak(const Leak& leak);
 
   // Ends the owner and its descendants. Blocks that they still hold are reported as leaks and
-  // released; an owner's heap is released in O(pages). Returns the number of leaks.
+  // released; an owner's heap is released in O(pages). Returns the number of leaks. What the
+  // calling core's cache has of them is dropped; other cores, also those of the heaps, clean their
+  // own before.
   std::size_t destroy_owner(Owner& owner);
 
   // The same where the owner and its descendants hold nothing. Returns false, with nothing changed,
@@ -167,8 +169,8 @@ class Memory {
   bool destroy_empty_owner(Owner& owner);
 
   // Ends the owner, its descendants and all that they hold, which is no leak: for owners whose end
-  // ends what is theirs. O(pages of its heap), plus O(blocks) for what lies in other heaps and for
-  // owners without a heap.
+  // ends what is theirs. Caches are as for destroy_owner(). O(pages of its heap), plus O(blocks)
+  // for what lies in other heaps and for owners without a heap.
   void release_owner(Owner& owner);
 
   // Ends all blocks of the owner itself, newest first, without calling that a leak. Returns how
@@ -191,6 +193,21 @@ class Memory {
 
   // Figures of the owner's own heap; of none where it has none.
   HeapReport heap_report(const Owner& owner) const;
+
+  // --- domains (memory_domains.cpp) ---
+
+  // An owner that was created with an isolated heap is a domain: what lies in that heap can be
+  // accessed while the owner is entered, by whoever runs then, and at other times by nobody but the
+  // library, which zeroes, copies and moves blocks for their owner at any time. Everybody else's
+  // access ends in the platform's fault, which locate() explains. What lies in other heaps is open
+  // in between as well. One domain is entered at a time, for all cores.
+  //
+  // Enters `domain`, nullptr: none, in place of the one that was entered, which is returned
+  // (nullptr: none): given back, calls may nest. An owner that is no domain, or has ended, counts
+  // as none. O(window pages / 64 + mapped pages), and two calls of Port::set_access() for each page
+  // of the two domains at most.
+  Owner* enter_domain(Owner* domain);
+  Owner* entered_domain() const;
 
   // --- blocks ---
 
@@ -310,8 +327,11 @@ class Memory {
   void for_each_heap(Visit visit) const;
 
   // Which heap and owner an address belongs to, for fault reports. Takes no lock, so that a fault
-  // handler can call it. The name is nullptr outside of all spans.
+  // handler can call it. The name is nullptr outside of all spans. Without an MMU a page that is
+  // not mapped is a former one of the heap that had it last, as long as that lives.
   HeapReport locate(const void* address) const;
+  // Likewise; `not_mapped` outside of all memories.
+  PageState page_state(const void* address) const;
 
   // Checks the invariants: of the sums alone (cheap, O(heaps)), or everything (deep, O(blocks +
   // pages)). Builds with invariant checks do so after every call, accounts included.
@@ -330,13 +350,27 @@ class Memory {
   using Claim = internal::Claim;
   using Route = internal::Route;
   using Intent = internal::Intent;
+  using Found = internal::Found;
 
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
+  // What Kconfig leaves out is constant here, so that all that asks for it goes with it.
+  bool has_side_memories() const { return config::kSideMemories; }
+  HeapSlot* low_power_heap() const { return has_side_memories() ? low_power_.slot : nullptr; }
+  HeapSlot* l3_heap() const { return has_side_memories() ? l3_.slot : nullptr; }
+  std::uint32_t cores() const { return config::kMulticore ? config_.cores : 1; }
+  std::uint32_t calling_core() const {
+    return config::kMulticore ? port_->core_id() : kPrimaryCore;
+  }
+  BlockView* views() const { return config::kBlockViews ? views_ : nullptr; }
+  Recorder* recorder() const { return config::kRecording ? recorder_ : nullptr; }
   bool has_core_heaps() const;
   bool open_core_heap(std::uint32_t core);
   HeapSlot* system_heap() const;
-  bool is_of_another_core(const HeapSlot& slot) const;
+  // Whether the heap is one core's, and that is not the one that calls.
+  bool is_of_another_core(const HeapSlot& slot) const {
+    return cores() > 1 && slot.core != HeapSlot::kAnyCore && slot.core != calling_core();
+  }
   HeapSlot* open_or(HeapKind kind, const char* name);
   bool set_up_low_power(MetadataArena& arena);
   bool set_up_l3();
@@ -383,17 +417,22 @@ class Memory {
   const void* in_window(const void* pointer) const;
   void watch(const AddressSpace& space, std::size_t pages, bool on);
   void watch_sram(bool on);
-  void drop_lines(const HeapSlot& slot, std::byte* start, std::size_t bytes) const;
+  void drop_lines(const HeapSlot& slot, std::byte* block, std::size_t kept) const;
   void take_back(std::byte* block, std::size_t bytes);
   bool resize_view(std::byte* block, std::size_t old_bytes, std::size_t bytes);
   std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment);
+
+  bool can_isolate(const OwnerSpec& spec, const HeapSpec& heap) const;
+  HeapSlot* domain_heap(const Owner* owner) const;
+  void zero(void* block, std::size_t bytes);
+  bool check_domains() const;
 
   Owner& owner_of(const Request& request) const;
   bool lives(const Owner& owner) const;
   bool well_formed(const Request& request) const;
   void* allocate_locked(const Request& request);
   void* serve(const Request& request, const Route& route);
-  bool resize_in_place(Record& record, const Request& request, const Route& route);
+  bool resize_in_place(const Found& found, const Request& request, const Route& route);
   std::size_t largest_over_headroom(const Route& route) const;
   Range allocate_range_locked(const Request& request, std::size_t preferred, std::size_t step);
   void* commit(const Request& request, const Route& route, void* block, std::size_t bytes);
@@ -443,19 +482,20 @@ class Memory {
   void uncharge(Owner& owner, HeapSlot& slot, std::size_t bytes);
   bool is_outside(const Owner& owner, const HeapSlot& slot) const;
   static bool is_guest(const Owner& owner, const HeapSlot& slot);
-  PointerStatus status_of(const void* pointer) const;
-  PointerStatus status_for(const void* pointer, const Owner* owner) const;
-  std::uint16_t find_record(const void* pointer) const;
+  PointerStatus status_of(const void* pointer, Found* found = nullptr) const;
+  PointerStatus status_for(const void* pointer, const Owner* owner, Found& found) const;
+  Found find(const void* pointer) const;
+  Found find(std::uint16_t handle) const;
   const AddressSpace& space_of(const Record& record) const;
   std::uint32_t number_of(const AddressSpace& space) const;
   std::uint32_t page_of(const Record& record) const;
   HeapSlot& heap_of(const Record& record) const;
   std::byte* block_of(const Record& record) const;
-  void* handed_out(const Record& record) const;
+  void* handed_out(const Record& record, std::byte* block) const;
   void unlink_from_owner(const Record& record);
-  void unlink_from_page(std::uint16_t handle) const;
-  void drop_record(std::uint16_t handle, HeapSlot& slot);
-  void end_block(std::uint16_t handle);
+  void unlink_from_page(const Found& found) const;
+  void drop_record(const Found& found);
+  void end_block(const Found& found);
   static bool is_queued(const Record& record) { return record.owner == SlotStore::kNone; }
   HeapSlot* heir_of(const HeapSlot& slot) const;
   void queue(std::uint16_t handle, HeapSlot& slot);
@@ -555,12 +595,14 @@ class Memory {
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
   std::uint16_t first_pin_ = SlotStore::kNone;
+  std::uint16_t domain_ = SlotStore::kNone;  // the owner that is entered
+  std::uint16_t domains_ = 0;                // isolated heaps
   std::uint64_t ended_frame_us_ = 0;
   mutable std::uint64_t audio_path_calls_ = 0;
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1384;
+inline constexpr std::size_t kTargetBytes<Memory> = 1416;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>

@@ -20,7 +20,7 @@ void* Memory::allocate(const Request& request) {
   const LockGuard guard(*port_);
   enter();
   void* block = allocate_locked(request);
-  if (recorder_ != nullptr) {
+  if (recorder() != nullptr) {
     note_allocation(request, block);
   }
   verify();
@@ -30,7 +30,7 @@ void* Memory::allocate(const Request& request) {
 void* Memory::allocate_zeroed(const Request& request) {
   void* block = allocate(request);
   if (block != nullptr) {
-    std::memset(block, 0, request.bytes);
+    zero(block, request.bytes);
   }
   return block;
 }
@@ -118,8 +118,7 @@ bool Memory::may_lend(const HeapSlot& slot, const Route& where) const {
          slot.owner->spec.guarantee == 0 && reservation_for(*slot.owner) == nullptr &&
          !is_private(slot.owner->spec.kind) && heir_of(slot) != nullptr && !is_premapped(slot) &&
          // Whole lines may lie in a heap of any core; others in those of their own.
-         (config_.cores == 1 || slot.core == where.slot->core ||
-          where.unit == config_.cache_line_bytes);
+         (cores() == 1 || slot.core == where.slot->core || where.unit == config_.cache_line_bytes);
 }
 
 // A block in a hole of a page of another heap, oldest first: the system's, which lives longest, is
@@ -156,17 +155,17 @@ std::size_t Memory::largest_to_borrow(const Owner& owner, const Route& where) co
 }
 
 std::byte* Memory::hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) {
-  return views_ != nullptr ? views_->hand_out(block, bytes, alignment) : block;
+  return views() != nullptr ? views()->hand_out(block, bytes, alignment) : block;
 }
 
 void Memory::take_back(std::byte* block, std::size_t bytes) {
-  if (views_ != nullptr) {
-    views_->take_back(block, bytes);
+  if (views() != nullptr) {
+    views()->take_back(block, bytes);
   }
 }
 
 bool Memory::resize_view(std::byte* block, std::size_t old_bytes, std::size_t bytes) {
-  return views_ == nullptr || views_->resize(block, old_bytes, bytes);
+  return views() == nullptr || views()->resize(block, old_bytes, bytes);
 }
 
 // Notes and charges a block that the heap has given and that was handed out.
@@ -199,10 +198,11 @@ void* Memory::commit(const Request& request, const Route& where, void* block, st
   if (where.uncached) {
     // Lines that a former user left dirty must not be written over what comes through the other
     // alias.
-    space.port().cache_invalidate(static_cast<std::byte*>(block),
-                                  where.slot->heap->usable_size(block));
+    const std::size_t usable = where.slot->heap->usable_size(block);
+    const internal::OpenBlock open(*where.slot, block, usable);
+    space.port().cache_invalidate(static_cast<std::byte*>(block), usable);
   }
-  return handed_out(record);
+  return handed_out(record, static_cast<std::byte*>(block));
 }
 
 Range Memory::allocate_range(const Request& request, std::size_t preferred, std::size_t step) {
@@ -279,8 +279,8 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   }
   const LockGuard guard(*port_);
   enter();
-  const void* block = in_window(pointer);
-  const PointerStatus status = status_for(block, nullptr);
+  Found found;
+  const PointerStatus status = status_for(in_window(pointer), nullptr, found);
   if (status != PointerStatus::live) {
     fault(pointer, status, request.owner);
     return nullptr;
@@ -288,21 +288,25 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   if (!well_formed(request)) {
     return nullptr;
   }
-  Record& record = records_[find_record(block)];
+  const Record& record = records_[found.handle];
   Request own = request;
   own.owner = &owners_[record.owner];
   const event::Block before =
-      recorder_ != nullptr ? noted(pointer, record.bytes, 0) : event::Block{};
-  if (resize_in_place(record, own, route(own))) {
-    note_resize(own, handed_out(record), before);
+      recorder() != nullptr ? noted(pointer, record.bytes, 0) : event::Block{};
+  void* stays = handed_out(record, found.block);
+  if (resize_in_place(found, own, route(own))) {
+    note_resize(own, stays, before);
     verify();
-    return handed_out(record);
+    return stays;
   }
   const std::size_t old_bytes = record.bytes;
   void* moved = allocate_locked(own);
   if (moved != nullptr) {
     if ((request.flags & flag::kNoCopy) == 0) {
-      std::memcpy(moved, handed_out(record), old_bytes < request.bytes ? old_bytes : request.bytes);
+      const void* place = in_window(moved);
+      const internal::OpenBlock open_old(*found.slot, found.block, old_bytes);
+      const internal::OpenBlock open_new(*slot_of(place), place, request.bytes);
+      std::memcpy(moved, stays, old_bytes < request.bytes ? old_bytes : request.bytes);
     }
     free_locked(pointer, nullptr);
   }
@@ -311,16 +315,17 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   return moved;
 }
 
-// Gives the block of `record` the size and the site of `request`, where it can stay.
-bool Memory::resize_in_place(Record& record, const Request& request, const Route& where) {
+// Gives the block that was found the size and the site of `request`, where it can stay.
+bool Memory::resize_in_place(const Found& found, const Request& request, const Route& where) {
   Owner& owner = *request.owner;
-  std::byte* block = block_of(record);
-  HeapSlot& slot = heap_of(record);
+  Record& record = records_[found.handle];
+  std::byte* block = found.block;
+  HeapSlot& slot = *found.slot;
   const std::size_t more = request.bytes > record.bytes ? request.bytes - record.bytes : 0;
   // The address that the user has may be a stand-in's.
   const bool aligned =
       is_power_of_two(where.alignment) &&
-      reinterpret_cast<std::uintptr_t>(handed_out(record)) % where.alignment == 0 &&
+      reinterpret_cast<std::uintptr_t>(handed_out(record, block)) % where.alignment == 0 &&
       reinterpret_cast<std::uintptr_t>(block) % where.alignment == 0;
   if (where.slot != &slot || !aligned || where.uncached != (record.uncached != 0) ||
       more > room_below_limits(owner)) {
@@ -337,7 +342,7 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   // What another core's block no longer needs stays with it: only that core may take it back.
   const bool keeps = where.bytes < before && !record.uncached && is_of_another_core(slot);
   if (where.bytes < before && !keeps) {
-    drop_lines(slot, block + where.bytes, before - where.bytes);
+    drop_lines(slot, block, where.bytes);
   }
   if (!keeps && !slot.heap->resize(block, where.bytes)) {
     return false;
@@ -348,6 +353,7 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   }
   const std::size_t after = slot.heap->usable_size(block);
   if (record.uncached && after > before) {
+    const internal::OpenBlock open(slot, block + before, after - before);
     slot.space->port().cache_invalidate(block + before, after - before);
   }
   uncharge(owner, slot, record.bytes);
@@ -358,7 +364,7 @@ bool Memory::resize_in_place(Record& record, const Request& request, const Route
   record.set_bytes(request.bytes);
   record.set_alignment(where.alignment);
   record.site = sites_.number_of(request.site);
-  if (slot.space->info(*slot.space->page_of(block)).pinned) {
+  if (found.space->info(found.page).pinned) {
     settle_pins();
   }
   return true;

@@ -78,7 +78,7 @@ bool Memory::check_records(const Owner& owner) const {
   for (std::uint16_t handle = owner.newest; handle != SlotStore::kNone;
        handle = records_[handle].older) {
     const std::byte* block = block_of(records_[handle]);
-    if (find_record(block) != handle ||
+    if (find(block).handle != handle ||
         heap_of(records_[handle]).heap->usable_size(block) < records_[handle].bytes) {
       return false;
     }
@@ -133,10 +133,10 @@ bool Memory::check_locked(CheckDepth depth) const {
   }
   return depth == CheckDepth::cheap ||
          (check_accounts() && check_guarantees(*system_) && check_side(low_power_) &&
-          check_side(l3_) && check_records(*system_) && pool_.check() && space_.check() &&
-          descriptors_.check() && check_record_lists() && owners_.check() && heaps_.check() &&
-          slot_heaps_.check() && regions_.check() && reservations_.check() && pins_.check() &&
-          metadata_.check() && sites_.check());
+          check_side(l3_) && check_records(*system_) && check_domains() && pool_.check() &&
+          space_.check() && descriptors_.check() && check_record_lists() && owners_.check() &&
+          heaps_.check() && slot_heaps_.check() && regions_.check() && reservations_.check() &&
+          pins_.check() && metadata_.check() && sites_.check());
 }
 
 }  // namespace modmem

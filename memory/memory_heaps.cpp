@@ -79,6 +79,7 @@ HeapSlot* Memory::add_heap() {
 
 // Ends a slot whose engine is not open.
 void Memory::remove_heap(HeapSlot& slot) {
+  slot.space->forget_heap(slot.id());
   heap_handles_[slot.number] = SlotStore::kNone;
   heaps_.destroy(slot.handle);
 }
@@ -160,9 +161,11 @@ void Memory::close_engine(HeapSlot& slot) {
     return;
   }
   move_queue(slot, nullptr);
+  if (slot.heap->stats().live_blocks != 0) {
+    drop_pages(slot);  // blocks end with the heap
+  }
   if (slot.records.full != MetadataHeap::kNoChunk ||
       slot.records.with_room != MetadataHeap::kNoChunk) {
-    drop_pages(slot);  // blocks end with the heap
     records_.drop_all(slot.records);
   }
   if (slot.slots != nullptr) {
@@ -189,6 +192,8 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
   slot.core =
       &owner != system_ && spec.kind != HeapKind::slots ? owner.spec.core : HeapSlot::kAnyCore;
   slot.space = &space;
+  slot.isolated = spec.isolated;
+  slot.account.closed = spec.isolated;
   slot.account.limit = spec.frame_limit;
   if (!begin_guarantee(slot, owner)) {
     remove_heap(slot);
@@ -205,10 +210,16 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
     last = &heaps_[*last].next;
   }
   *last = slot.handle;
+  domains_ = static_cast<std::uint16_t>(domains_ + (slot.isolated ? 1 : 0));
   return &slot;
 }
 
 void Memory::close_heap(HeapSlot& slot) {
+  if (slot.isolated) {
+    slot.space->set_closed(slot.id(), slot.account, false);  // for what the library drops of them
+    --domains_;
+    domain_ = domain_ == slot.owner->handle ? SlotStore::kNone : domain_;
+  }
   close_engine(slot);
   ended_frame_us_ += slot.space == &space_ ? pool_.frame_us(slot.account) : 0;
   settle_pins();
@@ -312,7 +323,26 @@ HeapReport Memory::locate(const void* address) const {
       return report(heaps_[handle]);
     }
   }
+  const HeapId last = space.last_heap_of(*page);
+  if (number(last) < kMaxHeaps) {
+    HeapReport former = report(heap_at(last));
+    former.former = true;
+    return former;
+  }
   return space.heap_of(*page) == kMetadataHeap ? metadata_report() : HeapReport{.name = nullptr};
+}
+
+PageState Memory::page_state(const void* address) const {
+  address = in_window(address);
+  const AddressSpace& space = space_of(address);
+  const std::optional<std::uint32_t> page = space.page_of(address);
+  if (page && space.is_mapped(*page)) {
+    return space.info(*page).closed ? PageState::closed : PageState::open;
+  }
+  const bool is_off =
+      page && !space.has_mmu() &&
+      !space.pool().is_powered(space.pool().bank_of(Frame{static_cast<std::uint16_t>(*page)}));
+  return is_off ? PageState::bank_off : PageState::not_mapped;
 }
 
 }  // namespace modmem

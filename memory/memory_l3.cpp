@@ -65,17 +65,17 @@ bool Memory::map_list(const Span& list) {
   if (!l3_.space.map(list.first, list.pages, kMetadataHeap, l3_.tables)) {
     return false;
   }
-  if (views_ != nullptr) {
-    views_->expose(l3_.space.address_of(list.first), std::size_t{list.pages} * config::kPageBytes);
+  if (views() != nullptr) {
+    views()->expose(l3_.space.address_of(list.first), std::size_t{list.pages} * config::kPageBytes);
   }
   return true;
 }
 
 void Memory::drop_saved_list() {
   if (saved_list_.pages != 0) {
-    if (views_ != nullptr) {
-      views_->cover(l3_.space.address_of(saved_list_.first),
-                    std::size_t{saved_list_.pages} * config::kPageBytes);
+    if (views() != nullptr) {
+      views()->cover(l3_.space.address_of(saved_list_.first),
+                     std::size_t{saved_list_.pages} * config::kPageBytes);
     }
     l3_.space.unmap(saved_list_.first, saved_list_.pages, l3_.tables);
     saved_list_ = {};
@@ -86,7 +86,7 @@ bool Memory::save_l3() {
   const LockGuard guard(*port_);
   enter();
   note_upkeep(Upkeep::save_l3);
-  if (l3_.slot == nullptr || port_->core_id() != kPrimaryCore) {
+  if (l3_heap() == nullptr || calling_core() != kPrimaryCore) {
     return false;
   }
   SavedHeader header{.magic = kMagic,
@@ -151,7 +151,7 @@ bool Memory::restore_l3() {
   const LockGuard guard(*port_);
   enter();
   note_upkeep(Upkeep::restore_l3);
-  if (l3_.slot == nullptr || port_->core_id() != kPrimaryCore ||
+  if (l3_heap() == nullptr || calling_core() != kPrimaryCore ||
       l3_.slot->heap->stats().live_blocks != 0 || saved_list_.pages != 0) {
     return false;
   }

@@ -31,6 +31,10 @@ HeapSpec Memory::heap_for(const Owner& parent, const OwnerSpec& spec, const Heap
   if (chosen.kind == HeapKind::none && in_frames && is_served_by_own_heap(parent, spec.kind)) {
     chosen = heap_of_role(HeapKind::elastic);
   }
+  if (chosen.kind == HeapKind::none && heap.isolated) {
+    chosen = heap_of_role(HeapKind::elastic);
+  }
+  chosen.isolated = heap.isolated;
   chosen.frame_limit = heap.frame_limit;
   chosen.retained_pages = heap.retained_pages;
   chosen.retained_us = heap.retained_us;
@@ -49,8 +53,9 @@ Owner* Memory::create_owner_locked(Owner& parent, const OwnerSpec& spec, const H
   make_ready(place(Place::owner, parent), parent);
   const bool in_frames = spec.guarantee != 0 || heap.frame_limit != PageAccount::kNoLimit;
   const std::uint32_t promised = promised_accounts(&parent);
-  const bool has_core = spec.core == OwnerSpec::kNearest || spec.core < config_.cores;
-  if ((in_frames && heap.kind == HeapKind::none) || !has_core || passes_limit(parent, spec)) {
+  const bool has_core = spec.core == OwnerSpec::kNearest || spec.core < cores();
+  if ((in_frames && heap.kind == HeapKind::none) || !has_core || !can_isolate(spec, heap) ||
+      passes_limit(parent, spec)) {
     return nullptr;
   }
   const std::uint16_t handle =
@@ -111,8 +116,8 @@ void Memory::fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& he
   const bool too_many = owners_.live() + promised_accounts(&parent) >= config_.max_owners ||
                         heaps_.live() >= config_.max_heaps;
   const bool unsupported = (in_frames && heap.kind == HeapKind::none) ||
-                           (heap.grows && !space_.has_mmu()) ||
-                           (spec.core != OwnerSpec::kNearest && spec.core >= config_.cores);
+                           (heap.grows && !space_.has_mmu()) || !can_isolate(spec, heap) ||
+                           (spec.core != OwnerSpec::kNearest && spec.core >= cores());
   if (too_many || (!unsupported && over_limit)) {
     failure.reason = FailureReason::limit;
   } else if (unsupported) {
@@ -230,7 +235,7 @@ std::size_t Memory::destroy_tree(Owner& owner, HeapSlot* closing, bool leaks) {
     end_owner(child);
   }
   if (!leaks && closing != nullptr && closing->guests == 0 && owner.outside == 0 &&
-      views_ == nullptr) {
+      views() == nullptr) {
     forget_blocks(owner, *closing);
     return count;
   }
@@ -279,16 +284,15 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
       observer_->on_leak({owner.spec.kind, owner.spec.id, owner.spec.name, record.bytes,
                           std::size_t{1} << record.alignment_log2, sites_[record.site]});
     }
-    HeapSlot& slot = heap_of(record);
+    const Found found = find(handle);
+    HeapSlot& slot = *found.slot;
     if (&slot != closing || slot.guests != 0) {
-      end_block(handle);
+      end_block(found);
       continue;
     }
-    std::byte* block = block_of(record);
-    drop_lines(slot, block, slot.heap->usable_size(block));
-    take_back(block, record.bytes);
+    take_back(found.block, record.bytes);
     uncharge(owner, slot, record.bytes);
-    drop_record(handle, slot);
+    drop_record(found);
   }
   settle_pins();
   return count;

@@ -87,7 +87,7 @@ Memory::Sizes Memory::sizes_of(const PlanEntry& entry, Shortage& shortage) const
       const Intent intent = intent_of(need.flags, keeper);
       if (intent.place == Place::owner || intent.place == Place::any) {
         const bool for_all_cores =
-            own_elastic && config_.cores > 1 && where.slot->core == HeapSlot::kAnyCore;
+            own_elastic && cores() > 1 && where.slot->core == HeapSlot::kAnyCore;
         where = rounded(request, intent, where.slot, for_all_cores);
         fresh = fresh || new_heap || need.apart;
         own = true;

@@ -45,7 +45,7 @@ void Memory::drain_for(const Route& where) const {
 bool Memory::premap(Owner& owner, std::uint32_t pages, std::uint32_t blocks) {
   const LockGuard guard(*port_);
   enter();
-  const std::uint32_t core = port_->core_id();
+  const std::uint32_t core = calling_core();
   const bool opened = &owner == system_ && open_core_heap(core);
   HeapSlot* slot = heap_to_premap(owner);
   const bool done = slot != nullptr && premap_locked(*slot, owner, pages, blocks);

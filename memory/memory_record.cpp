@@ -79,7 +79,7 @@ void Memory::note_free(const Record& record, const void* block) const {
 
 void Memory::note_range(const Request& request, const Range& range, std::size_t preferred,
                         std::size_t step) {
-  if (recorder_ != nullptr && well_formed(request) && preferred >= request.bytes && step != 0) {
+  if (recorder() != nullptr && well_formed(request) && preferred >= request.bytes && step != 0) {
     recorder_->range(owner_of(request).handle, noted_site(request.site, range.pointer),
                      event::alignment_code(request.alignment),
                      noted(range.pointer, range.bytes, request.flags), to_32(request.bytes),
@@ -89,7 +89,7 @@ void Memory::note_range(const Request& request, const Range& range, std::size_t 
 
 // Of a block that lives, or lived until then.
 void Memory::note_resize(const Request& request, const void* block, const event::Block& before) {
-  if (recorder_ != nullptr) {
+  if (recorder() != nullptr) {
     recorder_->resize(owner_of(request).handle, noted_site(request.site, block),
                       event::alignment_code(request.alignment),
                       noted(block, request.bytes, request.flags), before);
@@ -97,7 +97,7 @@ void Memory::note_resize(const Request& request, const void* block, const event:
 }
 
 void Memory::note_failure(const Owner& owner, const Failure& failure) {
-  if (recorder_ == nullptr) {
+  if (recorder() == nullptr) {
     return;
   }
   if (failure.site.where != nullptr) {
@@ -119,7 +119,7 @@ void Memory::note_bundles(const HeapSpec& heap) {
 // What create_owner() was asked for; `owner` is nullptr where it was refused.
 void Memory::note_owner(const Owner* owner, const Owner& parent, const OwnerSpec& spec,
                         const HeapSpec& heap) {
-  if (recorder_ == nullptr) {
+  if (recorder() == nullptr) {
     return;
   }
   note_bundles(heap);
@@ -130,19 +130,19 @@ void Memory::note_owner(const Owner* owner, const Owner& parent, const OwnerSpec
 }
 
 void Memory::note_owner_end(const Owner& owner, OwnerEnd how) const {
-  if (recorder_ != nullptr) {
+  if (recorder() != nullptr) {
     recorder_->owner_end(owner.handle, how);
   }
 }
 
 void Memory::note_limit(const Owner& owner, std::uint64_t limit, bool in_frames) const {
-  if (recorder_ != nullptr) {
+  if (recorder() != nullptr) {
     recorder_->owner_limit(owner.handle, limit, in_frames);
   }
 }
 
 void Memory::note_plan(Plan plan, bool admitted) {
-  if (recorder_ == nullptr) {
+  if (recorder() == nullptr) {
     return;
   }
   for (const PlanEntry& entry : plan) {
@@ -169,7 +169,7 @@ void Memory::note_plan(Plan plan, bool admitted) {
 
 void Memory::note_upkeep(Upkeep what, const Owner* owner, std::uint32_t first, std::uint32_t second,
                          bool flag) const {
-  if (recorder_ != nullptr) {
+  if (recorder() != nullptr) {
     recorder_->upkeep(what, owner != nullptr ? owner->handle : event::kNone, first, second, flag);
   }
 }

@@ -7,7 +7,7 @@ namespace modmem {
 // The memory whose window `pointer` lies in; the SRAM's where it lies in none.
 const AddressSpace& Memory::space_of(const void* pointer) const {
   for (const SideMemory* side : {&low_power_, &l3_}) {
-    if (side->slot != nullptr && side->space.page_of(pointer)) {
+    if (has_side_memories() && side->slot != nullptr && side->space.page_of(pointer)) {
       return side->space;
     }
   }
@@ -16,7 +16,7 @@ const AddressSpace& Memory::space_of(const void* pointer) const {
 
 // The byte of a window that an address given by a user stands for.
 const void* Memory::in_window(const void* pointer) const {
-  return views_ != nullptr ? views_->block_of(pointer) : pointer;
+  return views() != nullptr ? views()->block_of(pointer) : pointer;
 }
 
 HeapSlot* Memory::slot_of(const void* pointer) const {
@@ -32,7 +32,9 @@ std::uint32_t Memory::number_of(const AddressSpace& space) const {
 }
 
 const AddressSpace& Memory::space_of(const Record& record) const {
-  return record.memory == 0 ? space_ : record.memory == 1 ? low_power_.space : l3_.space;
+  return record.memory == 0 || !has_side_memories() ? space_
+         : record.memory == 1                       ? low_power_.space
+                                                    : l3_.space;
 }
 
 // O(blocks that start in the page).
@@ -53,26 +55,29 @@ std::byte* Memory::block_of(const Record& record) const {
 }
 
 // The block through the alias that its owner got.
-void* Memory::handed_out(const Record& record) const {
-  const AddressSpace& space = space_of(record);
-  std::byte* block = block_of(record);
-  if (views_ != nullptr) {
-    block = views_->user_of(block);
+void* Memory::handed_out(const Record& record, std::byte* block) const {
+  if (views() != nullptr) {
+    block = views()->user_of(block);
   }
-  return record.uncached != 0 ? space.to_uncached(block) : block;
+  return record.uncached != 0 ? space_of(record).to_uncached(block) : block;
 }
 
-PointerStatus Memory::status_of(const void* pointer) const {
+// For a live block, `found` is what find() says.
+PointerStatus Memory::status_of(const void* pointer, Found* found) const {
   if (const HeapSlot* slot = slot_of(pointer)) {
     const PointerStatus status = slot->heap->status(pointer);
-    // For its user, a block that waits for its core has ended.
-    if (status == PointerStatus::live && slot->queued_blocks != 0) {
-      // Nor does it live on where it has no record any more, as its heap is about to go.
-      const std::uint16_t handle = find_record(pointer);
-      const bool ended = handle == SlotStore::kNone || is_queued(records_[handle]);
-      return ended ? PointerStatus::not_live : status;
+    if (status != PointerStatus::live || (found == nullptr && slot->queued_blocks == 0)) {
+      return status;
     }
-    return status;
+    const Found here = find(pointer);
+    if (found != nullptr) {
+      *found = here;
+    }
+    // For its user, a block that waits for its core has ended. Nor does it live on where it has no
+    // record any more, as its heap is about to go.
+    const bool ended = slot->queued_blocks != 0 &&
+                       (here.handle == SlotStore::kNone || is_queued(records_[here.handle]));
+    return ended ? PointerStatus::not_live : status;
   }
   // Nothing lives where no frame lies: what did went with its page, or with its heap.
   const AddressSpace& space = space_of(pointer);
@@ -80,31 +85,34 @@ PointerStatus Memory::status_of(const void* pointer) const {
   return page && !space.is_mapped(*page) ? PointerStatus::not_live : PointerStatus::foreign;
 }
 
-// Record of the block that starts at `pointer`, kNone where it has none.
-std::uint16_t Memory::find_record(const void* pointer) const {
+// The block that starts at `pointer`, in a page of a heap. O(blocks that start in the page).
+Memory::Found Memory::find(const void* pointer) const {
   const AddressSpace& space = space_of(pointer);
-  const std::uint16_t place = Record::place_of(space.to_cached(pointer));
-  std::uint16_t handle = space.info(*space.page_of(pointer)).records;
-  while (handle != SlotStore::kNone && records_[handle].place != place) {
-    const Record& record = records_[handle];
-    handle = record.last != 0 ? std::uint16_t{SlotStore::kNone} : record.page_next;
+  Found found{.space = &space, .block = space.to_cached(pointer)};
+  found.page = *space.page_of(pointer);
+  found.slot = &heap_at(space.heap_of(found.page));
+  found.handle = space.info(found.page).records;
+  const std::uint16_t place = Record::place_of(found.block);
+  while (found.handle != SlotStore::kNone && records_[found.handle].place != place) {
+    const Record& record = records_[found.handle];
+    found.before = found.handle;
+    found.handle = record.last != 0 ? std::uint16_t{SlotStore::kNone} : record.page_next;
   }
-  return handle;
+  return found;
 }
 
+// That of a record. O(blocks that start in the page).
+Memory::Found Memory::find(std::uint16_t handle) const { return find(block_of(records_[handle])); }
+
 // Takes the record out of its page's list.
-void Memory::unlink_from_page(std::uint16_t handle) const {
-  const Record& record = records_[handle];
-  std::uint16_t& first = space_of(record).info(page_of(record)).records;
-  if (first == handle) {
-    first = record.last != 0 ? SlotStore::kNone : record.page_next;
+void Memory::unlink_from_page(const Found& found) const {
+  const Record& record = records_[found.handle];
+  if (found.before == SlotStore::kNone) {
+    found.space->info(found.page).records = record.last != 0 ? SlotStore::kNone : record.page_next;
   } else {
-    std::uint16_t before = first;
-    while (records_[before].page_next != handle || records_[before].last != 0) {
-      before = records_[before].page_next;
-    }
-    records_[before].page_next = record.page_next;
-    records_[before].last = record.last;
+    Record& before = records_[found.before];
+    before.page_next = record.page_next;
+    before.last = record.last;
   }
 }
 
@@ -120,10 +128,10 @@ void Memory::unlink_from_owner(const Record& record) {
   }
 }
 
-void Memory::drop_record(std::uint16_t handle, HeapSlot& slot) {
-  unlink_from_page(handle);
-  unlink_from_owner(records_[handle]);
-  records_.destroy(slot.records, handle);
+void Memory::drop_record(const Found& found) {
+  unlink_from_page(found);
+  unlink_from_owner(records_[found.handle]);
+  records_.destroy(found.slot->records, found.handle);
 }
 
 void Memory::fault(const void* pointer, PointerStatus status, const Owner* owner) {
@@ -159,26 +167,37 @@ PointerStatus Memory::free(void* pointer, const Owner* owner) {
   return status;
 }
 
-// Drops what this core's cache has of memory that nobody uses any more: written back later, it
-// would overwrite what is there then. A line that goes beyond it is also somebody else's, and
-// stays.
-void Memory::drop_lines(const HeapSlot& slot, std::byte* start, std::size_t bytes) const {
+// Drops what this core's cache has of a live block behind its first `kept` bytes, as nobody uses
+// that any more: written back later, it would overwrite what is there then. A line stays as long as
+// another block lies in it, and is dropped with the last one. (Where blocks share lines in a heap
+// of slots, which they do on platforms of one core, such lines stay.)
+void Memory::drop_lines(const HeapSlot& slot, std::byte* block, std::size_t kept) const {
   const std::size_t line = config_.cache_line_bytes;
-  const auto first = reinterpret_cast<std::uintptr_t>(start);
-  const std::size_t before = align_up(first, line) - first;
-  const std::size_t behind = (first + bytes) % line;
-  if (before + behind < bytes) {
-    slot.space->port().cache_invalidate(start + before, bytes - before - behind);
+  const auto start = reinterpret_cast<std::uintptr_t>(block);
+  ElasticHeap::Lines lines;
+  if (slot.slots == nullptr && slot.region == nullptr) {
+    lines = slot.elastic.own_lines(block, line);
+  } else {
+    const std::size_t bytes = slot.heap->usable_size(block);
+    lines = {block + (align_up(start, line) - start), block + bytes - (start + bytes) % line};
+  }
+  if (kept != 0) {
+    lines.begin = block + (align_up(start + kept, line) - start);
+  }
+  if (lines.begin < lines.end) {
+    const auto bytes = static_cast<std::size_t>(lines.end - lines.begin);
+    const internal::OpenBlock open(slot, lines.begin, bytes);
+    slot.space->port().cache_invalidate(lines.begin, bytes);
   }
 }
 
 // What `pointer` is to somebody who names `owner`, or nobody.
-PointerStatus Memory::status_for(const void* pointer, const Owner* owner) const {
-  const PointerStatus status = status_of(pointer);
+PointerStatus Memory::status_for(const void* pointer, const Owner* owner, Found& found) const {
+  const PointerStatus status = status_of(pointer, &found);
   if (status != PointerStatus::live) {
     return status;
   }
-  const Record& record = records_[find_record(pointer)];
+  const Record& record = records_[found.handle];
   const bool others = owner != nullptr ? record.owner != owner->handle : record.kept != 0;
   return others ? PointerStatus::foreign : PointerStatus::live;
 }
@@ -186,46 +205,45 @@ PointerStatus Memory::status_for(const void* pointer, const Owner* owner) const 
 // `noted`: as a call of its own, which the recorder hears of.
 PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted) {
   const void* given = in_window(pointer);
-  const PointerStatus status = status_for(given, owner);
+  Found found;
+  const PointerStatus status = status_for(given, owner, found);
   if (status != PointerStatus::live) {
     fault(pointer, status, owner);
     return status;
   }
-  const std::uint16_t handle = find_record(given);
-  if (noted && recorder_ != nullptr) {
-    note_free(records_[handle], given);
+  if (noted && recorder() != nullptr) {
+    note_free(records_[found.handle], given);
   }
-  const AddressSpace& space = space_of(given);
-  const bool pinned = space.info(*space.page_of(given)).pinned;
-  end_block(handle);
+  const bool pinned = found.space->info(found.page).pinned;
+  end_block(found);
   if (pinned) {
     settle_pins();
   }
   return status;
 }
 
-// Ends the block of that record for its user and its owner, and its memory's use, now or when the
-// core of its heap gets to it.
-void Memory::end_block(std::uint16_t handle) {
-  const Record& record = records_[handle];
-  HeapSlot& slot = heap_of(record);
-  std::byte* block = block_of(record);
-  drop_lines(slot, block, slot.heap->usable_size(block));
-  take_back(block, record.bytes);
+// Ends the block for its user and its owner, and its memory's use, now or when the core of its heap
+// gets to it.
+void Memory::end_block(const Found& found) {
+  const Record& record = records_[found.handle];
+  HeapSlot& slot = *found.slot;
+  drop_lines(slot, found.block, 0);
+  take_back(found.block, record.bytes);
   Owner& owner = owners_[record.owner];
   uncharge(owner, slot, record.bytes);
   if (record.uncached == 0 && is_of_another_core(slot)) {
-    queue(handle, slot);
+    queue(found.handle, slot);
     return;
   }
-  drop_record(handle, slot);
+  drop_record(found);
   make_ready(&slot, owner);
-  slot.heap->free(block);
+  slot.heap->free(found.block);
 }
 
 PointerStatus Memory::status(const void* pointer) const {
   const LockGuard guard(*port_);
-  return status_for(in_window(pointer), nullptr);
+  Found found;
+  return status_for(in_window(pointer), nullptr, found);
 }
 
 bool Memory::is_mapped(const void* address) const {
@@ -243,8 +261,8 @@ std::size_t Memory::usable_size(const void* pointer) const {
     return 0;
   }
   // Of a block that a view watches, the user may touch no more than he asked for.
-  return views_ != nullptr ? records_[find_record(block)].bytes
-                           : slot_of(block)->heap->usable_size(block);
+  return views() != nullptr ? records_[find(block).handle].bytes
+                            : slot_of(block)->heap->usable_size(block);
 }
 
 }  // namespace modmem

@@ -30,31 +30,30 @@ constexpr std::array<const char*, 16> kCoreHeapNames{
 
 // Whether the system has a heap for each core: where heaps take what they need. A fixed arena or a
 // heap of slots is one for all.
-bool Memory::has_core_heaps() const {
-  return config_.cores > 1 && policy_->system == HeapKind::elastic;
-}
+bool Memory::has_core_heaps() const { return cores() > 1 && policy_->system == HeapKind::elastic; }
 
 // The core of an owner that is to be.
 std::uint8_t Memory::core_for(const Owner& parent, const OwnerSpec& spec) const {
   if (spec.core != OwnerSpec::kNearest) {
     return spec.core;
   }
-  const std::uint32_t core = port_->core_id();
-  return &parent != system_     ? parent.spec.core
-         : core < config_.cores ? static_cast<std::uint8_t>(core)
-                                : static_cast<std::uint8_t>(kPrimaryCore);
+  const std::uint32_t core = calling_core();
+  return &parent != system_ ? parent.spec.core
+         : core < cores()   ? static_cast<std::uint8_t>(core)
+                            : static_cast<std::uint8_t>(kPrimaryCore);
 }
 
 // The system's heap that serves the calling core.
 HeapSlot* Memory::system_heap() const {
-  const std::uint32_t core = port_->core_id();
-  return core < kMaxCores && core_heaps_[core] != nullptr ? core_heaps_[core] : system_heap_;
+  const std::uint32_t core = calling_core();
+  return cores() > 1 && core < kMaxCores && core_heaps_[core] != nullptr ? core_heaps_[core]
+                                                                         : system_heap_;
 }
 
 // Opens the core's own heap of the system. Returns whether it did: not where it has one, and not
 // where there is no room for another heap; then the primary core's serves it as well.
 bool Memory::open_core_heap(std::uint32_t core) {
-  if (!has_core_heaps() || core == kPrimaryCore || core >= config_.cores ||
+  if (!has_core_heaps() || core == kPrimaryCore || core >= cores() ||
       core_heaps_[core] != nullptr) {
     return false;
   }
@@ -70,12 +69,7 @@ bool Memory::open_core_heap(std::uint32_t core) {
 // Where a request goes, which may be the first one of its core to the system's heap.
 Memory::Route Memory::route_opened(const Request& request) {
   const Route where = route(request);
-  return where.slot == system_heap_ && open_core_heap(port_->core_id()) ? route(request) : where;
-}
-
-// Whether the heap is one core's, and that is not the one that calls.
-bool Memory::is_of_another_core(const HeapSlot& slot) const {
-  return config_.cores > 1 && slot.core != HeapSlot::kAnyCore && slot.core != port_->core_id();
+  return where.slot == system_heap_ && open_core_heap(calling_core()) ? route(request) : where;
 }
 
 // --- blocks that other cores end ---
@@ -125,16 +119,16 @@ std::uint16_t Memory::take_queued(HeapSlot& slot) const {
 
 // Takes back at most `most` blocks of the calling core's heaps. Returns how many it were.
 std::uint32_t Memory::drain_locked(std::uint32_t most) const {
-  const std::uint32_t core = port_->core_id();
+  const std::uint32_t core = calling_core();
   std::uint32_t count = 0;
-  while (core < kMaxCores && queues_[core] != SlotStore::kNone && count < most) {
+  while (cores() > 1 && core < kMaxCores && queues_[core] != SlotStore::kNone && count < most) {
     HeapSlot& slot = heaps_[queues_[core]];
     const std::uint16_t handle = take_queued(slot);
-    std::byte* block = block_of(records_[handle]);
-    drop_lines(slot, block, slot.heap->usable_size(block));
-    unlink_from_page(handle);
+    const Found found = find(handle);
+    drop_lines(slot, found.block, 0);
+    unlink_from_page(found);
     records_.destroy(slot.records, handle);
-    slot.heap->free(block);
+    slot.heap->free(found.block);
     ++count;
   }
   return count;
@@ -147,7 +141,7 @@ std::size_t Memory::drain(std::uint32_t most) {
   metadata_.drop_spare();
   note_upkeep(Upkeep::drain, nullptr, most);
   std::size_t left = 0;
-  const std::uint32_t core = port_->core_id();
+  const std::uint32_t core = calling_core();
   for (std::uint16_t handle = core < kMaxCores ? queues_[core] : SlotStore::kNone;
        handle != SlotStore::kNone; handle = heaps_[handle].queue_next) {
     left += heaps_[handle].queued_blocks;
@@ -159,7 +153,7 @@ std::size_t Memory::drain(std::uint32_t most) {
 // Before the heap `from` is closed: what waits there goes with its memory, or, where that lives on
 // in the heap `to`, of the same core, waits there.
 void Memory::move_queue(HeapSlot& from, HeapSlot* to) {
-  if (from.queued_blocks == 0) {
+  if (cores() == 1 || from.queued_blocks == 0) {
     return;
   }
   unlink_queue(from);
@@ -194,7 +188,7 @@ bool Memory::check_queue(const HeapSlot& slot) const {
     const Record& record = records_[handle];
     const std::byte* block = block_of(record);
     if (!is_queued(record) || &heap_of(record) != &slot ||
-        slot.heap->status(block) != PointerStatus::live || find_record(block) != handle) {
+        slot.heap->status(block) != PointerStatus::live || find(block).handle != handle) {
       return false;
     }
     ++blocks;

@@ -11,8 +11,8 @@ Owner& Memory::owner_of(const Request& request) const {
 HeapSlot* Memory::place(Place place, const Owner& owner) const {
   switch (place) {
     case Place::lp:
-      if (low_power_.slot != nullptr) {
-        return low_power_.slot;
+      if (low_power_heap() != nullptr) {
+        return low_power_heap();
       }
       [[fallthrough]];  // a wish, and not one that this platform can grant
     case Place::any:
@@ -30,7 +30,7 @@ HeapSlot* Memory::place(Place place, const Owner& owner) const {
     case Place::slots:
       return slots_heap_;
     case Place::l3:
-      return l3_.slot;
+      return l3_heap();
   }
   return nullptr;
 }
@@ -61,13 +61,12 @@ Memory::Route Memory::route(const Request& request) const {
   const Intent intent = intent_of(request.flags, keeper);
   HeapSlot* slot = place(intent.place, owner);
   // L3 is reached through the cache of the primary core, and not otherwise.
-  if (slot != nullptr && slot == l3_.slot &&
-      (intent.uncached || port_->core_id() != kPrimaryCore)) {
+  if (slot != nullptr && slot == l3_heap() && (intent.uncached || calling_core() != kPrimaryCore)) {
     slot = nullptr;
   }
   // What one core writes back must not take another's bytes with it: blocks share lines only where
   // all of their heap are one core's.
-  const bool for_all_cores = config_.cores > 1 && slot != nullptr && slot != l3_.slot &&
+  const bool for_all_cores = cores() > 1 && slot != nullptr && slot != l3_heap() &&
                              (slot->core == HeapSlot::kAnyCore || is_of_another_core(*slot));
   return rounded(request, intent, slot, for_all_cores);
 }
@@ -86,7 +85,7 @@ Memory::Intent Memory::intent_of(Flags flags, const Owner* keeper) const {
       continue;
     }
     // Low-power memory is a wish: where there is none, the next row decides.
-    if (where == Place::any && (row.place != Place::lp || low_power_.slot != nullptr)) {
+    if (where == Place::any && (row.place != Place::lp || low_power_heap() != nullptr)) {
       where = row.place;
     }
     intent.lines = intent.lines || row.whole_lines;

@@ -36,7 +36,7 @@ void unmap_pages(Port& port, std::size_t first, std::size_t end) {
 }  // namespace
 
 bool Memory::set_up_low_power(MetadataArena& arena) {
-  if (config_.lp_sram_bytes == 0 || port_->low_power() == nullptr) {
+  if (!has_side_memories() || config_.lp_sram_bytes == 0 || port_->low_power() == nullptr) {
     return true;
   }
   low_power_.port = port_->low_power();
@@ -47,7 +47,7 @@ bool Memory::set_up_low_power(MetadataArena& arena) {
 }
 
 bool Memory::open_side_heap(SideMemory& side, const char* name) {
-  if (side.port != nullptr) {
+  if (has_side_memories() && side.port != nullptr) {
     side.slot = open_heap(heap_of_role(HeapKind::elastic), *system_, name, side.space);
   }
   return side.port == nullptr || side.slot != nullptr;
@@ -55,7 +55,7 @@ bool Memory::open_side_heap(SideMemory& side, const char* name) {
 
 bool Memory::set_up_l3() {
   const std::size_t pages = config_.l3_bytes / config::kPageBytes;
-  if (pages == 0 || port_->l3() == nullptr) {
+  if (!has_side_memories() || pages == 0 || port_->l3() == nullptr) {
     return true;
   }
   const auto boot = [&](std::size_t pool_pages, MetadataArena& arena) {
@@ -86,7 +86,7 @@ bool Memory::set_up_l3() {
 
 // After its heap is closed.
 void Memory::close_l3() {
-  if (l3_.port != nullptr) {
+  if (has_side_memories() && l3_.port != nullptr) {
     drop_saved_list();
     watch(l3_.space, l3_.pool.frames(), false);
     unmap_pages(*l3_.port, l3_.pool.frames(), config_.l3_bytes / config::kPageBytes);

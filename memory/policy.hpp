@@ -51,6 +51,9 @@ struct HeapSpec {
   bool grows = false;              // of a region: `bytes` at most, frames under its blocks alone
   // Most frames that the heap may hold. An owner for whom it is set has a heap of its own.
   std::uint32_t frame_limit = PageAccount::kNoLimit;
+  // Of a private heap, which is elastic unless said otherwise: its pages are closed to access but
+  // while its owner is entered (Memory::enter_domain()).
+  bool isolated = false;
   std::span<const SlotBundle> bundles = {};  // of a heap of slots, as in SlotHeapOptions
   bool contiguous = false;                   // likewise
   // Hysteresis of an elastic heap, whoever chose its kind: empty pages that it keeps, and how long

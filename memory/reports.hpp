@@ -16,6 +16,7 @@ struct HeapReport {
   const char* kind = "";    // "elastic", "fixed", "slots", "region" or "metadata"
   const char* memory = "";  // "sram", "lp-sram" or "l3"
   const Owner* owner = nullptr;
+  bool former = false;         // of locate(): the heap has given the page back
   std::size_t live_bytes = 0;  // as asked for
   std::size_t peak_live_bytes = 0;
   std::size_t mapped_bytes = 0;
@@ -28,6 +29,14 @@ struct HeapReport {
   std::uint64_t bank_us = 0;       // its share of powered banks, of the SRAM: see Energy
   std::uint32_t bundle_count = 0;  // of a heap of slots, in table order
   std::array<SlotBundleStats, SlotHeap::kMaxBundles> bundles{};
+};
+
+// What an access to an address meets.
+enum class PageState : std::uint8_t {
+  open,
+  closed,  // of a domain that is not entered
+  not_mapped,
+  bank_off,  // not mapped, and the bank is off that it lies in; without an MMU only
 };
 
 // What powered banks of the SRAM cost, in microseconds of one bank. A frame is one part of its

@@ -17,26 +17,26 @@ bool AddressSpace::boot(const PlatformConfig& config, Port& port, PagePool& pool
   base_ = port.window();
   blocks_ = port.blocks();
   alias_offset_ = port.alias_offset();
-  window_pages_ = has_mmu_ ? static_cast<std::uint32_t>(config.window_bytes / config::kPageBytes)
-                           : pool.frames();
+  window_pages_ = has_mmu() ? static_cast<std::uint32_t>(config.window_bytes / config::kPageBytes)
+                            : pool.frames();
   window_bytes_ = std::size_t{window_pages_} * config::kPageBytes;
   const std::size_t words = BitmapView::words_for(window_pages_);
-  auto* reserved = arena.take<BitmapView::Word>(has_mmu_ ? words : 0);
+  auto* reserved = arena.take<BitmapView::Word>(has_mmu() ? words : 0);
   auto* mapped = arena.take<BitmapView::Word>(words);
   auto* busy = arena.take<BitmapView::Word>(words);
-  frame_of_page_ = arena.take<std::uint16_t>(has_mmu_ ? window_pages_ : 0);
+  frame_of_page_ = arena.take<std::uint16_t>(has_mmu() ? window_pages_ : 0);
   frame_info_ = arena.take<FrameInfo>(pool.frames());
   if (arena.exhausted() || frame_info_ == nullptr) {
     return false;
   }
-  reserved_ = BitmapView(reserved, has_mmu_ ? window_pages_ : 0);
+  reserved_ = BitmapView(reserved, has_mmu() ? window_pages_ : 0);
   mapped_ = BitmapView(mapped, window_pages_);
   busy_ = BitmapView(busy, window_pages_);
   return true;
 }
 
 std::optional<Span> AddressSpace::reserve_span(std::uint32_t wanted, std::uint32_t minimum) {
-  if (!has_mmu_) {
+  if (!has_mmu()) {
     return Span{0, window_pages_};
   }
   Span best;
@@ -62,17 +62,16 @@ std::optional<Span> AddressSpace::reserve_span(std::uint32_t wanted, std::uint32
 }
 
 std::optional<std::uint32_t> AddressSpace::reserve_page() {
-  if (!has_mmu_) {
+  if (!has_mmu()) {
     const std::uint32_t page = pool_->taken_map().next_clear(0, window_pages_);
     return page < window_pages_ ? std::optional(page) : std::nullopt;
   }
-  for (std::uint32_t page = window_pages_; page-- > 0;) {
-    if (!reserved_.test(page)) {
-      reserved_.set(page);
-      return page;
-    }
+  const std::uint32_t end = reserved_.end_of_last_clear(0, window_pages_);
+  if (end == 0) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  reserved_.set(end - 1);
+  return end - 1;
 }
 
 std::uint32_t AddressSpace::largest_gap() const {
@@ -87,7 +86,7 @@ std::uint32_t AddressSpace::largest_gap() const {
 }
 
 void AddressSpace::release_span(const Span& span) {
-  if (has_mmu_) {
+  if (has_mmu()) {
     MODMEM_ASSERT(mapped_.count(span.first, span.end()) == 0);
     reserved_.clear_range(span.first, span.end());
   }
@@ -97,7 +96,7 @@ bool AddressSpace::map_frame(std::uint32_t page, Frame frame, HeapId heap) {
   if (!port_->map(as_page(page), frame)) {
     return false;
   }
-  if (has_mmu_) {
+  if (has_mmu()) {
     frame_of_page_[page] = number(frame);
   }
   FrameInfo& info = frame_info_[number(frame)];
@@ -112,7 +111,7 @@ bool AddressSpace::map_frame(std::uint32_t page, Frame frame, HeapId heap) {
 
 bool AddressSpace::map_page(std::uint32_t page, HeapId heap, PageAccount& account) {
   std::optional<Frame> frame;
-  if (has_mmu_) {
+  if (has_mmu()) {
     frame = pool_->take(account);
   } else if (pool_->take_at(account, as_frame(page), 1)) {
     frame = as_frame(page);
@@ -124,16 +123,61 @@ bool AddressSpace::map_page(std::uint32_t page, HeapId heap, PageAccount& accoun
     pool_->give(account, *frame, 1);
     return false;
   }
+  set_page_closed(page, account.closed);
   return true;
+}
+
+void AddressSpace::set_page_closed(std::uint32_t page, bool closed) {
+  FrameInfo& notes = info(page);
+  if (notes.closed != closed) {
+    notes.closed = closed;
+    port_->set_access(as_page(page), !closed);
+  }
+}
+
+void AddressSpace::set_closed(HeapId heap, PageAccount& account, bool closed) {
+  MODMEM_ASSERT(port_->can_close_pages());
+  account.closed = closed;
+  for (std::uint32_t page = next_mapped(0, window_pages_); page < window_pages_;
+       page = next_mapped(page + 1, window_pages_)) {
+    if (info(page).heap == heap) {
+      set_page_closed(page, closed);
+    }
+  }
+}
+
+void AddressSpace::open(std::uint32_t first, std::uint32_t count) {
+  for (std::uint32_t page = first; page < first + count; ++page) {
+    set_page_closed(page, false);
+  }
+}
+
+void AddressSpace::close(std::uint32_t first, std::uint32_t count, const PageAccount& account) {
+  for (std::uint32_t page = first; account.closed && page < first + count; ++page) {
+    if (is_mapped(page)) {
+      set_page_closed(page, true);
+    }
+  }
 }
 
 void AddressSpace::forget(std::uint32_t page) {
   set_pinned(page, false);
   port_->unmap(as_page(page));
-  info(page) = FrameInfo{};
+  FrameInfo& notes = info(page);
+  const HeapId last = has_mmu() ? kNoHeap : notes.heap;
+  notes = FrameInfo{};
+  notes.heap = last;
   mapped_.clear(page);
   busy_.clear(page);
   --mapped_pages_;
+}
+
+void AddressSpace::forget_heap(HeapId heap) {
+  for (std::uint32_t page = 0; !has_mmu() && page < window_pages_; ++page) {
+    if (last_heap_of(page) == heap) {
+      frame_info_[page].heap = kNoHeap;
+    }
+  }
 }
 
 // Maps those pages of [first, first + count) that are not mapped, as map() does.

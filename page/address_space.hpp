@@ -61,7 +61,7 @@ class AddressSpace {
   bool boot(const PlatformConfig& config, Port& port, PagePool& pool, MetadataArena& arena);
 
   // True where pages can be put anywhere; false where page = frame.
-  bool has_mmu() const { return has_mmu_; }
+  bool has_mmu() const { return config::kMmuSupport && has_mmu_; }
 
   // Reserves `wanted` pages, or as many as there are but at least `minimum`, in the lowest gap that
   // has them. Nothing exactly when no gap has `minimum` pages. Without an MMU: the whole window,
@@ -70,7 +70,7 @@ class AddressSpace {
 
   // Reserves one page, for metadata, at the far end of the window, where it is in no span's way.
   // Without an MMU: finds a page whose frame is free. Nothing exactly when there is none. O(window
-  // pages).
+  // pages / 64).
   std::optional<std::uint32_t> reserve_page();
 
   // Pages of the largest gap that reserve_span() could give; 0 without an MMU.
@@ -98,6 +98,18 @@ class AddressSpace {
   // Keeps a mapped page on its frame, or no longer; a page that is unmapped is not pinned any more.
   void set_pinned(std::uint32_t page, bool pinned);
 
+  // Closes the mapped pages of `heap`, which are charged to `account`, and those that map() adds
+  // from now on, to access; or opens them. Requires a port that can. O(window pages / 64 + mapped
+  // pages).
+  void set_closed(HeapId heap, PageAccount& account, bool closed);
+
+  // Opens those of the mapped pages [first, first + count) that are closed, for the library itself,
+  // and with it for whoever runs on another core at that moment;
+  // close() has them as they were, where `account`, to which they are charged, is closed, and they
+  // are mapped still. O(count).
+  void open(std::uint32_t first, std::uint32_t count);
+  void close(std::uint32_t first, std::uint32_t count, const PageAccount& account);
+
   // Moves at most `budget` pages into other frames, with their content and under the same
   // addresses, so that banks become empty and go off. A bank is emptied only where all that lies in
   // it may move and fits into the other banks in use; the one with the fewest pages comes first.
@@ -117,7 +129,7 @@ class AddressSpace {
   std::uint32_t free_run_end(std::uint32_t page, std::uint32_t last, HeapId heap) const {
     const std::uint32_t end = busy_.next_set(page, last);
     // With an MMU nobody else maps pages in a heap's span.
-    return has_mmu_ ? end : kept_by_others(page, end, heap);
+    return has_mmu() ? end : kept_by_others(page, end, heap);
   }
   std::uint32_t next_not_busy(std::uint32_t page, std::uint32_t last) const {
     return busy_.next_clear(page, last);
@@ -166,25 +178,33 @@ class AddressSpace {
   // The notes of a mapped page, and of a frame. `frame_of` requires that the page is mapped.
   std::uint16_t frame_of(std::uint32_t page) const {
     MODMEM_ASSERT(is_mapped(page));
-    return has_mmu_ ? frame_of_page_[page] : static_cast<std::uint16_t>(page);
+    return has_mmu() ? frame_of_page_[page] : static_cast<std::uint16_t>(page);
   }
   FrameInfo& info(std::uint32_t page) const { return frame_info_[frame_of(page)]; }
   FrameInfo& frame_info(std::uint16_t frame) const { return frame_info_[frame]; }
   // The notes of `page`, which is in the window, where it is mapped for `heap`; else nullptr. What
   // frame_of_page_ says of a page that is not mapped is stale, and the frame's notes tell.
   FrameInfo* find_info(std::uint32_t page, HeapId heap) const {
-    FrameInfo& notes = frame_info_[has_mmu_ ? frame_of_page_[page] : page];
+    FrameInfo& notes = frame_info_[has_mmu() ? frame_of_page_[page] : page];
     return notes.page == page && notes.heap == heap ? &notes : nullptr;
   }
   // Heap of a mapped page, kNoHeap for any other.
   HeapId heap_of(std::uint32_t page) const { return is_mapped(page) ? info(page).heap : kNoHeap; }
+
+  // Without an MMU, the heap that had a page last that is not mapped; else, and where that has been
+  // forgotten, kNoHeap.
+  HeapId last_heap_of(std::uint32_t page) const {
+    return has_mmu_ || is_mapped(page) ? kNoHeap : frame_info_[page].heap;
+  }
+  // Forgets which pages `heap` had, whose number may then be another's. Without an MMU O(frames).
+  void forget_heap(HeapId heap);
 
   std::uint32_t window_pages() const { return window_pages_; }
   std::uint32_t mapped_pages() const { return mapped_pages_; }
   PagePool& pool() const { return *pool_; }
   Port& port() const { return *port_; }
   // The port's view of blocks, nullptr where it has none.
-  BlockView* blocks() const { return blocks_; }
+  BlockView* blocks() const { return config::kBlockViews ? blocks_ : nullptr; }
 
   // Checks the invariants. O(window pages).
   bool check() const;
@@ -194,6 +214,7 @@ class AddressSpace {
   bool map_missing(std::uint32_t first, std::uint32_t count, HeapId heap, PageAccount& account);
   bool map_page(std::uint32_t page, HeapId heap, PageAccount& account);
   bool map_frame(std::uint32_t page, Frame frame, HeapId heap);
+  void set_page_closed(std::uint32_t page, bool closed);
   void forget(std::uint32_t page);
   bool is_movable(Bank bank, PageMover& mover) const;
   std::optional<Bank> bank_to_empty(PageMover& mover) const;

@@ -78,11 +78,13 @@ bool AddressSpace::copy_content(std::uint32_t page, Frame to, std::uint32_t scra
 
 bool AddressSpace::move_page(std::uint32_t page, Frame to, std::uint32_t scratch) {
   const std::uint16_t from = frame_of(page);
+  const bool closed = info(page).closed;
+  set_page_closed(page, false);
   // What is kept empty has no content.
-  if (is_busy(page) && !copy_content(page, to, scratch)) {
-    return false;
-  }
-  if (!port_->remap(as_page(page), as_frame(from), to)) {
+  const bool done = (!is_busy(page) || copy_content(page, to, scratch)) &&
+                    port_->remap(as_page(page), as_frame(from), to);
+  set_page_closed(page, closed);
+  if (!done) {
     return false;
   }
   frame_info_[number(to)] = frame_info_[from];
@@ -94,7 +96,7 @@ bool AddressSpace::move_page(std::uint32_t page, Frame to, std::uint32_t scratch
 
 Compaction AddressSpace::compact(std::uint32_t budget, PageMover& mover) {
   Compaction result;
-  std::optional<Bank> source = has_mmu_ ? bank_to_empty(mover) : std::nullopt;
+  std::optional<Bank> source = has_mmu() ? bank_to_empty(mover) : std::nullopt;
   const std::optional<std::uint32_t> scratch = source ? reserve_page() : std::nullopt;
   if (!scratch) {
     return result;

@@ -34,8 +34,9 @@ struct Picture {
       const auto frame = static_cast<std::uint16_t>(index);
       const FrameInfo& info = world.space().frame_info(frame);
       text += pool.is_taken(Frame{frame}) ? 'x' : '.';
-      text +=
-          std::to_string(info.page) + (info.empty ? "e" : "-") + std::to_string(number(info.heap));
+      text += std::to_string(info.page) + (info.empty ? "e" : "-") +
+              // Whose a frame was is no state.
+              (info.page == FrameInfo::kNone ? std::string() : std::to_string(number(info.heap)));
     }
     for (std::uint32_t bank = 0; bank < pool.banks(); ++bank) {
       text += pool.is_powered(Bank{static_cast<std::uint16_t>(bank)}) ? '1' : '0';
@@ -202,7 +203,7 @@ TEST_P(AddressSpaceTest, NotesAreFreshWithEveryMapping) {
   space().info(3).descriptor = 6;
   space().info(3).largest_hole = 7;
   space().unmap(3, 1, account);
-  EXPECT_EQ(space().frame_info(frame).heap, kNoHeap);
+  EXPECT_EQ(space().heap_of(3), kNoHeap);
   EXPECT_EQ(space().frame_info(frame).page, FrameInfo::kNone);
   EXPECT_EQ(space().frame_info(frame).records, FrameInfo::kNone);
   ASSERT_TRUE(space().map(3, 1, kOther, account));
@@ -210,6 +211,49 @@ TEST_P(AddressSpaceTest, NotesAreFreshWithEveryMapping) {
   EXPECT_EQ(space().info(3).records, FrameInfo::kNone);
   EXPECT_EQ(space().info(3).descriptor, FrameInfo::kNone);
   EXPECT_EQ(space().info(3).largest_hole, 0U);
+}
+
+TEST_P(AddressSpaceTest, WithoutAnMmuAPageKnowsWhoseItWas) {
+  EXPECT_EQ(space().last_heap_of(3), kNoHeap);
+  ASSERT_TRUE(space().map(3, 2, kHeap, account));
+  EXPECT_EQ(space().last_heap_of(3), kNoHeap);
+  space().unmap(3, 2, account);
+  ASSERT_TRUE(space().map(4, 1, kOther, account));
+  space().unmap(4, 1, account);
+  const bool known = !space().has_mmu();
+  EXPECT_EQ(space().last_heap_of(3), known ? kHeap : kNoHeap);
+  EXPECT_EQ(space().last_heap_of(4), known ? kOther : kNoHeap);
+  space().forget_heap(kHeap);
+  EXPECT_EQ(space().last_heap_of(3), kNoHeap);
+  EXPECT_EQ(space().last_heap_of(4), known ? kOther : kNoHeap);
+}
+
+TEST_P(AddressSpaceTest, ClosesThePagesOfAHeap) {
+  PageWorld fake(small_platform(has_mmu(), 24), PortKind::fake);
+  FakePort& port = fake.fake();
+  AddressSpace& pages = fake.space();
+  PageAccount mine;
+  PageAccount other;
+  ASSERT_TRUE(pages.map(3, 2, kHeap, mine));
+  ASSERT_TRUE(pages.map(5, 1, kOther, other));
+  pages.set_closed(kHeap, mine, true);
+  EXPECT_TRUE(port.is_closed(3));
+  EXPECT_TRUE(port.is_closed(4));
+  EXPECT_FALSE(port.is_closed(5));
+  pages.open(3, 2);
+  EXPECT_FALSE(port.is_closed(3) || port.is_closed(4));
+  pages.unmap(4, 1, mine);
+  pages.close(3, 2, mine);
+  EXPECT_TRUE(port.is_closed(3));
+  EXPECT_FALSE(port.is_closed(4));
+  // What is mapped from now on is closed as well.
+  ASSERT_TRUE(pages.map(4, 1, kHeap, mine));
+  EXPECT_TRUE(port.is_closed(4));
+  pages.set_closed(kHeap, mine, false);
+  EXPECT_FALSE(port.is_closed(3) || port.is_closed(4));
+  pages.close(3, 2, mine);
+  EXPECT_FALSE(port.is_closed(3) || port.is_closed(4));
+  EXPECT_TRUE(fake.check()) << port.violation();
 }
 
 TEST_P(AddressSpaceTest, KeepsEmptyPagesMapped) {

@@ -19,11 +19,13 @@ struct FrameInfo {
   static constexpr std::uint16_t kNone = 0xffff;
 
   std::uint16_t page = kNone;        // the page that is mapped to the frame
-  HeapId heap = kNoHeap;             // the heap that the page belongs to
+  HeapId heap = kNoHeap;             // whose the page is or, without an MMU, was last
   bool empty : 1 = false;            // mapped, but kept without a live block (hysteresis)
   bool pinned : 1 = false;           // its content must stay in this frame
+  bool closed : 1 = false;           // to access, but for the library itself
   std::uint16_t descriptor = kNone;  // slot of the PageDescriptor, none for pages inside one block
-  std::uint16_t reach = 0;           // pages that the last block here extends into
+  std::uint16_t reach = 0;           // pages that the last block here extends into; of a page of
+                                     // metadata its number
   std::uint8_t largest_hole = 0;     // granules; 0 exactly when the page is in no bin
   std::uint8_t free = 0;             // granules of all holes, of a page with a descriptor
   std::uint16_t bin_next = kNone;    // pages in the same bin: they stay when frames are exchanged

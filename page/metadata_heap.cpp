@@ -89,12 +89,13 @@ void MetadataHeap::start_page(std::uint32_t page) {
 
 // The number of a new page, `end_` where none can be had.
 std::uint32_t MetadataHeap::add_page() {
-  std::uint32_t page = arena_pages_;
-  while (page < end_ && exists(page)) {
-    ++page;
-  }
+  // Free unless pages with lower numbers are; then a later one is.
+  std::uint32_t page = arena_pages_ + pool_pages_;
   if (page == end_) {
     return end_;
+  }
+  while (exists(page)) {
+    page = page + 1 < end_ ? page + 1 : arena_pages_;
   }
   const std::optional<std::uint32_t> reserved = space_->reserve_page();
   if (!reserved) {
@@ -105,6 +106,7 @@ std::uint32_t MetadataHeap::add_page() {
     return end_;
   }
   directory_[page - arena_pages_] = static_cast<std::uint16_t>(*reserved);
+  space_->info(*reserved).reach = static_cast<std::uint16_t>(page);
   if (BlockView* views = space_->blocks()) {
     views->expose(space_->address_of(*reserved), config::kPageBytes);
   }
@@ -190,19 +192,32 @@ void MetadataHeap::drop_spare() {
   spare_ = kNoSpare;
 }
 
-std::uint32_t MetadataHeap::unit_of(const void* address, std::uint8_t store) const {
-  const auto at = reinterpret_cast<std::uintptr_t>(address);
-  std::uint32_t page = 0;
-  for (; page < end_; ++page) {
-    if (exists(page) &&
-        at - reinterpret_cast<std::uintptr_t>(page_at(page)) < chunks_in(page) * kChunkBytes) {
-      break;
-    }
+// The number of the page that `address`, which may be any, may lie in; `end_` where it is in none.
+std::uint32_t MetadataHeap::page_near(const void* address) const {
+  const std::uintptr_t in_arena =
+      reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(arena_);
+  if (in_arena < arena_bytes()) {
+    return static_cast<std::uint32_t>(in_arena / config::kPageBytes);
   }
+  const std::size_t in_window = space_->offset_of(address);
+  const FrameInfo* notes =
+      in_window < space_->window_bytes()
+          ? space_->find_info(static_cast<std::uint32_t>(in_window / config::kPageBytes), id_)
+          : nullptr;
+  return notes != nullptr ? notes->reach : end_;
+}
+
+std::uint32_t MetadataHeap::unit_of(const void* address, std::uint8_t store) const {
+  const std::uint32_t page = page_near(address);
   if (page == end_) {
     return kNoUnit;
   }
-  const std::uintptr_t offset = at - reinterpret_cast<std::uintptr_t>(page_at(page));
+  // Not so through the other alias.
+  const std::uintptr_t offset =
+      reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(page_at(page));
+  if (offset >= chunks_in(page) * kChunkBytes) {
+    return kNoUnit;
+  }
   const auto chunk =
       static_cast<Chunk>(page * kChunksPerPage + static_cast<std::uint32_t>(offset / kChunkBytes));
   if (offset % kUnitBytes != 0 || offset < kNoteChunks * kChunkBytes ||
@@ -242,7 +257,7 @@ bool MetadataHeap::check() const {
     const std::uint16_t window_page = directory_[page - arena_pages_];
     const bool empty = here == kChunksPerPage - kNoteChunks;
     if (!space_->is_busy(window_page) || space_->heap_of(window_page) != id_ ||
-        empty != (page == spare_)) {
+        space_->info(window_page).reach != page || empty != (page == spare_)) {
       return false;
     }
   }

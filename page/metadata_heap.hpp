@@ -14,9 +14,10 @@
 // Invariants (check()): a chunk is free or its store's; pages of the pool have a chunk in use, but
 // for at most one spare. The spare is kept only while other pages have less than half a page of
 // free chunks, so that an object that comes and goes does not map and unmap.
-// A page has its bit in room_ exactly where it has a free chunk, so no full page is looked at.
-// Cost: take O(1) as a rule, at worst O(pages of metadata); at() O(1). Not thread-safe: Memory's
-// lock is held.
+// A page has its bit in room_ exactly where it has a free chunk, so no full page is looked at. The
+// notes of a page of the pool have its number.
+// Cost: take O(1) for a single chunk, else at worst O(pages of metadata); at(), unit_of() O(1). Not
+// thread-safe: Memory's lock is held.
 #pragma once
 
 #include <array>
@@ -91,7 +92,7 @@ class MetadataHeap {
     return page_at(unit / kUnits) + unit % kUnits * kUnitBytes;
   }
   // The unit that starts at `address`, which may be any, where that is one of a chunk of `store`;
-  // kNoUnit elsewhere. O(pages).
+  // kNoUnit elsewhere. O(1).
   static constexpr std::uint32_t kNoUnit = 0xffff;
   std::uint32_t unit_of(const void* address, std::uint8_t store) const;
 
@@ -148,6 +149,7 @@ class MetadataHeap {
     return page < arena_pages_ || directory_[page - arena_pages_] != FrameInfo::kNone;
   }
   Chunk find(std::uint32_t page, std::uint32_t count) const;
+  std::uint32_t page_near(const void* address) const;
   void start_page(std::uint32_t page);
   std::uint32_t add_page();
   void remove_page(std::uint32_t page);

@@ -64,8 +64,7 @@ class SlotStore {
     MODMEM_ASSERT(handle != kNone);
     return heap_->at(handle);
   }
-  // The live object that starts at `address`, which may be any; kNone where none does. O(pages of
-  // metadata).
+  // The live object that starts at `address`, which may be any; kNone where none does. O(1).
   Handle handle_of(const void* address) const;
   std::uint32_t live() const { return live_; }
   // Slots of the list that can be taken without mapping a page.

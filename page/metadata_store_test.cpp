@@ -92,6 +92,11 @@ TEST_P(MetadataStoreTest, ObjectsAreInitialisedAndReachedThroughTheUncachedAlias
   host.store.destroy(handle);
   EXPECT_EQ(host.store[host.store.create()].key, 42U);
   EXPECT_EQ(host.world.space().is_uncached(&host.store[handle]), GetParam());
+  EXPECT_EQ(host.store.handle_of(&host.store[handle]), handle);
+  if (GetParam()) {
+    const void* other_alias = host.world.space().to_cached(&host.store[handle]);
+    EXPECT_EQ(host.store.handle_of(other_alias), Store::kNone);
+  }
   EXPECT_EQ(host.world.space().heap_of(*host.world.space().page_of(&host.store[handle])), kStore);
 }
 

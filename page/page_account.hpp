@@ -14,6 +14,7 @@ struct PageAccount {
   std::uint32_t limit = kNoLimit;  // frames that it may hold at most
   std::uint32_t held = 0;          // frames that it holds now
   std::uint32_t peak = 0;          // most frames that it ever held
+  bool closed = false;             // its pages are closed to access: AddressSpace::set_closed()
   std::uint64_t frame_us = 0;      // frames held times microseconds, up to `since`
   std::uint64_t since = 0;         // see PagePool::frame_us()
 

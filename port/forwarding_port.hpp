@@ -14,6 +14,8 @@ class ForwardingPort : public Port {
   bool map(Page page, Frame frame) override { return port_->map(page, frame); }
   void unmap(Page page) override { port_->unmap(page); }
   bool remap(Page page, Frame from, Frame to) override { return port_->remap(page, from, to); }
+  bool can_close_pages() const override { return port_->can_close_pages(); }
+  void set_access(Page page, bool open) override { port_->set_access(page, open); }
   bool set_bank_power(Bank bank, bool on) override { return port_->set_bank_power(bank, on); }
   std::byte* window() const override { return port_->window(); }
   std::ptrdiff_t alias_offset() const override { return port_->alias_offset(); }

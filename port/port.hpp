@@ -63,6 +63,14 @@ class Port {
     return done;
   }
 
+  // Whether set_access() can close pages. Constant after boot.
+  virtual bool can_close_pages() const { return false; }
+
+  // Closes a mapped page, through both aliases and for all cores: accesses end in a fault, as those
+  // to a page that is not mapped, but it keeps its frame and its content. Or opens it again. map()
+  // and remap() leave the page open. Cannot fail. Not called where pages can't be closed.
+  virtual void set_access(Page /*page*/, bool /*open*/) {}
+
   // Switches a bank on or off; returns when the bank is ready. Off loses the content. Switching off
   // cannot fail; switching on returns false where the hardware refuses.
   virtual bool set_bank_power(Bank bank, bool on) = 0;

@@ -7,10 +7,11 @@ The folders are the layers, in the order of LAYERS. For every source file in the
     into the same layer or one before it;
   * a public C header is included in angle brackets, as its users do, from capi/ or later;
   * port/posix and port/host, the ports of a host, are known to themselves, to tests and to hosted
-    code only;
+    code only, those of machines to themselves and to firmware/ only;
   * freestanding layers include only freestanding standard headers, and do no more to atomic
     variables than to load and store them: targets without instructions for more have no functions
     for it either (the port's lock is there for that);
+  * an integration knows, of hosted headers, those of what it integrates with alone;
   * code for tests alone is included by nothing but tests.
 
 Code for tests is what is named *_test.cpp, *_test.hpp, *_testing.cpp or *_testing.hpp or lies in
@@ -25,19 +26,25 @@ import re
 import subprocess
 import sys
 
-LAYERS = ("base", "port", "page", "record", "heap", "memory", "module", "capi", "hosted", "trace", "tuning", "testbench", "tools",
-          "examples", "bench")
+LAYERS = ("base", "port", "page", "record", "heap", "memory", "module", "capi", "firmware", "hosted", "trace", "tuning",
+          "testbench", "tools", "examples", "bench", "integrations")
 HOSTED_LAYERS = ("hosted", "trace", "tuning", "testbench", "tools", "examples", "bench")
 HOST_PORTS = ("port/posix/", "port/host/")
+# The ports of machines, which are known to themselves and to the images that boot them, and do to
+# atomic variables what their machine can.
+MACHINE_PORTS = ("port/cortex_m/", "port/riscv/", "port/xtensa/")
 # Folders of freestanding layers that are hosted all the same.
 HOSTED_FOLDERS = (*HOST_PORTS, "capi/host/", "capi/testing/", "capi/tests/")
 # The public C headers, which are included as their users do: <rtos/alloc.h>.
 PUBLIC_HEADERS = "capi/include/"
 PUBLIC_FOLDERS = ("rtos/", "sof/", "user/", "modmem/")
+# What each integration includes of others, and of its own public headers.
+INTEGRATED_HEADERS = {"integrations/zephyr/": ("zephyr/", "modmem_zephyr.h")}
 SUFFIXES = (".hpp", ".cpp", ".h", ".c")
 
 # The generated headers, and the first layer that may include each.
-GENERATED = {"config.hpp": "base", "config.h": "base", "presets.hpp": "port"}
+GENERATED = {"config.hpp": "base", "config.h": "base", "presets.hpp": "port",
+             "recorded_trace.hpp": "firmware"}
 
 # The headers that C++20 calls freestanding, and those of which later standards do so in part.
 # What code then refers to, scripts/check_freestanding.py checks.
@@ -75,6 +82,11 @@ def is_probed(line):
     return "__has_include" in line
 
 
+def is_integrated(path, included):
+    return any(path.startswith(folder) and included.startswith(headers)
+               for folder, headers in INTEGRATED_HEADERS.items())
+
+
 def broken_public_rule(path, included, probed, root):
     """Why `path` may not include the public header <included>, or None."""
     if LAYERS.index("capi") > LAYERS.index(layer_of(path)):
@@ -106,6 +118,8 @@ def broken_rule(path, included, root):
         return f'"{included}" belongs to {needed}/ or later, and {layer}/ stands before it'
     if included.startswith(HOST_PORTS) and not is_hosted(path):
         return f'"{included}" is of a host, which freestanding code does not know'
+    if included.startswith(MACHINE_PORTS) and not path.startswith((*MACHINE_PORTS, "firmware/")):
+        return f'"{included}" is of one machine, which only its port and firmware/ know'
     if is_test(included) and not is_test(path):
         return f'"{included}" is for tests only'
     return None
@@ -119,7 +133,7 @@ def check_file(path, root):
             match = INCLUDE.match(line)
             probed, before = is_probed(before), line
             if not match:
-                exchange = not is_hosted(path) and EXCHANGE.search(line.partition("//")[0])
+                exchange = not is_hosted(path) and not path.startswith(MACHINE_PORTS) and EXCHANGE.search(line.partition("//")[0])
                 if exchange:
                     yield number, f"{exchange[0]} is not to be had on every target, and " \
                                   f"{layer_of(path)}/ is freestanding"
@@ -130,7 +144,8 @@ def check_file(path, root):
                 reason = broken_rule(path, quoted, root)
             elif angled.startswith(PUBLIC_FOLDERS):
                 reason = broken_public_rule(path, angled, probed, root)
-            elif not is_hosted(path) and angled not in FREESTANDING_HEADERS:
+            elif not (is_hosted(path) or is_integrated(path, angled) or
+                      angled in FREESTANDING_HEADERS):
                 reason = f"<{angled}> is not a freestanding header, and {layer_of(path)}/ is " \
                          "freestanding"
             if reason:

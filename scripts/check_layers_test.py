@@ -51,6 +51,18 @@ class CheckLayersTest(unittest.TestCase):
         files["module/module.hpp"] = "#include \"hosted/resource.hpp\"\n"
         self.assert_broken(files, "module/module.hpp:1: ", "belongs to hosted/")
 
+    def test_integrations_know_what_they_integrate_with(self):
+        self.assert_clean({"page/pool.hpp": "",
+                           "integrations/zephyr/port.cpp": "#include <zephyr/kernel.h>\n#include <span>\n"
+                                                           "#include \"page/pool.hpp\"\n"})
+        self.assert_broken({"integrations/zephyr/port.cpp": "#include <memory>\n"},
+                           "integrations/zephyr/port.cpp:1: ", "not a freestanding header")
+        self.assert_broken({"page/pool.cpp": "#include <zephyr/kernel.h>\n"},
+                           "page/pool.cpp:1: ", "not a freestanding header")
+        self.assert_broken({"port/posix/plain.hpp": "",
+                            "integrations/zephyr/port.cpp": "#include \"port/posix/plain.hpp\"\n"},
+                           "integrations/zephyr/port.cpp:1: ", "of a host")
+
     def test_later_layer_in_a_test(self):
         self.assert_broken({"heap/heap.hpp": "", "page/pool_test.cpp": "#include \"heap/heap.hpp\""},
                            "page/pool_test.cpp:1: ", "belongs to heap/")
@@ -102,6 +114,17 @@ class CheckLayersTest(unittest.TestCase):
                            "port/host/ram.cpp": '#include "port/host/ram.hpp"\n',
                            "page/pool_test.cpp": '#include "port/host/ram.hpp"\n',
                            "testbench/run.cpp": '#include "port/host/ram.hpp"\n'})
+
+    def test_machine_ports(self):
+        machine = {"port/riscv/machine.hpp": ""}
+        include = '#include "port/riscv/machine.hpp"\n'
+        self.assert_broken({**machine, "page/pool.cpp": include}, "of one machine")
+        self.assert_broken({**machine, "testbench/run.cpp": include}, "of one machine")
+        self.assert_clean({**machine, "port/riscv/machine.cpp": include,
+                           "firmware/boards/virt.cpp": include})
+        self.assert_clean({"port/riscv/lock.cpp": "__atomic_fetch_add(&next, 1, 0);\n"})
+        self.assert_broken({"firmware/cores.cpp": "__atomic_fetch_add(&next, 1, 0);\n"},
+                           "is not to be had on every target")
 
     def test_public_headers(self):
         files = {"capi/include/rtos/alloc.h": "#include <stdint.h>\n#include <sof/list.h>\n",

@@ -5,10 +5,13 @@
 #
 # FILEs are paths from the repository root; default: every .cpp in the build folder's compile
 # database but the tests, which are half of all sources and would take the other half of the time.
+# TIDY_FLAGS in the environment are what clang needs beside the flags of that database, where it was
+# made for another compiler.
 # Prints only findings; exit status 1 where there is one.
 set -euo pipefail
 
 build=$1
+read -ra flags <<<"${TIDY_FLAGS:-}"
 shift
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ -f $build/compile_commands.json ]] || {
@@ -26,4 +29,4 @@ fi
 
 # One line of statistics on stderr per file is of no use; what is left there is an error of its own.
 printf '%s\0' "${files[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build" 2> >(grep -v 'warnings\? .*generated\|^Suppressed\|^Use -header' >&2)
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build" "${flags[@]}" 2> >(grep -v 'warnings\? .*generated\|^Suppressed\|^Use -header' >&2)

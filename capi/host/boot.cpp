@@ -18,6 +18,7 @@
 #include "capi/host/settings.hpp"
 #include "capi/report.hpp"
 #include "capi/system.hpp"
+#include "memory/stray_access.hpp"
 #include "port/host/fault_report.hpp"
 #include "port/host/host_port.hpp"
 #include "port/posix/plain_port.hpp"
@@ -114,14 +115,9 @@ void explain(const Line& line) {
 
 // What lies at an address that a stray access went to. Runs in a signal handler.
 void describe_stray(const void* context, const void* address, char* text, std::size_t size) {
-  const HeapReport heap = static_cast<const Memory*>(context)->locate(address);
-  if (heap.name == nullptr) {
-    snprintf(text, size, "in no heap");
-    return;
-  }
-  snprintf(text, size, "page not mapped, in heap %s of %s %s (id %#x)", heap.name,
-           to_string(heap.owner->spec.kind), heap.owner->spec.name,
-           static_cast<unsigned>(heap.owner->spec.id));
+  Line line;
+  const auto& memory = *static_cast<const Memory*>(context);
+  snprintf(text, size, "%s", describe_stray_access(line, memory, address).text());
 }
 
 bool Host::open_port() {

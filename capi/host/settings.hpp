@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "capi/line.hpp"
+#include "base/line.hpp"
 #include "memory/policy.hpp"
 #include "port/platform_config.hpp"
 

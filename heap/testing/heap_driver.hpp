@@ -93,6 +93,9 @@ class HeapDriver {
   std::uint64_t steps() const { return steps_; }
   std::uint64_t failures() const { return failures_; }
   std::uint32_t heaps() const { return options_.heaps; }
+  HeapWorld& world() { return world_; }
+  const HeapType& heap(std::uint32_t index) const { return heaps_[index]; }
+  const HeapModel& model(std::uint32_t index) const { return models_[index]; }
   bool premaps() const { return options_.premaps; }
   // Occupied share of what the pool has, in percent: what drives the mix of commands.
   std::size_t filling() {
@@ -143,6 +146,20 @@ class HeapDriver {
     HeapModel::require(world_.space().mapped_pages() == 0, "pages left");
     const std::uint32_t gap = world_.space().has_mmu() ? world_.window_pages() : 0;
     HeapModel::require(world_.space().largest_gap() == gap, "spans left");
+  }
+
+  // All invariants, to the bottom.
+  void check_deep() {
+    HeapModel::require(world_.pool().check(), "pool.check()");
+    HeapModel::require(world_.space().check(), "space.check()");
+    HeapModel::require(world_.descriptors().check(), "descriptors.check()");
+    HeapModel::require(!world_.is_fake() || world_.fake().violations() == 0, "the port's rules");
+    std::uint32_t held = world_.metadata().held;
+    for (std::uint32_t i = 0; i < options_.heaps; ++i) {
+      HeapModel::require(heaps_[i].check(CheckDepth::deep), "heap.check(deep)", i);
+      held += accounts_[i].held;
+    }
+    HeapModel::require(held == world_.pool().taken(), "sum over heaps = pool", held);
   }
 
  private:
@@ -280,19 +297,6 @@ class HeapDriver {
   void require_same(const WorldState& before, const HeapType& heap, const char* what) {
     const std::string difference = before.difference(WorldState(world_, heap));
     HeapModel::require(difference.empty(), what, difference);
-  }
-
-  void check_deep() {
-    HeapModel::require(world_.pool().check(), "pool.check()");
-    HeapModel::require(world_.space().check(), "space.check()");
-    HeapModel::require(world_.descriptors().check(), "descriptors.check()");
-    HeapModel::require(!world_.is_fake() || world_.fake().violations() == 0, "the port's rules");
-    std::uint32_t held = world_.metadata().held;
-    for (std::uint32_t i = 0; i < options_.heaps; ++i) {
-      HeapModel::require(heaps_[i].check(CheckDepth::deep), "heap.check(deep)", i);
-      held += accounts_[i].held;
-    }
-    HeapModel::require(held == world_.pool().taken(), "sum over heaps = pool", held);
   }
 
   Options options_;

@@ -76,6 +76,9 @@ class WorldState {
       if (info.largest_hole == 0) {
         info.bin_next = info.bin_prev = FrameInfo::kNone;  // in no bin: links without a meaning
       }
+      if (info.page == FrameInfo::kNone) {
+        info.heap = kNoHeap;  // whose it was is no state
+      }
       frames_.push_back(info);
       taken_ += pool.is_taken(Frame{frame}) ? 'x' : '.';
       if (info.heap != kNoHeap && info.heap != HeapWorld::kMetadataHeap &&
@@ -124,6 +127,20 @@ class WorldState {
         descriptors_.size() == other.descriptors_.size() &&
         (bytes == 0 || std::memcmp(descriptors_.data(), other.descriptors_.data(), bytes) == 0);
     return same ? "" : "descriptors";
+  }
+  // All of it as a text, the same for equal states only.
+  std::string text() const {
+    std::string text = banks_ + taken_ + pages_;
+    for (const std::size_t each : numbers_) {
+      text += ' ' + std::to_string(each);
+    }
+    for (const FrameInfo& each : frames_) {
+      text.append(reinterpret_cast<const char*>(&each), sizeof(each));
+    }
+    for (const PageDescriptor& each : descriptors_) {
+      text.append(reinterpret_cast<const char*>(&each), sizeof(each));
+    }
+    return text;
   }
   bool operator==(const WorldState& other) const { return difference(other).empty(); }
 

@@ -81,6 +81,7 @@ class CheckingPort final : public Port {
     require(found != frame_of_.end(), "unmapping a page that is not mapped");
     mapped_frames_.erase(found->second);
     frame_of_.erase(found);
+    closed_.erase(number(page));
     host_.unmap(page);
   }
 
@@ -96,8 +97,21 @@ class CheckingPort final : public Port {
     }
     mapped_frames_.erase(number(from));
     mapped_frames_.insert(number(to));
+    closed_.erase(number(page));
     found->second = number(to);
     return true;
+  }
+
+  bool can_close_pages() const override { return host_.can_close_pages(); }
+  void set_access(Page page, bool open) override {
+    ++page_calls_;
+    require(frame_of_.count(number(page)) != 0, "closing a page that is not mapped");
+    require((closed_.erase(number(page)) != 0) == open,
+            "closing a closed page, opening an open one");
+    if (!open) {
+      closed_.insert(number(page));
+    }
+    host_.set_access(page, open);
   }
 
   bool set_bank_power(Bank bank, bool on) override {
@@ -158,6 +172,7 @@ class CheckingPort final : public Port {
          page <= (offset + bytes - 1) / config::kPageBytes; ++page) {
       require(frame_of_.count(static_cast<std::uint16_t>(page)) != 0,
               "maintenance of an unmapped page");
+      require(closed_.count(static_cast<std::uint16_t>(page)) == 0, "maintenance of a closed page");
     }
   }
 
@@ -166,6 +181,7 @@ class CheckingPort final : public Port {
   bool side_memories_;
   std::map<std::uint16_t, std::uint16_t> frame_of_;
   std::set<std::uint16_t> mapped_frames_;
+  std::set<std::uint16_t> closed_;
   std::set<std::uint16_t> banks_on_;
   std::vector<Invalidation> invalidations_;
   std::uint64_t maps_ = 0;

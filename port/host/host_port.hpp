@@ -15,6 +15,7 @@
 #pragma once
 
 #include "port/host/simulated_memory.hpp"
+#include "port/port_concept.hpp"
 #include "port/posix/asan_blocks.hpp"
 #include "port/posix/posix_port.hpp"
 
@@ -72,5 +73,7 @@ class HostPort final : public SimulatedMemory {
   SimulatedMemory l3_;
   const char* failure_ = "";
 };
+
+MODMEM_ASSERT_PORT(HostPort);
 
 }  // namespace modmem

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "modmem/config.hpp"
 #include "port/posix/aliased_memory.hpp"
 #include "port/posix/asan_blocks.hpp"
 #include "port/posix/kernel_array.hpp"
@@ -44,6 +45,10 @@ class SimulatedMemory : public PosixPort {
   bool map(Page page, Frame frame) override;
   void unmap(Page page) override;
   bool remap(Page page, Frame from, Frame to) override;
+  bool can_close_pages() const override { return true; }
+  void set_access(Page page, bool open) override {
+    memory_.set_access(std::size_t{number(page)} * config::kPageBytes, config::kPageBytes, open);
+  }
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;
   void cache_invalidate(std::byte* address, std::size_t bytes) override;

@@ -135,6 +135,20 @@ void AliasedMemory::unmap(std::size_t at, std::size_t bytes) {
   note(at, 0, bytes, false);
 }
 
+void AliasedMemory::set_access(std::size_t at, std::size_t bytes, bool open) {
+  std::byte* cached = window_ + at;
+  for (std::byte* address : {cached, cached + alias_offset_}) {
+    if (mprotect(address, bytes, open ? kAccess : PROT_NONE) != 0) {
+      std::perror("modmem: changing the access to a page");
+      std::abort();
+    }
+  }
+  for (std::size_t done = 0; done < bytes; done += config::kPageBytes) {
+    std::uint32_t& note = file_pages_[(at + done) / config::kPageBytes];
+    note = open ? note & ~kClosed : note | kClosed;
+  }
+}
+
 bool AliasedMemory::fill(std::size_t offset, std::size_t bytes, std::byte value) {
   std::byte page[config::kPageBytes];
   std::memset(page, std::to_integer<int>(value), sizeof page);
@@ -200,12 +214,14 @@ void AliasedMemory::map_again() {
       ++end;
     }
     if (file_pages_[first] != kNotMapped) {
+      const bool closed = (file_pages_[first] & kClosed) != 0;
+      const std::uint32_t file_page = file_pages_[first] & ~kClosed;
       for (const std::ptrdiff_t alias : {std::ptrdiff_t{0}, alias_offset_}) {
         // Not through mmap(): checkers of memory accesses would forget what they know of the range.
         const long mapped =
             syscall(SYS_mmap, window_ + alias + first * config::kPageBytes,
-                    (end - first) * config::kPageBytes, kAccess, kShared, file_,
-                    static_cast<off_t>(std::size_t{file_pages_[first]} * config::kPageBytes));
+                    (end - first) * config::kPageBytes, closed ? PROT_NONE : kAccess, kShared,
+                    file_, static_cast<off_t>(std::size_t{file_page} * config::kPageBytes));
         if (mapped == -1) {
           std::perror("modmem: mapping memory after fork()");
           std::abort();

@@ -16,6 +16,7 @@
 #include <cstddef>
 
 #include "base/bitmap.hpp"
+#include "port/port_concept.hpp"
 #include "port/posix/aliased_memory.hpp"
 #include "port/posix/asan_blocks.hpp"
 #include "port/posix/kernel_array.hpp"
@@ -107,5 +108,7 @@ class PlainPort final : public PlainMemory {
   LibcBlocks libc_blocks_;
   const char* failure_ = "";
 };
+
+MODMEM_ASSERT_PORT(PlainPort);
 
 }  // namespace modmem

@@ -1,0 +1,16 @@
+# A Cortex-M4, with Debian's gcc-arm-none-eabi and libstdc++-arm-none-eabi-newlib.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR cortex-m4)
+set(MODMEM_PORT cortex_m)  # the folder of port/, what of it places the image, and of firmware/boards/
+set(MODMEM_LINKER_SCRIPT mps2_an386.ld)
+set(MODMEM_BOARD mps2_an386)
+set(MODMEM_BOARD_CORES 1)
+set(MODMEM_PORT_GUARDS_METADATA ON)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+foreach(language C CXX ASM)
+  set(CMAKE_${language}_FLAGS_INIT "-mcpu=cortex-m4 -mthumb -ffunction-sections -fdata-sections")
+endforeach()
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_CXX_COMPILER arm-none-eabi-g++)
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-nostdlib -Wl,--gc-sections")
+set(CMAKE_CXX_STANDARD_LIBRARIES "-lgcc")

@@ -1,0 +1,124 @@
+#include "port/cortex_m/memory_guard.hpp"
+
+#include <bit>
+
+#include "base/check.hpp"
+
+namespace modmem::cortex_m {
+
+namespace {
+
+// The MPU's registers, and its attributes: "ARMv7-M Architecture Reference Manual", B3.5.
+struct Mpu {
+  std::uint32_t type;
+  std::uint32_t control;
+  std::uint32_t number;
+  std::uint32_t base;
+  std::uint32_t attributes;
+};
+volatile Mpu& mpu() { return *reinterpret_cast<volatile Mpu*>(0xE000ED90); }
+volatile std::uint32_t& system_handlers() {
+  return *reinterpret_cast<volatile std::uint32_t*>(0xE000ED24);
+}
+
+constexpr std::uint32_t kOn = 1U;          // of the MPU, of a region
+constexpr std::uint32_t kBackground = 4U;  // what no region shows is open
+constexpr std::uint32_t kMemoryFaults = 1U << 16;
+constexpr std::uint32_t kNeverExecute = 1U << 28;
+constexpr std::uint32_t kReadWrite = 0b001U << 24;  // privileged only
+constexpr std::uint32_t kReadOnly = 0b101U << 24;
+constexpr std::uint32_t kNormal = 0b1011U << 16;  // memory with write-back caches, shareable or not
+
+enum Region : std::uint32_t { code_region, data_region, metadata_region };
+
+constexpr std::uint32_t size_of(std::size_t bytes) {
+  return static_cast<std::uint32_t>(std::countr_zero(bytes) - 1) << 1;
+}
+
+void write_region(std::uint32_t region, std::uintptr_t base, std::uint32_t attributes) {
+  // A lower-numbered half-written region must not come to be seen.
+  mpu().number = region;
+  mpu().attributes = 0;
+  mpu().base = static_cast<std::uint32_t>(base);
+  mpu().attributes = attributes;
+}
+
+void take_effect() { asm volatile("dsb\n isb" ::: "memory"); }
+
+}  // namespace
+
+void MemoryGuard::start(const Layout& layout) {
+  MODMEM_ASSERT(layout.pool % kWindowBytes == 0 &&
+                layout.pool_bytes <= kMostWindows * kWindowBytes);
+  layout_ = layout;
+  write_region(code_region, layout.code, kReadOnly | kNormal | size_of(layout.code_bytes) | kOn);
+  write_region(data_region, layout.data,
+               kReadWrite | kNeverExecute | kNormal | size_of(layout.data_bytes) | kOn);
+  for (std::uint32_t region = kFirstCached; region < kRegions; ++region) {
+    window_of_[region] = kNoWindow;
+    write_region(region, 0, 0);
+  }
+  open_metadata();
+  system_handlers() = system_handlers() | kMemoryFaults;
+  mpu().control = kOn;
+  take_effect();
+}
+
+void MemoryGuard::set(std::uint32_t page, bool is_open) {
+  const std::uint32_t window = page / kPagesPerWindow;
+  const auto bit = static_cast<std::uint8_t>(1U << page % kPagesPerWindow);
+  open_[window] = static_cast<std::uint8_t>(is_open ? open_[window] | bit : open_[window] & ~bit);
+  for (std::uint32_t region = kFirstCached; region < kRegions; ++region) {
+    if (window_of_[region] == window) {
+      show(region);
+    }
+  }
+}
+
+void MemoryGuard::show(std::uint32_t region) {
+  const std::uint32_t window = window_of_[region];
+  const std::uint32_t closed = static_cast<std::uint8_t>(~open_[window]);
+  write_region(region, layout_.pool + window * kWindowBytes,
+               kReadWrite | kNeverExecute | kNormal | closed << 8 | size_of(kWindowBytes) | kOn);
+  take_effect();
+}
+
+bool MemoryGuard::admit(std::uintptr_t address) {
+  const std::uintptr_t offset = address - layout_.pool;
+  if (offset >= layout_.pool_bytes || !is_open(static_cast<std::uint32_t>(offset / kPageBytes))) {
+    return false;
+  }
+  const auto window = static_cast<std::uint8_t>(offset / kWindowBytes);
+  for (std::uint32_t region = kFirstCached; region < kRegions; ++region) {
+    if (window_of_[region] == window) {
+      return false;  // the region lets this page through: it was not the page that faulted
+    }
+  }
+  // Whoever was interrupted may be about to write a region of its own.
+  const std::uint32_t selected = mpu().number;
+  window_of_[next_] = window;
+  show(next_);
+  mpu().number = selected;
+  const std::uint32_t next = next_ + 1U;
+  next_ = static_cast<std::uint8_t>(next < kRegions ? next : kFirstCached);
+  return true;
+}
+
+void MemoryGuard::open_all() {
+  mpu().control = kOn | kBackground;
+  take_effect();
+}
+
+void MemoryGuard::open_metadata() {
+  write_region(metadata_region, layout_.metadata,
+               kReadWrite | kNeverExecute | kNormal | size_of(layout_.metadata_bytes) | kOn);
+  take_effect();
+}
+
+void MemoryGuard::close_metadata() {
+  write_region(metadata_region, layout_.metadata,
+               kReadOnly | kNeverExecute | kNormal | size_of(layout_.metadata_bytes) | kOn);
+  take_effect();
+}
+
+}  // namespace modmem::cortex_m
