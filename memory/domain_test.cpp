@@ -2,7 +2,6 @@
 // library, and at no other time.
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <string>
@@ -10,39 +9,17 @@
 
 #include "base/line.hpp"
 #include "memory/stray_access.hpp"
+#include "memory/testing/access_probe.hpp"
 #include "memory/testing/test_system.hpp"
 
 namespace modmem {
 namespace {
 
+using testing::AccessProbe;
 using testing::preset;
 using testing::TestSystem;
 
 constexpr std::size_t kPage = config::kPageBytes;
-
-// Whether the calling process can read there, found out without a fault.
-class Probe {
- public:
-  Probe() {
-    if (pipe(ends_) != 0) {
-      throw std::runtime_error("no pipe");
-    }
-  }
-  ~Probe() {
-    close(ends_[0]);
-    close(ends_[1]);
-  }
-  Probe(const Probe&) = delete;
-  Probe& operator=(const Probe&) = delete;
-
-  bool reaches(const void* address) {
-    char byte = 0;
-    return write(ends_[1], address, 1) == 1 && read(ends_[0], &byte, 1) == 1;
-  }
-
- private:
-  int ends_[2] = {};
-};
 
 class Domains : public ::testing::TestWithParam<const char*> {
  protected:
@@ -69,7 +46,7 @@ class Domains : public ::testing::TestWithParam<const char*> {
   Memory& memory_ = system_.memory();
   testing::NotingObserver& seen_ = system_.seen();
   const testing::PoolState boot_ = system_.pool_state();
-  Probe probe_;
+  AccessProbe probe_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Platforms, Domains, ::testing::Values("mtl", "mcu"));

@@ -29,7 +29,7 @@ struct HeapSlot {
   Heap* heap = nullptr;                            // the engine, while it is open
   HeapKind kind = HeapKind::none;
   std::uint8_t core = kAnyCore;  // the one core that it serves
-  bool isolated = false;         // closed while its owner, a domain, is not entered
+  bool isolated = false;         // a domain's: see Memory::enter_domain()
   AddressSpace* space = nullptr;
   PageAccount account;
   Owner* owner = nullptr;

@@ -40,6 +40,14 @@ struct Claim {
   }
 };
 
+// What one domain may do with what lies in the heap of another one.
+struct Grant {
+  std::uint16_t domain = SlotStore::kNone;  // owners, by handle
+  std::uint16_t of = SlotStore::kNone;
+  Access access = Access::closed;
+  std::uint16_t next = SlotStore::kNone;
+};
+
 // Where a request goes and what becomes of it there.
 struct Route {
   HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory, or not for this request
@@ -50,12 +58,12 @@ struct Route {
 };
 
 // Has the pages of [start, start + bytes), a block of the heap's or a part of one, open to the
-// library for a scope, and then closed again, where the heap is closed. `start` is an address in
+// library for a scope, and then as they were, where the heap is not open. `start` is an address in
 // the window. Under Memory's lock.
 class OpenBlock {
  public:
   OpenBlock(const HeapSlot& slot, const void* start, std::size_t bytes) : slot_(slot) {
-    if (slot.account.closed && bytes != 0) {
+    if (slot.account.access != Access::open && bytes != 0) {
       const std::size_t offset = slot.space->offset_of(start);
       first_ = static_cast<std::uint32_t>(offset / config::kPageBytes);
       pages_ = static_cast<std::uint32_t>((offset + bytes - 1) / config::kPageBytes) - first_ + 1;

@@ -94,6 +94,7 @@ bool Memory::set_up(MetadataArena& arena) {
   regions_.boot(metadata_);
   reservations_.boot(metadata_);
   pins_.boot(metadata_);
+  grants_.boot(metadata_);
   arena_used_ = arena.used();
   return done;
 }

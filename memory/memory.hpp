@@ -202,12 +202,29 @@ class Memory {
   // access ends in the platform's fault, which locate() explains. What lies in other heaps is open
   // in between as well. One domain is entered at a time, for all cores.
   //
+  // A domain can be granted what lies in the heap of another one, to read or to write as well: what
+  // two of them share, as a buffer, or what several of them read, as a table, is a domain that each
+  // of them is granted. Whatever comes to lie there later is a part of it.
+  //
   // Enters `domain`, nullptr: none, in place of the one that was entered, which is returned
   // (nullptr: none): given back, calls may nest. An owner that is no domain, or has ended, counts
-  // as none. O(window pages / 64 + mapped pages), and two calls of Port::set_access() for each page
-  // of the two domains at most.
+  // as none. O(heaps + grants + window pages / 64 + mapped pages), and a call of Port::set_access()
+  // for each page that one of the two domains reaches and the other does not. What is closed is
+  // closed before anything is opened.
   Owner* enter_domain(Owner* domain);
   Owner* entered_domain() const;
+
+  // Has `domain` reach what lies in the heap of `of`, another one, while it is entered: from this
+  // very moment where it is. Access::closed takes a grant back. A grant ends with either of the
+  // two. Returns false, with nothing changed, exactly when one of them is no domain, they are the
+  // same, or metadata is exhausted. Requires that what is granted is ready: its content is the
+  // domain's to see from now on. Cost as of enter_domain().
+  bool grant(const Owner& domain, const Owner& of, Access access);
+  void revoke(const Owner& domain, const Owner& of) { grant(domain, of, Access::closed); }
+
+  // What `domain`, while it is entered, may do with what lies in the heap of `of`: everything where
+  // they are the same or that heap is open to all. O(grants).
+  Access access(const Owner& domain, const Owner& of) const;
 
   // --- blocks ---
 
@@ -346,6 +363,7 @@ class Memory {
   static constexpr std::uint32_t kMaxPins = 1024;
 
   using Pin = internal::Pin;
+  using Grant = internal::Grant;
   using Sums = internal::Sums;
   using Claim = internal::Claim;
   using Route = internal::Route;
@@ -425,7 +443,13 @@ class Memory {
   bool can_isolate(const OwnerSpec& spec, const HeapSpec& heap) const;
   HeapSlot* domain_heap(const Owner* owner) const;
   void zero(void* block, std::size_t bytes);
+  Access access_locked(const Owner& domain, const HeapSlot& slot) const;
+  std::uint16_t& link_to_grant(std::uint16_t domain, std::uint16_t of);
+  void drop_grant(std::uint16_t& link);
+  void end_domain(HeapSlot& slot);
+  void settle_access();
   bool check_domains() const;
+  bool check_grants() const;
 
   Owner& owner_of(const Request& request) const;
   bool lives(const Owner& owner) const;
@@ -586,6 +610,7 @@ class Memory {
   MetadataStore<SlotHeap> slot_heaps_;
   MetadataStore<Region> regions_;
   MetadataStore<Pin> pins_;
+  MetadataStore<Grant> grants_;
   std::size_t arena_used_ = 0;
   Owner* system_ = nullptr;
   HeapSlot* system_heap_ = nullptr;                // that of the primary core, or the only one
@@ -595,6 +620,7 @@ class Memory {
   HeapSlot* shared_heap_ = nullptr;
   std::uint16_t first_heap_ = SlotStore::kNone;  // in order of creation
   std::uint16_t first_pin_ = SlotStore::kNone;
+  std::uint16_t first_grant_ = SlotStore::kNone;
   std::uint16_t domain_ = SlotStore::kNone;  // the owner that is entered
   std::uint16_t domains_ = 0;                // isolated heaps
   std::uint64_t ended_frame_us_ = 0;
@@ -602,7 +628,7 @@ class Memory {
 };
 
 template <>
-inline constexpr std::size_t kTargetBytes<Memory> = 1416;
+inline constexpr std::size_t kTargetBytes<Memory> = 1448;
 static_assert(sizeof(void*) != 4 || sizeof(Memory) <= kTargetBytes<Memory>);
 
 template <typename Visit>

@@ -193,7 +193,7 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
       &owner != system_ && spec.kind != HeapKind::slots ? owner.spec.core : HeapSlot::kAnyCore;
   slot.space = &space;
   slot.isolated = spec.isolated;
-  slot.account.closed = spec.isolated;
+  slot.account.access = spec.isolated ? Access::closed : Access::open;
   slot.account.limit = spec.frame_limit;
   if (!begin_guarantee(slot, owner)) {
     remove_heap(slot);
@@ -216,9 +216,7 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
 
 void Memory::close_heap(HeapSlot& slot) {
   if (slot.isolated) {
-    slot.space->set_closed(slot.id(), slot.account, false);  // for what the library drops of them
-    --domains_;
-    domain_ = domain_ == slot.owner->handle ? SlotStore::kNone : domain_;
+    end_domain(slot);
   }
   close_engine(slot);
   ended_frame_us_ += slot.space == &space_ ? pool_.frame_us(slot.account) : 0;
@@ -337,7 +335,10 @@ PageState Memory::page_state(const void* address) const {
   const AddressSpace& space = space_of(address);
   const std::optional<std::uint32_t> page = space.page_of(address);
   if (page && space.is_mapped(*page)) {
-    return space.info(*page).closed ? PageState::closed : PageState::open;
+    const Access access = space.info(*page).access;
+    return access == Access::open        ? PageState::open
+           : access == Access::read_only ? PageState::read_only
+                                         : PageState::closed;
   }
   const bool is_off =
       page && !space.has_mmu() &&

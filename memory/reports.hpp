@@ -34,7 +34,8 @@ struct HeapReport {
 // What an access to an address meets.
 enum class PageState : std::uint8_t {
   open,
-  closed,  // of a domain that is not entered
+  read_only,  // of a domain that another one, which is entered, may read
+  closed,     // of a domain that is not entered
   not_mapped,
   bank_off,  // not mapped, and the bank is off that it lies in; without an MMU only
 };

@@ -8,6 +8,8 @@ const char* to_string(PageState state) {
   switch (state) {
     case PageState::open:
       return "page open";
+    case PageState::read_only:
+      return "page read only, as it is granted";
     case PageState::closed:
       return "page closed, as its domain is not entered";
     case PageState::not_mapped:

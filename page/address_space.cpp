@@ -123,39 +123,29 @@ bool AddressSpace::map_page(std::uint32_t page, HeapId heap, PageAccount& accoun
     pool_->give(account, *frame, 1);
     return false;
   }
-  set_page_closed(page, account.closed);
+  set_access(page, account.access);
   return true;
 }
 
-void AddressSpace::set_page_closed(std::uint32_t page, bool closed) {
+void AddressSpace::set_access(std::uint32_t page, Access access) {
   FrameInfo& notes = info(page);
-  if (notes.closed != closed) {
-    notes.closed = closed;
-    port_->set_access(as_page(page), !closed);
-  }
-}
-
-void AddressSpace::set_closed(HeapId heap, PageAccount& account, bool closed) {
-  MODMEM_ASSERT(port_->can_close_pages());
-  account.closed = closed;
-  for (std::uint32_t page = next_mapped(0, window_pages_); page < window_pages_;
-       page = next_mapped(page + 1, window_pages_)) {
-    if (info(page).heap == heap) {
-      set_page_closed(page, closed);
-    }
+  if (notes.access != access) {
+    MODMEM_ASSERT(port_->can_close_pages());
+    notes.access = access;
+    port_->set_access(as_page(page), access);
   }
 }
 
 void AddressSpace::open(std::uint32_t first, std::uint32_t count) {
   for (std::uint32_t page = first; page < first + count; ++page) {
-    set_page_closed(page, false);
+    set_access(page, Access::open);
   }
 }
 
 void AddressSpace::close(std::uint32_t first, std::uint32_t count, const PageAccount& account) {
-  for (std::uint32_t page = first; account.closed && page < first + count; ++page) {
+  for (std::uint32_t page = first; page < first + count; ++page) {
     if (is_mapped(page)) {
-      set_page_closed(page, true);
+      set_access(page, account.access);
     }
   }
 }

@@ -98,15 +98,14 @@ class AddressSpace {
   // Keeps a mapped page on its frame, or no longer; a page that is unmapped is not pinned any more.
   void set_pinned(std::uint32_t page, bool pinned);
 
-  // Closes the mapped pages of `heap`, which are charged to `account`, and those that map() adds
-  // from now on, to access; or opens them. Requires a port that can. O(window pages / 64 + mapped
-  // pages).
-  void set_closed(HeapId heap, PageAccount& account, bool closed);
+  // Has a mapped page closed to access, read only or open. What its account says is the caller's to
+  // keep: map() gives pages that access. Requires a port that can, where that changes. O(1).
+  void set_access(std::uint32_t page, Access access);
 
-  // Opens those of the mapped pages [first, first + count) that are closed, for the library itself,
-  // and with it for whoever runs on another core at that moment;
-  // close() has them as they were, where `account`, to which they are charged, is closed, and they
-  // are mapped still. O(count).
+  // Opens those of the mapped pages [first, first + count) that are not open, for the library
+  // itself, and with it for whoever runs on another core at that moment;
+  // close() has them as `account`, to which they are charged, says, where they are mapped still.
+  // O(count).
   void open(std::uint32_t first, std::uint32_t count);
   void close(std::uint32_t first, std::uint32_t count, const PageAccount& account);
 
@@ -214,7 +213,6 @@ class AddressSpace {
   bool map_missing(std::uint32_t first, std::uint32_t count, HeapId heap, PageAccount& account);
   bool map_page(std::uint32_t page, HeapId heap, PageAccount& account);
   bool map_frame(std::uint32_t page, Frame frame, HeapId heap);
-  void set_page_closed(std::uint32_t page, bool closed);
   void forget(std::uint32_t page);
   bool is_movable(Bank bank, PageMover& mover) const;
   std::optional<Bank> bank_to_empty(PageMover& mover) const;

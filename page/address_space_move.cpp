@@ -78,12 +78,12 @@ bool AddressSpace::copy_content(std::uint32_t page, Frame to, std::uint32_t scra
 
 bool AddressSpace::move_page(std::uint32_t page, Frame to, std::uint32_t scratch) {
   const std::uint16_t from = frame_of(page);
-  const bool closed = info(page).closed;
-  set_page_closed(page, false);
+  const Access access = info(page).access;
+  set_access(page, Access::open);
   // What is kept empty has no content.
   const bool done = (!is_busy(page) || copy_content(page, to, scratch)) &&
                     port_->remap(as_page(page), as_frame(from), to);
-  set_page_closed(page, closed);
+  set_access(page, access);
   if (!done) {
     return false;
   }

@@ -228,7 +228,7 @@ TEST_P(AddressSpaceTest, WithoutAnMmuAPageKnowsWhoseItWas) {
   EXPECT_EQ(space().last_heap_of(4), known ? kOther : kNoHeap);
 }
 
-TEST_P(AddressSpaceTest, ClosesThePagesOfAHeap) {
+TEST_P(AddressSpaceTest, HasPagesAsTheirAccountSays) {
   PageWorld fake(small_platform(has_mmu(), 24), PortKind::fake);
   FakePort& port = fake.fake();
   AddressSpace& pages = fake.space();
@@ -236,7 +236,8 @@ TEST_P(AddressSpaceTest, ClosesThePagesOfAHeap) {
   PageAccount other;
   ASSERT_TRUE(pages.map(3, 2, kHeap, mine));
   ASSERT_TRUE(pages.map(5, 1, kOther, other));
-  pages.set_closed(kHeap, mine, true);
+  mine.access = Access::closed;
+  pages.close(3, 2, mine);
   EXPECT_TRUE(port.is_closed(3));
   EXPECT_TRUE(port.is_closed(4));
   EXPECT_FALSE(port.is_closed(5));
@@ -249,10 +250,18 @@ TEST_P(AddressSpaceTest, ClosesThePagesOfAHeap) {
   // What is mapped from now on is closed as well.
   ASSERT_TRUE(pages.map(4, 1, kHeap, mine));
   EXPECT_TRUE(port.is_closed(4));
-  pages.set_closed(kHeap, mine, false);
-  EXPECT_FALSE(port.is_closed(3) || port.is_closed(4));
+  mine.access = Access::read_only;
   pages.close(3, 2, mine);
-  EXPECT_FALSE(port.is_closed(3) || port.is_closed(4));
+  EXPECT_EQ(port.access(3), Access::read_only);
+  pages.open(3, 1);
+  EXPECT_EQ(port.access(3), Access::open);
+  EXPECT_EQ(port.access(4), Access::read_only);
+  pages.close(3, 2, mine);
+  EXPECT_EQ(port.access(3), Access::read_only);
+  mine.access = Access::open;
+  pages.close(3, 2, mine);
+  EXPECT_EQ(port.access(3), Access::open);
+  EXPECT_EQ(port.access(4), Access::open);
   EXPECT_TRUE(fake.check()) << port.violation();
 }
 

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "port/port.hpp"
+
 namespace modmem {
 
 // Which heap a page belongs to; what the number means is Memory's business.
@@ -22,7 +24,7 @@ struct FrameInfo {
   HeapId heap = kNoHeap;             // whose the page is or, without an MMU, was last
   bool empty : 1 = false;            // mapped, but kept without a live block (hysteresis)
   bool pinned : 1 = false;           // its content must stay in this frame
-  bool closed : 1 = false;           // to access, but for the library itself
+  Access access : 2 = Access::open;  // but for the library itself
   std::uint16_t descriptor = kNone;  // slot of the PageDescriptor, none for pages inside one block
   std::uint16_t reach = 0;           // pages that the last block here extends into; of a page of
                                      // metadata its number

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "port/port.hpp"
+
 namespace modmem {
 
 struct PageAccount {
@@ -14,7 +16,7 @@ struct PageAccount {
   std::uint32_t limit = kNoLimit;  // frames that it may hold at most
   std::uint32_t held = 0;          // frames that it holds now
   std::uint32_t peak = 0;          // most frames that it ever held
-  bool closed = false;             // its pages are closed to access: AddressSpace::set_closed()
+  Access access = Access::open;    // to its pages, see AddressSpace::set_access()
   std::uint64_t frame_us = 0;      // frames held times microseconds, up to `since`
   std::uint64_t since = 0;         // see PagePool::frame_us()
 

@@ -15,7 +15,7 @@ class ForwardingPort : public Port {
   void unmap(Page page) override { port_->unmap(page); }
   bool remap(Page page, Frame from, Frame to) override { return port_->remap(page, from, to); }
   bool can_close_pages() const override { return port_->can_close_pages(); }
-  void set_access(Page page, bool open) override { port_->set_access(page, open); }
+  void set_access(Page page, Access access) override { port_->set_access(page, access); }
   bool set_bank_power(Bank bank, bool on) override { return port_->set_bank_power(bank, on); }
   std::byte* window() const override { return port_->window(); }
   std::ptrdiff_t alias_offset() const override { return port_->alias_offset(); }

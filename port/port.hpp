@@ -29,6 +29,9 @@ constexpr std::uint16_t number(Page page) { return static_cast<std::uint16_t>(pa
 constexpr std::uint16_t number(Frame frame) { return static_cast<std::uint16_t>(frame); }
 constexpr std::uint16_t number(Bank bank) { return static_cast<std::uint16_t>(bank); }
 
+// What may be done with what lies in a mapped page, more with each.
+enum class Access : std::uint8_t { closed, read_only, open };
+
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
 
 class Port {
@@ -67,9 +70,10 @@ class Port {
   virtual bool can_close_pages() const { return false; }
 
   // Closes a mapped page, through both aliases and for all cores: accesses end in a fault, as those
-  // to a page that is not mapped, but it keeps its frame and its content. Or opens it again. map()
-  // and remap() leave the page open. Cannot fail. Not called where pages can't be closed.
-  virtual void set_access(Page /*page*/, bool /*open*/) {}
+  // to a page that is not mapped, but it keeps its frame and its content. Or has it read only, with
+  // a fault for whoever writes, or opens it again. map() and remap() leave the page open. Cannot
+  // fail. Not called where pages can't be closed.
+  virtual void set_access(Page /*page*/, Access /*access*/) {}
 
   // Switches a bank on or off; returns when the bank is ready. Off loses the content. Switching off
   // cannot fail; switching on returns false where the hardware refuses.

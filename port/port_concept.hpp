@@ -58,9 +58,9 @@ concept Remap = requires(P& port, Page page, Frame frame) {
 
 // Who can close pages says so, and who says so can.
 template <typename P>
-concept SetAccess = requires(P& port, const P& same, Page page, bool open) {
+concept SetAccess = requires(P& port, const P& same, Page page, Access access) {
   { same.can_close_pages() } -> std::same_as<bool>;
-  { port.set_access(page, open) } -> std::same_as<void>;
+  { port.set_access(page, access) } -> std::same_as<void>;
   requires MODMEM_DEFINES(P, can_close_pages)
   == MODMEM_DEFINES(P, set_access);
 };
@@ -157,26 +157,26 @@ concept PortClass =
   static_assert(::modmem::port_concept::Function<P>,     \
                 "a port may override, in public, but "   \
                 "with these types: " signature)
-#define MODMEM_ASSERT_PORT(P)                                                                  \
-  static_assert(std::derived_from<P, ::modmem::Port>, "a port derives from modmem::Port");     \
-  MODMEM_PORT_OVERRIDES(P, Window, "std::byte* window() const");                               \
-  MODMEM_PORT_OVERRIDES(P, AliasOffset, "std::ptrdiff_t alias_offset() const");                \
-  MODMEM_PORT_OVERRIDES(P, Map, "bool map(Page page, Frame frame)");                           \
-  MODMEM_PORT_OVERRIDES(P, Unmap, "void unmap(Page page)");                                    \
-  MODMEM_PORT_MAY_OVERRIDE(P, Remap, "bool remap(Page page, Frame from, Frame to)");           \
-  MODMEM_PORT_MAY_OVERRIDE(                                                                    \
-      P, SetAccess, "bool can_close_pages() const and void set_access(Page page, bool open)"); \
-  MODMEM_PORT_OVERRIDES(P, SetBankPower, "bool set_bank_power(Bank bank, bool on)");           \
-  MODMEM_PORT_OVERRIDES(P, CacheWriteback,                                                     \
-                        "void cache_writeback(std::byte* address, std::size_t bytes)");        \
-  MODMEM_PORT_OVERRIDES(P, CacheInvalidate,                                                    \
-                        "void cache_invalidate(std::byte* address, std::size_t bytes)");       \
-  MODMEM_PORT_OVERRIDES(P, Lock, "void lock() and void unlock()");                             \
-  MODMEM_PORT_OVERRIDES(P, ThreadId, "std::uintptr_t thread_id() const");                      \
-  MODMEM_PORT_OVERRIDES(P, CoreId, "std::uint32_t core_id() const");                           \
-  MODMEM_PORT_OVERRIDES(P, OnAudioPath, "bool on_audio_path() const");                         \
-  MODMEM_PORT_OVERRIDES(P, TimeUs, "std::uint64_t time_us() const");                           \
-  MODMEM_PORT_OVERRIDES(P, Log, "void log(LogLevel level, const char* line)");                 \
-  MODMEM_PORT_MAY_OVERRIDE(P, SideMemories, "Port* low_power() and Port* l3()");               \
-  MODMEM_PORT_MAY_OVERRIDE(P, Blocks, "BlockView* blocks()");                                  \
+#define MODMEM_ASSERT_PORT(P)                                                                      \
+  static_assert(std::derived_from<P, ::modmem::Port>, "a port derives from modmem::Port");         \
+  MODMEM_PORT_OVERRIDES(P, Window, "std::byte* window() const");                                   \
+  MODMEM_PORT_OVERRIDES(P, AliasOffset, "std::ptrdiff_t alias_offset() const");                    \
+  MODMEM_PORT_OVERRIDES(P, Map, "bool map(Page page, Frame frame)");                               \
+  MODMEM_PORT_OVERRIDES(P, Unmap, "void unmap(Page page)");                                        \
+  MODMEM_PORT_MAY_OVERRIDE(P, Remap, "bool remap(Page page, Frame from, Frame to)");               \
+  MODMEM_PORT_MAY_OVERRIDE(                                                                        \
+      P, SetAccess, "bool can_close_pages() const and void set_access(Page page, Access access)"); \
+  MODMEM_PORT_OVERRIDES(P, SetBankPower, "bool set_bank_power(Bank bank, bool on)");               \
+  MODMEM_PORT_OVERRIDES(P, CacheWriteback,                                                         \
+                        "void cache_writeback(std::byte* address, std::size_t bytes)");            \
+  MODMEM_PORT_OVERRIDES(P, CacheInvalidate,                                                        \
+                        "void cache_invalidate(std::byte* address, std::size_t bytes)");           \
+  MODMEM_PORT_OVERRIDES(P, Lock, "void lock() and void unlock()");                                 \
+  MODMEM_PORT_OVERRIDES(P, ThreadId, "std::uintptr_t thread_id() const");                          \
+  MODMEM_PORT_OVERRIDES(P, CoreId, "std::uint32_t core_id() const");                               \
+  MODMEM_PORT_OVERRIDES(P, OnAudioPath, "bool on_audio_path() const");                             \
+  MODMEM_PORT_OVERRIDES(P, TimeUs, "std::uint64_t time_us() const");                               \
+  MODMEM_PORT_OVERRIDES(P, Log, "void log(LogLevel level, const char* line)");                     \
+  MODMEM_PORT_MAY_OVERRIDE(P, SideMemories, "Port* low_power() and Port* l3()");                   \
+  MODMEM_PORT_MAY_OVERRIDE(P, Blocks, "BlockView* blocks()");                                      \
   static_assert(::modmem::PortClass<P>, "a port has no pure virtual function of its own")

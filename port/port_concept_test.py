@@ -70,8 +70,8 @@ class PortConceptTest(unittest.TestCase):
 
     def test_half_of_closing_pages(self):
         for text in ("bool can_close_pages() const override { return true; }",
-                     "void set_access(Page, bool) override {}"):
-            self.assert_told(errors([*WHOLE.values(), text]), "set_access(Page page, bool open)")
+                     "void set_access(Page, Access) override {}"):
+            self.assert_told(errors([*WHOLE.values(), text]), "set_access(Page page, Access access)")
 
     def test_what_is_no_port_at_all(self):
         class_of_its_own = [text.replace(" override", "") for text in WHOLE.values()]

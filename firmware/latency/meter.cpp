@@ -51,9 +51,9 @@ void MeteredPort::unmap(Page page) {
   Meter::end<Part::unmap>();
 }
 
-void MeteredPort::set_access(Page page, bool open) {
+void MeteredPort::set_access(Page page, Access access) {
   Meter::end<Part::own>();
-  ForwardingPort::set_access(page, open);
+  ForwardingPort::set_access(page, access);
   Meter::end<Part::other>();
 }
 

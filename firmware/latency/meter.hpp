@@ -67,7 +67,7 @@ class MeteredPort final : public ForwardingPort {
 
   bool map(Page page, Frame frame) override;
   void unmap(Page page) override;
-  void set_access(Page page, bool open) override;
+  void set_access(Page page, Access access) override;
   bool set_bank_power(Bank bank, bool on) override;
 };
 

@@ -10,8 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "modmem/config.hpp"
@@ -37,6 +39,13 @@ class CheckingPort final : public Port {
   std::size_t mapped_pages() const { return frame_of_.size(); }
   std::size_t banks_on() const { return banks_on_.size(); }
   std::uint64_t maps() const { return maps_; }
+  // What was made of a page's access; open where nothing was, mapped or not.
+  Access access(std::uint16_t page) const {
+    const auto found = access_.find(page);
+    return found != access_.end() ? found->second : Access::open;
+  }
+  // Called after each change of a page's access.
+  void set_on_access(std::function<void()> call) { on_access_ = std::move(call); }
   // Calls that map, unmap, move or switch, whether they work or not.
   std::uint64_t page_calls() const { return page_calls_; }
 
@@ -81,7 +90,7 @@ class CheckingPort final : public Port {
     require(found != frame_of_.end(), "unmapping a page that is not mapped");
     mapped_frames_.erase(found->second);
     frame_of_.erase(found);
-    closed_.erase(number(page));
+    access_.erase(number(page));
     host_.unmap(page);
   }
 
@@ -97,21 +106,21 @@ class CheckingPort final : public Port {
     }
     mapped_frames_.erase(number(from));
     mapped_frames_.insert(number(to));
-    closed_.erase(number(page));
+    access_.erase(number(page));
     found->second = number(to);
     return true;
   }
 
   bool can_close_pages() const override { return host_.can_close_pages(); }
-  void set_access(Page page, bool open) override {
+  void set_access(Page page, Access access) override {
     ++page_calls_;
     require(frame_of_.count(number(page)) != 0, "closing a page that is not mapped");
-    require((closed_.erase(number(page)) != 0) == open,
-            "closing a closed page, opening an open one");
-    if (!open) {
-      closed_.insert(number(page));
+    require(this->access(number(page)) != access, "giving a page the access that it has");
+    access_[number(page)] = access;
+    host_.set_access(page, access);
+    if (on_access_) {
+      on_access_();
     }
-    host_.set_access(page, open);
   }
 
   bool set_bank_power(Bank bank, bool on) override {
@@ -172,7 +181,8 @@ class CheckingPort final : public Port {
          page <= (offset + bytes - 1) / config::kPageBytes; ++page) {
       require(frame_of_.count(static_cast<std::uint16_t>(page)) != 0,
               "maintenance of an unmapped page");
-      require(closed_.count(static_cast<std::uint16_t>(page)) == 0, "maintenance of a closed page");
+      require(access(static_cast<std::uint16_t>(page)) == Access::open,
+              "maintenance of a page that is not open");
     }
   }
 
@@ -181,7 +191,8 @@ class CheckingPort final : public Port {
   bool side_memories_;
   std::map<std::uint16_t, std::uint16_t> frame_of_;
   std::set<std::uint16_t> mapped_frames_;
-  std::set<std::uint16_t> closed_;
+  std::map<std::uint16_t, Access> access_;  // of those that are not open, and others
+  std::function<void()> on_access_;
   std::set<std::uint16_t> banks_on_;
   std::vector<Invalidation> invalidations_;
   std::uint64_t maps_ = 0;

@@ -24,19 +24,13 @@ bool CortexMPort::map(Page page, Frame frame) {
     return false;
   }
   MODMEM_ASSERT(number(page) == number(frame));
-  guard_.open(number(frame));
+  guard_.set_access(number(frame), Access::open);
   return true;
 }
 
-void CortexMPort::unmap(Page page) { guard_.close(number(page)); }
+void CortexMPort::unmap(Page page) { guard_.set_access(number(page), Access::closed); }
 
-void CortexMPort::set_access(Page page, bool open) {
-  if (open) {
-    guard_.open(number(page));
-  } else {
-    guard_.close(number(page));
-  }
-}
+void CortexMPort::set_access(Page page, Access access) { guard_.set_access(number(page), access); }
 
 bool CortexMPort::set_bank_power(Bank bank, bool on) {
   banks_.set(bank, on);

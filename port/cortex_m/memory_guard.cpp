@@ -55,7 +55,7 @@ void MemoryGuard::start(const Layout& layout) {
   write_region(data_region, layout.data,
                kReadWrite | kNeverExecute | kNormal | size_of(layout.data_bytes) | kOn);
   for (std::uint32_t region = kFirstCached; region < kRegions; ++region) {
-    window_of_[region] = kNoWindow;
+    shown_[region] = kNone;
     write_region(region, 0, 0);
   }
   open_metadata();
@@ -64,39 +64,53 @@ void MemoryGuard::start(const Layout& layout) {
   take_effect();
 }
 
-void MemoryGuard::set(std::uint32_t page, bool is_open) {
-  const std::uint32_t window = page / kPagesPerWindow;
-  const auto bit = static_cast<std::uint8_t>(1U << page % kPagesPerWindow);
-  open_[window] = static_cast<std::uint8_t>(is_open ? open_[window] | bit : open_[window] & ~bit);
-  for (std::uint32_t region = kFirstCached; region < kRegions; ++region) {
-    if (window_of_[region] == window) {
+void MemoryGuard::set_access(std::uint32_t page, Access access) {
+  const std::uint32_t bit = 1U << page % kPagesPerWindow;
+  for (const bool read_only : {false, true}) {
+    const std::uint8_t what = shown(page / kPagesPerWindow, read_only);
+    const bool is_in = access == (read_only ? Access::read_only : Access::open);
+    const std::uint32_t before = pages_[what];
+    pages_[what] = static_cast<std::uint8_t>(is_in ? before | bit : before & ~bit);
+    if (const std::uint32_t region = region_of(what); region != kRegions) {
       show(region);
     }
   }
 }
 
-void MemoryGuard::show(std::uint32_t region) {
-  const std::uint32_t window = window_of_[region];
-  const std::uint32_t closed = static_cast<std::uint8_t>(~open_[window]);
-  write_region(region, layout_.pool + window * kWindowBytes,
-               kReadWrite | kNeverExecute | kNormal | closed << 8 | size_of(kWindowBytes) | kOn);
+// The region of the cache that shows it, kRegions where none does.
+std::uint32_t MemoryGuard::region_of(std::uint8_t what) const {
+  std::uint32_t region = kFirstCached;
+  while (region < kRegions && shown_[region] != what) {
+    ++region;
+  }
+  return region;
+}
+
+void MemoryGuard::show(std::uint32_t region) const {
+  const std::uint32_t what = shown_[region];
+  const std::uint32_t hidden = static_cast<std::uint8_t>(~pages_[what]);
+  write_region(region, layout_.pool + what / 2 * kWindowBytes,
+               (what % 2 != 0 ? kReadOnly : kReadWrite) | kNeverExecute | kNormal | hidden << 8 |
+                   size_of(kWindowBytes) | kOn);
   take_effect();
 }
 
 bool MemoryGuard::admit(std::uintptr_t address) {
   const std::uintptr_t offset = address - layout_.pool;
-  if (offset >= layout_.pool_bytes || !is_open(static_cast<std::uint32_t>(offset / kPageBytes))) {
+  if (offset >= layout_.pool_bytes) {
     return false;
   }
-  const auto window = static_cast<std::uint8_t>(offset / kWindowBytes);
-  for (std::uint32_t region = kFirstCached; region < kRegions; ++region) {
-    if (window_of_[region] == window) {
-      return false;  // the region lets this page through: it was not the page that faulted
-    }
+  const auto window = static_cast<std::uint32_t>(offset / kWindowBytes);
+  const std::uint32_t bit = 1U << offset / kPageBytes % kPagesPerWindow;
+  const bool is_open = (pages_[shown(window, false)] & bit) != 0;
+  const std::uint8_t what = shown(window, !is_open);
+  // Where a region shows the page, it has let through what may pass.
+  if ((pages_[what] & bit) == 0 || region_of(what) != kRegions) {
+    return false;
   }
   // Whoever was interrupted may be about to write a region of its own.
   const std::uint32_t selected = mpu().number;
-  window_of_[next_] = window;
+  shown_[next_] = what;
   show(next_);
   mpu().number = selected;
   const std::uint32_t next = next_ + 1U;

@@ -4,17 +4,20 @@
 // that software fills is: each shows one window of 8 pages of the pool, through its 8 subregions,
 // and an access to a window that no region shows faults once. The fault handler calls admit(),
 // which puts the window into the region that was filled first, or says that the page is closed.
-// What a program can reach is thus exact to the page, however the pages lie.
+// What a program can reach is thus exact to the page, however the pages lie. A region has one kind
+// of access for all that it shows: a window with pages of both is shown by two, one for each kind.
 //
 // The regions before them are the program's code (read only) and data, and the library's metadata,
 // which is read only but between open_metadata() and close_metadata().
 //
-// Invariant: a region of the cache shows exactly the open pages of its window.
-// Cost: admit(), open() and close() O(1). Called with interrupts off, or from the fault handler.
+// Invariant: a region of the cache shows exactly the pages of its window that have its access.
+// Cost: admit() and set_access() O(1). Called with interrupts off, or from the fault handler.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "port/port.hpp"
 
 namespace modmem::cortex_m {
 
@@ -35,16 +38,12 @@ class MemoryGuard {
   static constexpr std::size_t kPageBytes = 4096;
   static constexpr std::size_t kPagesPerWindow = 8;
   static constexpr std::size_t kWindowBytes = kPageBytes * kPagesPerWindow;
-  static constexpr std::size_t kMostWindows = 128;  // 4 MiB
+  static constexpr std::size_t kMostWindows = 127;  // 4 MiB less 32 KiB
 
   // Switches the MPU on, with all of the pool closed and the metadata open.
   void start(const Layout& layout);
 
-  void open(std::uint32_t page) { set(page, true); }
-  void close(std::uint32_t page) { set(page, false); }
-  bool is_open(std::uint32_t page) const {
-    return (open_[page / kPagesPerWindow] >> (page % kPagesPerWindow) & 1U) != 0;
-  }
+  void set_access(std::uint32_t page, Access access);
 
   // Opens all of memory, for a report of a fault: that may look at metadata in the pool.
   static void open_all();
@@ -52,21 +51,25 @@ class MemoryGuard {
   void open_metadata();
   void close_metadata();
 
-  // Lets the access to `address` that has faulted through, where it lies in an open page; returns
-  // false, and changes nothing, where it does not.
+  // Has the access to `address` that has faulted tried again, where it lies in a page that is open
+  // or read only and no region shows; returns false, and changes nothing, where that is not so.
   bool admit(std::uintptr_t address);
 
  private:
   static constexpr std::uint32_t kFirstCached = 3;
   static constexpr std::uint32_t kRegions = 8;
-  static constexpr std::uint8_t kNoWindow = 0xff;
+  static constexpr std::uint8_t kNone = 0xff;
 
-  void set(std::uint32_t page, bool is_open);
-  void show(std::uint32_t region);
+  // What a region shows: a window's pages that are open, or those that are read only.
+  static constexpr std::uint8_t shown(std::uint32_t window, bool read_only) {
+    return static_cast<std::uint8_t>(window * 2 + (read_only ? 1 : 0));
+  }
+  std::uint32_t region_of(std::uint8_t what) const;
+  void show(std::uint32_t region) const;
 
   Layout layout_{};
-  std::uint8_t open_[kMostWindows] = {};  // a bit a page
-  std::uint8_t window_of_[kRegions] = {};
+  std::uint8_t pages_[kMostWindows * 2] = {};  // by what a region shows, a bit a page
+  std::uint8_t shown_[kRegions] = {};
   std::uint8_t next_ = kFirstCached;
 };
 

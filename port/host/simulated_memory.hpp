@@ -46,8 +46,8 @@ class SimulatedMemory : public PosixPort {
   void unmap(Page page) override;
   bool remap(Page page, Frame from, Frame to) override;
   bool can_close_pages() const override { return true; }
-  void set_access(Page page, bool open) override {
-    memory_.set_access(std::size_t{number(page)} * config::kPageBytes, config::kPageBytes, open);
+  void set_access(Page page, Access access) override {
+    memory_.set_access(std::size_t{number(page)} * config::kPageBytes, config::kPageBytes, access);
   }
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;

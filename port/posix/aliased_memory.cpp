@@ -23,6 +23,9 @@ namespace {
 constexpr std::size_t kGuard = config::kPageBytes;
 constexpr int kNoAccess = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kAccess = PROT_READ | PROT_WRITE;
+constexpr int protection(Access access) {
+  return access == Access::closed ? PROT_NONE : access == Access::read_only ? PROT_READ : kAccess;
+}
 constexpr int kShared = MAP_SHARED | MAP_FIXED;
 
 int create_file(std::size_t bytes) {
@@ -135,17 +138,18 @@ void AliasedMemory::unmap(std::size_t at, std::size_t bytes) {
   note(at, 0, bytes, false);
 }
 
-void AliasedMemory::set_access(std::size_t at, std::size_t bytes, bool open) {
+void AliasedMemory::set_access(std::size_t at, std::size_t bytes, Access access) {
   std::byte* cached = window_ + at;
   for (std::byte* address : {cached, cached + alias_offset_}) {
-    if (mprotect(address, bytes, open ? kAccess : PROT_NONE) != 0) {
+    if (mprotect(address, bytes, protection(access)) != 0) {
       std::perror("modmem: changing the access to a page");
       std::abort();
     }
   }
   for (std::size_t done = 0; done < bytes; done += config::kPageBytes) {
     std::uint32_t& note = file_pages_[(at + done) / config::kPageBytes];
-    note = open ? note & ~kClosed : note | kClosed;
+    note &= ~(kClosed | kReadOnly);
+    note |= access == Access::closed ? kClosed : access == Access::read_only ? kReadOnly : 0;
   }
 }
 
@@ -214,14 +218,17 @@ void AliasedMemory::map_again() {
       ++end;
     }
     if (file_pages_[first] != kNotMapped) {
-      const bool closed = (file_pages_[first] & kClosed) != 0;
-      const std::uint32_t file_page = file_pages_[first] & ~kClosed;
+      const std::uint32_t note = file_pages_[first];
+      const Access access = (note & kClosed) != 0     ? Access::closed
+                            : (note & kReadOnly) != 0 ? Access::read_only
+                                                      : Access::open;
+      const std::uint32_t file_page = note & ~(kClosed | kReadOnly);
       for (const std::ptrdiff_t alias : {std::ptrdiff_t{0}, alias_offset_}) {
         // Not through mmap(): checkers of memory accesses would forget what they know of the range.
         const long mapped =
             syscall(SYS_mmap, window_ + alias + first * config::kPageBytes,
-                    (end - first) * config::kPageBytes, closed ? PROT_NONE : kAccess, kShared,
-                    file_, static_cast<off_t>(std::size_t{file_page} * config::kPageBytes));
+                    (end - first) * config::kPageBytes, protection(access), kShared, file_,
+                    static_cast<off_t>(std::size_t{file_page} * config::kPageBytes));
         if (mapped == -1) {
           std::perror("modmem: mapping memory after fork()");
           std::abort();

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "port/port.hpp"
 #include "port/posix/kernel_array.hpp"
 
 namespace modmem {
@@ -51,9 +52,9 @@ class AliasedMemory {
   // Takes the access to [at, at + bytes) of both aliases away. Cannot fail.
   void unmap(std::size_t at, std::size_t bytes);
 
-  // Closes what is mapped at [at, at + bytes) of both aliases to access, or opens it again. Cannot
-  // fail.
-  void set_access(std::size_t at, std::size_t bytes, bool open);
+  // Closes what is mapped at [at, at + bytes) of both aliases to access, has it read only, or opens
+  // it again. Cannot fail.
+  void set_access(std::size_t at, std::size_t bytes, Access access);
 
   // Sets [offset, offset + bytes) of the file to `value`, mapped or not. Returns false where the
   // host has no memory for it: then some of it has its old content. No bytes: nothing happens, open
@@ -69,6 +70,7 @@ class AliasedMemory {
  private:
   static constexpr std::uint32_t kNotMapped = UINT32_MAX;
   static constexpr std::uint32_t kClosed = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t kReadOnly = std::uint32_t{1} << 30;
 
   void note(std::size_t at, std::size_t offset, std::size_t bytes, bool mapped);
   bool copy_file();
@@ -79,7 +81,8 @@ class AliasedMemory {
   int file_ = -1;
   int copy_ = -1;  // for the child, between before_fork() and after_fork()
   std::size_t file_bytes_ = 0;
-  // What page of the file lies at each page of the window, with kClosed where that is closed.
+  // What page of the file lies at each page of the window, with kClosed or kReadOnly where
+  // that is so.
   KernelArray<std::uint32_t> file_pages_;
   std::byte* window_ = nullptr;
   std::size_t window_bytes_ = 0;

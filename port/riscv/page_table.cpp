@@ -65,10 +65,11 @@ void PageTable::map(std::uint32_t page, std::uintptr_t physical) {
   forget(window_address_ + page * kPageBytes);
 }
 
-void PageTable::set_access(std::uint32_t page, bool open) {
+void PageTable::set_access(std::uint32_t page, Access access) {
   // An entry that is not valid keeps its other bits to itself.
   Entry& own = window_[page / kEntries][page % kEntries];
-  own = open ? own | kValid : own & ~kValid;
+  own = (own & ~(kValid | kWrite)) | (access != Access::closed ? kValid : 0) |
+        (access == Access::open ? kWrite : 0);
   forget(window_address_ + page * kPageBytes);
 }
 

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "port/port.hpp"
+
 namespace modmem::riscv {
 
 class PageTable {
@@ -34,7 +36,7 @@ class PageTable {
   void map(std::uint32_t page, std::uintptr_t physical);
   void unmap(std::uint32_t page);
   // Takes the access to a mapped page away, and gives it back.
-  void set_access(std::uint32_t page, bool open);
+  void set_access(std::uint32_t page, Access access);
 
  private:
   using Entry = std::uint64_t;

@@ -32,8 +32,8 @@ void RiscvPort::unmap(Page page) {
   forget_elsewhere();
 }
 
-void RiscvPort::set_access(Page page, bool open) {
-  table_->set_access(number(page), open);
+void RiscvPort::set_access(Page page, Access access) {
+  table_->set_access(number(page), access);
   forget_elsewhere();
 }
 

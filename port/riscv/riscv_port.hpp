@@ -27,7 +27,7 @@ class RiscvPort final : public Port {
   bool map(Page page, Frame frame) override;
   void unmap(Page page) override;
   bool can_close_pages() const override { return true; }
-  void set_access(Page page, bool open) override;
+  void set_access(Page page, Access access) override;
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte*, std::size_t) override {}
   void cache_invalidate(std::byte*, std::size_t) override {}

@@ -44,7 +44,7 @@ class FakePort final : public Port {
         pages_(config.has_mmu ? config.window_bytes / config::kPageBytes : frames_),
         has_mmu_(config.has_mmu),
         frame_of_(pages_, kNoFrame),
-        closed_(pages_, false),
+        access_(pages_, Access::open),
         mapped_frames_(frames_, false),
         banks_(divide_up(frames_ + first_offset_, bank_frames_)) {
     constexpr std::size_t kBlockAlignment = std::size_t{4} << 20;
@@ -95,7 +95,7 @@ class FakePort final : public Port {
       return;
     }
     frame_of_[number(page)] = kNoFrame;
-    closed_[number(page)] = false;
+    access_[number(page)] = Access::open;
     mapped_frames_[frame] = false;
     --banks_[bank_of(Frame{frame})].mapped;
     poison(window_ + std::size_t{number(page)} * config::kPageBytes, config::kPageBytes);
@@ -113,7 +113,7 @@ class FakePort final : public Port {
     }
     maps_until_failure_ -= maps_until_failure_ == kNever ? 0 : 1;
     frame_of_[number(page)] = number(to);
-    closed_[number(page)] = false;
+    access_[number(page)] = Access::open;
     mapped_frames_[number(from)] = false;
     mapped_frames_[number(to)] = true;
     --banks_[bank_of(from)].mapped;
@@ -122,10 +122,10 @@ class FakePort final : public Port {
   }
 
   bool can_close_pages() const override { return true; }
-  void set_access(Page page, bool open) override {
+  void set_access(Page page, Access access) override {
     require(is_mapped(number(page)), "set_access(): the page is not mapped");
-    require(closed_.at(number(page)) == open, "set_access(): nothing to change");
-    closed_.at(number(page)) = !open;
+    require(access_.at(number(page)) != access, "set_access(): nothing to change");
+    access_.at(number(page)) = access;
   }
 
   bool set_bank_power(Bank bank, bool on) override {
@@ -162,7 +162,8 @@ class FakePort final : public Port {
 
   bool is_on(Bank bank) const { return banks_.at(number(bank)).on; }
   bool is_mapped(std::uint32_t page) const { return frame_of_.at(page) != kNoFrame; }
-  bool is_closed(std::uint32_t page) const { return closed_.at(page); }
+  bool is_closed(std::uint32_t page) const { return access_.at(page) == Access::closed; }
+  Access access(std::uint32_t page) const { return access_.at(page); }
   std::uint16_t frame_under(std::uint32_t page) const { return frame_of_.at(page); }
   std::uint64_t maps() const { return maps_; }
   std::uint64_t unmaps() const { return unmaps_; }
@@ -209,7 +210,7 @@ class FakePort final : public Port {
   std::byte* block_ = nullptr;
   std::byte* window_ = nullptr;
   std::vector<std::uint16_t> frame_of_;
-  std::vector<bool> closed_;  // by page
+  std::vector<Access> access_;  // by page
   std::vector<bool> mapped_frames_;
   std::vector<FakeBank> banks_;
   std::vector<std::string> lines_;

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "port/port.hpp"
+
 namespace modmem::xtensa {
 
 class Translation {
@@ -26,8 +28,8 @@ class Translation {
   static void map(std::uint32_t page, std::uintptr_t physical);
   static void unmap(std::uint32_t page);
 
-  // Takes the access to a mapped page away, and gives it back.
-  static void set_access(std::uint32_t page, bool open);
+  // Takes the access to a mapped page away, or that of those who write, and gives it back.
+  static void set_access(std::uint32_t page, Access access);
 
   // Called for a miss at `address`. False where nothing is mapped there.
   static bool refill(std::uintptr_t address);

@@ -32,13 +32,13 @@ void XtensaPort::unmap(Page page) {
   // A line that is written back later would be in somebody else's frame. A closed page is opened
   // for that, as cache operations go through the TLB as well.
   constexpr std::size_t kBytes = xtensa::Translation::kPageBytes;
-  xtensa::Translation::set_access(number(page), true);
+  xtensa::Translation::set_access(number(page), Access::open);
   cache_invalidate(window_ + number(page) * kBytes, kBytes);
   xtensa::Translation::unmap(number(page));
 }
 
-void XtensaPort::set_access(Page page, bool open) {
-  xtensa::Translation::set_access(number(page), open);
+void XtensaPort::set_access(Page page, Access access) {
+  xtensa::Translation::set_access(number(page), access);
 }
 
 bool XtensaPort::set_bank_power(Bank bank, bool on) {

@@ -23,7 +23,7 @@ class XtensaPort final : public Port {
   bool map(Page page, Frame frame) override;
   void unmap(Page page) override;
   bool can_close_pages() const override { return true; }
-  void set_access(Page page, bool open) override;
+  void set_access(Page page, Access access) override;
   bool set_bank_power(Bank bank, bool on) override;
   void cache_writeback(std::byte* address, std::size_t bytes) override;
   void cache_invalidate(std::byte* address, std::size_t bytes) override;
