@@ -62,6 +62,46 @@ struct Target {
   return {block, victim->spec.name};
 }
 
+// A block of a domain that another one, which is entered, was granted to write.
+[[maybe_unused]] Target granted(Memory& memory, Owner*& reader) {
+  Owner* table = memory.create_owner(
+      memory.system(), {.kind = OwnerKind::heap, .id = 8, .name = "table"}, {.isolated = true});
+  reader = memory.create_owner(
+      memory.system(), {.kind = OwnerKind::heap, .id = 9, .name = "reader"}, {.isolated = true});
+  if (table == nullptr || reader == nullptr) {
+    return {};
+  }
+  auto* block = static_cast<std::byte*>(take(memory, *table, 100));
+  if (block == nullptr || !memory.grant(*reader, *table, Access::open)) {
+    return {};
+  }
+  memory.enter_domain(reader);
+  *static_cast<volatile std::byte*>(block) = std::byte{1};
+  return {block, table->spec.name};
+}
+
+// The same when it may only be read any more, which works.
+[[maybe_unused]] Target read_only(Memory& memory, Owner&) {
+  Owner* reader = nullptr;
+  const Target target = granted(memory, reader);
+  const Owner* table = memory.locate(target.address).owner;
+  if (target.address == nullptr || !memory.grant(*reader, *table, Access::read_only) ||
+      *static_cast<volatile std::byte*>(target.address) != std::byte{1}) {
+    return {};
+  }
+  return target;
+}
+
+// The same when the grant was taken back.
+[[maybe_unused]] Target revoked(Memory& memory, Owner&) {
+  Owner* reader = nullptr;
+  const Target target = granted(memory, reader);
+  if (target.address != nullptr) {
+    memory.revoke(*reader, *memory.locate(target.address).owner);
+  }
+  return target;
+}
+
 // A block that was the last one of its bank.
 [[maybe_unused]] Target bank_off(Memory& memory, Owner& owner) {
   void* block = take(memory, owner, 3 * config::kPageBytes);

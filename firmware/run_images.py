@@ -40,7 +40,8 @@ TOUCHED = re.compile(r"# touching (0x[0-9a-f]+) of (\w+)$", re.MULTILINE)
 TRAP = re.compile(r"# trap: .*, address (0x[0-9a-f]+), (.*)$", re.MULTILINE)
 # What has to be said of the address, besides whose it is. Without an MMU pages have banks, and the
 # heap that had them is a former one.
-STATES = {"fault_other_owner": "page closed, ", "fault_freed_memory": "page not mapped, in ",
+STATES = {"fault_other_owner": "page closed, ", "fault_read_only": "page read only, ",
+          "fault_revoked": "page closed, ", "fault_freed_memory": "page not mapped, in ",
           "fault_unmapped_page": "page not mapped, in ", "fault_bank_off": "page not mapped, in "}
 STATES_WITHOUT_MMU = STATES | {"fault_freed_memory": "page not mapped, last in ",
                                "fault_bank_off": "page not mapped, its bank off, last in "}

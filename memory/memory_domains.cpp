@@ -1,6 +1,7 @@
 // Domains: owners whose heap is closed to access while they are not entered, and grants.
 
 #include <cstring>
+#include <initializer_list>
 
 #include "base/check.hpp"
 #include "memory/memory.hpp"

@@ -1,6 +1,7 @@
 #include "port/cortex_m/memory_guard.hpp"
 
 #include <bit>
+#include <initializer_list>
 
 #include "base/check.hpp"
 
