@@ -127,6 +127,21 @@ size_t modmem_usable_size(const void* ptr) {
   return system != nullptr ? system->memory.usable_size(ptr) : 0;
 }
 
+int modmem_l3_check(const void* ptr) {
+  const CSystem* system = ptr != nullptr ? modmem::current_system() : nullptr;
+  if (system == nullptr) {
+    return -EINVAL;
+  }
+  switch (system->memory.status(ptr)) {
+    case modmem::PointerStatus::live:
+      return 0;
+    case modmem::PointerStatus::damaged:
+      return -EIO;
+    default:
+      return -EINVAL;
+  }
+}
+
 size_t modmem_largest_request(struct k_heap* heap, uint32_t flags, size_t alignment) {
   CSystem* system = modmem::booted();
   modmem::Request wanted;

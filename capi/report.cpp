@@ -197,9 +197,15 @@ void set_report_settings(const ReportSettings& settings) {
 }
 
 modmem_fault_kind fault_kind(PointerStatus status) {
-  return status == PointerStatus::interior   ? MODMEM_FAULT_INTERIOR
-         : status == PointerStatus::not_live ? MODMEM_FAULT_NOT_LIVE
-                                             : MODMEM_FAULT_FOREIGN;
+  switch (status) {
+    case PointerStatus::interior:
+      return MODMEM_FAULT_INTERIOR;
+    case PointerStatus::not_live:
+    case PointerStatus::damaged:
+      return MODMEM_FAULT_NOT_LIVE;
+    default:
+      return MODMEM_FAULT_FOREIGN;
+  }
 }
 
 void report_misuse(const Misuse& misuse) {
@@ -296,8 +302,23 @@ void Reporter::on_failure(const Failure& failure) {
   log_line(LogLevel::error, line);
 }
 
-// The function that was misused reports it: it knows its own name and its caller.
-void Reporter::on_fault(const Fault& /*fault*/) {}
+// A misuse is reported by the function that was misused: it knows its own name and its caller.
+void Reporter::on_fault(const Fault& fault) {
+  if (fault.status != PointerStatus::damaged) {
+    return;
+  }
+  Line line;
+  if (fault.bytes == 0) {
+    line << "l3: what was saved is damaged, or another image's, and not used, header ";
+    line.address(fault.pointer);
+  } else {
+    line << "l3: damaged while the power was off: ";
+    line.address(fault.pointer) << ", " << fault.bytes << " bytes, owner "
+                                << to_string(fault.owner_kind) << " ";
+    line.hex(fault.owner_id) << ", from " << fault.site;
+  }
+  log_line(LogLevel::error, line);
+}
 
 void Reporter::on_leak(const Leak& leak) {
   Line line;

@@ -26,6 +26,7 @@ enum class PointerStatus : std::uint8_t {
   foreign,   // not in any page of this heap
   interior,  // inside a live block, not at its start
   not_live,  // nothing lives here: freed already, or never allocated
+  damaged,   // of Memory alone: a block of L3 whose content was lost while the power was off
 };
 
 // Why a request failed.

@@ -90,6 +90,8 @@ const char* to_string(PointerStatus status) {
       return "inside a live block, not at its start";
     case PointerStatus::not_live:
       return "not a live block: freed already, or never allocated";
+    case PointerStatus::damaged:
+      return "a block of L3 whose content was damaged while the power was off";
   }
   return "unknown";
 }

@@ -55,7 +55,8 @@ struct Failure {
   std::size_t top_count = 0;
 };
 
-// A pointer that was given back and was none of ours, or not any more.
+// A pointer that was given back and was none of ours, or not any more; or (`damaged`) what
+// restore_l3() found damaged: a block, or the header of all that was saved.
 struct Fault {
   const void* pointer = nullptr;
   PointerStatus status = PointerStatus::foreign;
@@ -63,6 +64,10 @@ struct Fault {
   OwnerKind owner_kind = OwnerKind::system;
   std::uint32_t owner_id = 0;  // who that heap belongs to, or who tried
   const char* owner_name = "";
+  // Of a damaged block: how long it is and where it was allocated. The owner, whose name is not
+  // known any more, is the one that it had.
+  std::size_t bytes = 0;
+  Site site;
 };
 
 // A block, or another thing that is given back, that outlived its owner.

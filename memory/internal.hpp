@@ -95,6 +95,12 @@ struct Found {
   std::uint16_t before = SlotStore::kNone;  // the record before that in the page's list
 };
 
+// Whole lines of the cache.
+struct Lines {
+  std::byte* begin = nullptr;
+  std::size_t bytes = 0;
+};
+
 // What the flags of a request say.
 struct Intent {
   Place place = Place::any;

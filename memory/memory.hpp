@@ -24,6 +24,7 @@
 #include "memory/heap_slot.hpp"
 #include "memory/intent.hpp"
 #include "memory/internal.hpp"
+#include "memory/l3_image.hpp"
 #include "memory/owner.hpp"
 #include "memory/plan.hpp"
 #include "memory/policy.hpp"
@@ -312,15 +313,23 @@ class Memory {
   // --- power cycles ---
 
   // Writes down, in L3 itself, what lives there, so that it outlives a power cycle of the DSP: the
-  // blocks' places, sizes and call sites. Blocks that come or go afterwards are not in it. Returns
-  // false, with what was saved before still there, exactly when the platform has no L3, the caller
-  // is not on the primary core, or L3 has too little room. O(blocks).
+  // blocks' places, sizes, call sites, and a sum of each one's content as it is now. Blocks that
+  // come or go afterwards are not in it, and who writes to one saves anew. Power that fails
+  // meanwhile leaves what was saved before. Returns false, with that still there as well, exactly
+  // when the platform has no L3, the caller is not on the primary core, or L3 has too little room.
+  // O(blocks + their bytes).
   bool save_l3();
 
   // Right after boot() in place of the boot before: brings back the blocks that save_l3() wrote
-  // down, at their old addresses, with their content, charged to the system. Returns false, with
-  // nothing changed, exactly when nothing valid was saved, the caller is not on the primary core,
-  // L3 is in use already, or metadata has no room. O(blocks).
+  // down, at their old addresses, with their content, charged to the system. One whose content is
+  // not as it was saved is *damaged*: reported to the observer as a fault, with the owner that it
+  // had and its call site; its place stays taken, filled with zeros, until free() or the next power
+  // cycle without a save, its status() is `damaged`, and for all calls but these two it is no
+  // block. Returns false, with nothing changed, exactly when nothing was saved, header or list of
+  // what was saved are damaged, or of another firmware image, place or size of L3 (both a fault at
+  // the header's address), the caller is not on the primary core, L3 is in use already, or metadata
+  // has no room. Damage of one or two bits is always seen, other damage but for one time in 2^32.
+  // O(blocks + their bytes).
   bool restore_l3();
 
   // --- looking at it ---
@@ -393,12 +402,22 @@ class Memory {
   bool set_up_low_power(MetadataArena& arena);
   bool set_up_l3();
   void close_l3();
-  std::byte* l3_header() const;
+  std::byte* l3_header(int half) const;
+  SavedHeader new_header() const;
+  int read_header(SavedHeader& header) const;
+  void write_header(int half, const SavedHeader& header);
+  void erase_header(int half);
   bool map_list(const Span& list);
   void drop_saved_list();
-  std::uint64_t write_list(const Span& list);
-  bool bring_back(const Site& site, std::uint32_t place, std::uint32_t room, std::uint32_t bytes,
-                  std::uint32_t alignment_log2);
+  internal::Lines lines_around(std::byte* block, std::size_t bytes) const;
+  std::uint32_t write_list(const Span& list);
+  bool bring_back(const SavedBlock* saved, std::uint32_t blocks);
+  bool bring_back(const SavedBlock& saved, Owner*& damaged);
+  bool take_in(const SavedBlock& saved, std::byte* block, Owner*& damaged);
+  std::byte* saved_place(const SavedBlock& saved) const;
+  bool is_damaged(const Record& record) const;
+  void report_damage(const SavedBlock& saved);
+  void refuse_image();
   bool open_side_heap(SideMemory& side, const char* name);
   bool open_engine(HeapSlot& slot, const HeapSpec& spec);
   bool open_slots(HeapSlot& slot, const HeapSpec& spec);

@@ -1,64 +1,74 @@
 // L3 over a power cycle: what lives there is written down, and found again by the next boot.
 //
-// save_l3() puts a list of the blocks into free pages of L3 and says in the header, L3's last page,
-// where it is; restore_l3() of the next boot claims the blocks' places again before anything else
-// can. Both are of the same firmware image, so a call site is as good after as before.
+// save_l3() puts a list of the blocks into free pages of L3, with the sum of each one's content,
+// and says in a header where it is (l3_image.hpp); restore_l3() of the next boot claims the blocks'
+// places again before anything else can. What is not as it was saved is not handed on: without a
+// good header and list nothing is; a block whose content has changed comes back as a *damaged* one.
+// That keeps its place, so that nobody else gets it whose pointer somebody still has, but holds
+// zeros, is live for no call but free(), and belongs to an owner of its own, by which it is known.
 
 #include <cstring>
 
 #include "base/check.hpp"
+#include "memory/l3_image.hpp"
 #include "memory/memory.hpp"
 
 namespace modmem {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x6d6f646d656d4c33;  // "modmemL3"
+// By address.
+constexpr char kDamagedOwner[] = "l3-damaged";
 
-struct SavedBlock {
-  Site site;
-  std::uint32_t place = 0;
-  std::uint32_t bytes = 0;  // as asked for
-  std::uint32_t room = 0;   // that it takes
-  std::uint32_t alignment_log2 = 0;
-};
-
-struct SavedHeader {
-  std::uint64_t magic = 0;
-  std::uint32_t page_bytes = 0;
-  std::uint32_t granule_bytes = 0;
-  std::uint32_t pool_pages = 0;
-  std::uint32_t first_page = 0;  // of the list
-  std::uint32_t blocks = 0;
-  std::uint32_t unused = 0;
-  std::uint64_t list_sum = 0;
-  std::uint64_t sum = 0;  // of all before
-};
-
-// FNV-1a, 64 bits (Fowler, Noll, Vo): finds what was never written, or half.
-std::uint64_t sum_of(const void* from, std::size_t bytes) {
-  const auto* at = static_cast<const unsigned char*>(from);
-  std::uint64_t sum = 0xcbf29ce484222325;
-  for (std::size_t i = 0; i < bytes; ++i) {
-    sum = (sum ^ at[i]) * 0x100000001b3;
-  }
-  return sum;
-}
-
-std::uint64_t sum_of(const SavedHeader& header) {
-  return sum_of(&header, offsetof(SavedHeader, sum));
-}
-
-std::size_t list_bytes(std::uint32_t blocks) { return std::size_t{blocks} * sizeof(SavedBlock); }
-
-std::uint32_t list_pages(std::uint32_t blocks) {
-  return static_cast<std::uint32_t>(divide_up(list_bytes(blocks), config::kPageBytes));
+// What the firmware image is known by: where the linker put things. One that was built otherwise
+// has others, most likely.
+std::uint64_t image_mark() {
+  return reinterpret_cast<std::uintptr_t>(&kDamagedOwner) * std::uint64_t{31} +
+         reinterpret_cast<std::uintptr_t>(&image_mark);
 }
 
 }  // namespace
 
-std::byte* Memory::l3_header() const {
-  return l3_.port->window() + config_.l3_bytes - config::kPageBytes;
+std::byte* Memory::l3_header(int half) const {
+  return l3_.port->window() + config_.l3_bytes - config::kPageBytes +
+         static_cast<std::size_t>(half) * SavedHeader::kHalfBytes;
+}
+
+// The header of a save now, but for what it saves.
+SavedHeader Memory::new_header() const {
+  SavedHeader header;
+  header.magic = SavedHeader::kMagic;
+  header.window = reinterpret_cast<std::uintptr_t>(l3_.port->window());
+  header.image = image_mark();
+  header.pool_pages = l3_.pool.frames();
+  return header;
+}
+
+// The good header of the last save, if there is one, and the half that it is in. Returns that, or
+// -1.
+int Memory::read_header(SavedHeader& header) const {
+  const SavedHeader here = new_header();
+  int found = -1;
+  for (int half = 0; half < SavedHeader::kHalves; ++half) {
+    SavedHeader one;
+    std::memcpy(static_cast<void*>(&one), l3_header(half), sizeof one);
+    if (one.fits(here) && (found < 0 || one.generation > header.generation)) {
+      header = one;
+      found = half;
+    }
+  }
+  return found;
+}
+
+void Memory::write_header(int half, const SavedHeader& header) {
+  std::memcpy(l3_header(half), &header, sizeof header);
+  l3_.port->cache_writeback(l3_header(half), align_up(sizeof header, config_.cache_line_bytes));
+}
+
+void Memory::erase_header(int half) {
+  std::memset(l3_header(half), 0, sizeof(SavedHeader));
+  l3_.port->cache_writeback(l3_header(half),
+                            align_up(sizeof(SavedHeader), config_.cache_line_bytes));
 }
 
 bool Memory::map_list(const Span& list) {
@@ -89,12 +99,12 @@ bool Memory::save_l3() {
   if (l3_heap() == nullptr || calling_core() != kPrimaryCore) {
     return false;
   }
-  SavedHeader header{.magic = kMagic,
-                     .page_bytes = static_cast<std::uint32_t>(config::kPageBytes),
-                     .granule_bytes = static_cast<std::uint32_t>(config::kGranuleBytes),
-                     .pool_pages = l3_.pool.frames(),
-                     .blocks = l3_.slot->heap->stats().live_blocks};
-  Span list{0, list_pages(header.blocks)};
+  SavedHeader before;
+  const int old = read_header(before);
+  SavedHeader header = new_header();
+  header.generation = before.generation + 1;
+  header.blocks = l3_.slot->heap->stats().live_blocks;
+  Span list{0, SavedBlock::list_pages(header.blocks)};
   if (list.pages != 0) {
     const std::optional<Frame> run = l3_.pool.find_run(list.pages, 1);
     if (!run || !map_list({number(*run), list.pages})) {
@@ -103,17 +113,24 @@ bool Memory::save_l3() {
     list.first = number(*run);
   }
   header.first_page = list.first;
-  header.list_sum = write_list(list);
-  header.sum = sum_of(header);
-  std::memcpy(l3_header(), &header, sizeof header);
-  l3_.port->cache_writeback(l3_header(), align_up(sizeof header, config_.cache_line_bytes));
+  header.list_crc = write_list(list);
+  header.crc = header.sum();
+  const int half = old == 0 ? 1 : 0;
+  write_header(half, header);
+  erase_header(1 - half);
   drop_saved_list();
   saved_list_ = list;
   return true;
 }
 
+// [block, block + bytes) as whole lines of the cache.
+internal::Lines Memory::lines_around(std::byte* block, std::size_t bytes) const {
+  const std::size_t into = reinterpret_cast<std::uintptr_t>(block) % config_.cache_line_bytes;
+  return {block - into, align_up(into + bytes, config_.cache_line_bytes)};
+}
+
 // Writes the list of L3's blocks, and their content back from the cache. Returns the list's sum.
-std::uint64_t Memory::write_list(const Span& list) {
+std::uint32_t Memory::write_list(const Span& list) {
   auto* saved = reinterpret_cast<SavedBlock*>(l3_.space.address_of(list.first));
   std::uint32_t count = 0;
   for (std::uint32_t page = 0; page < l3_.space.window_pages(); ++page) {
@@ -128,23 +145,29 @@ std::uint64_t Memory::write_list(const Span& list) {
       // All of it is summed, what lies between the members included.
       std::memset(static_cast<void*>(saved + count), 0, sizeof *saved);
       const Site site = sites_[record.site];
+      const Owner& owner = owners_[record.owner];
       SavedBlock& entry = saved[count++];
       entry.site.where = site.where;
       entry.site.line = site.line;
       entry.place = page * Record::kPlacesPerPage + record.place;
       entry.bytes = record.bytes;
       entry.room = static_cast<std::uint32_t>(room);
+      entry.content_crc = crc32(handed_out(record, block), record.bytes);
+      entry.owner_id = owner.spec.id;
+      entry.owner_kind = static_cast<std::uint8_t>(owner.spec.kind);
       entry.alignment_log2 = record.alignment_log2;
-      l3_.port->cache_writeback(block, align_up(room, config_.cache_line_bytes));
+      entry.damaged = is_damaged(record) ? 1 : 0;
+      const internal::Lines lines = lines_around(block, room);
+      l3_.port->cache_writeback(lines.begin, lines.bytes);
       handle = record.last != 0 ? std::uint16_t{SlotStore::kNone} : record.page_next;
     }
   }
-  MODMEM_ASSERT(list_pages(count) == list.pages);
+  MODMEM_ASSERT(SavedBlock::list_pages(count) == list.pages);
   if (count != 0) {
     l3_.port->cache_writeback(l3_.space.address_of(list.first),
                               std::size_t{list.pages} * config::kPageBytes);
   }
-  return sum_of(saved, list_bytes(count));
+  return crc32(saved, SavedBlock::list_bytes(count));
 }
 
 bool Memory::restore_l3() {
@@ -155,61 +178,144 @@ bool Memory::restore_l3() {
       l3_.slot->heap->stats().live_blocks != 0 || saved_list_.pages != 0) {
     return false;
   }
+  // What the cache has of L3 is of before.
+  l3_.port->cache_invalidate(l3_header(0), config::kPageBytes);
   SavedHeader header;
-  std::memcpy(&header, l3_header(), sizeof header);
-  const Span list{header.first_page, list_pages(header.blocks)};
-  if (header.magic != kMagic || header.sum != sum_of(header) ||
-      header.page_bytes != config::kPageBytes || header.granule_bytes != config::kGranuleBytes ||
-      header.pool_pages != l3_.pool.frames() || list.first > header.pool_pages ||
-      list.pages > header.pool_pages - list.first) {
+  if (read_header(header) < 0) {
+    refuse_image();
     return false;
   }
-  if (list.pages != 0 && !map_list(list)) {
-    return false;
+  const Span list{header.first_page, SavedBlock::list_pages(header.blocks)};
+  if (list.pages != 0) {
+    if (!map_list(list)) {
+      return false;
+    }
+    l3_.port->cache_invalidate(l3_.space.address_of(list.first),
+                               std::size_t{list.pages} * config::kPageBytes);
   }
   saved_list_ = list;
   const auto* saved = reinterpret_cast<const SavedBlock*>(l3_.space.address_of(list.first));
-  std::uint32_t done = 0;
-  bool good = header.list_sum == sum_of(saved, list_bytes(header.blocks));
-  while (good && done < header.blocks) {
-    good = bring_back(saved[done].site, saved[done].place, saved[done].room, saved[done].bytes,
-                      saved[done].alignment_log2);
-    done += good ? 1 : 0;
-  }
-  while (!good && done > 0) {
-    free_locked(block_of(records_[system_->newest]), nullptr);
-    --done;
+  bool good = header.list_crc == crc32(saved, SavedBlock::list_bytes(header.blocks));
+  if (!good) {
+    refuse_image();
+  } else {
+    good = bring_back(saved, header.blocks);
   }
   drop_saved_list();
   if (good) {
     // Used up: a power cycle without another save brings nothing back.
-    std::memset(l3_header(), 0, sizeof header);
-    l3_.port->cache_writeback(l3_header(), align_up(sizeof header, config_.cache_line_bytes));
+    erase_header(0);
+    erase_header(1);
   }
   verify();
   return good;
 }
 
-// Claims the place of one block again and notes it as the system's.
-bool Memory::bring_back(const Site& site, std::uint32_t place, std::uint32_t room,
-                        std::uint32_t bytes, std::uint32_t alignment_log2) {
+// Claims the places of all blocks of the list, or of none.
+bool Memory::bring_back(const SavedBlock* saved, std::uint32_t blocks) {
+  Owner* damaged = nullptr;
+  std::uint32_t done = 0;
+  while (done < blocks && bring_back(saved[done], damaged)) {
+    ++done;
+  }
+  if (done == blocks) {
+    for (std::uint32_t i = 0; damaged != nullptr && i < blocks; ++i) {
+      report_damage(saved[i]);
+    }
+    return true;
+  }
+  while (done > 0) {
+    std::byte* block = saved_place(saved[--done]);
+    free_locked(handed_out(records_[find(block).handle], block), nullptr);
+  }
+  return false;  // and the owner of damaged ones went with the last of them
+}
+
+std::byte* Memory::saved_place(const SavedBlock& saved) const {
+  return l3_.space.address_of(0) + std::size_t{saved.place} * Record::kPlaceBytes;
+}
+
+// Claims the place of one block again and notes it as the system's, or as damaged.
+bool Memory::bring_back(const SavedBlock& saved, Owner*& damaged) {
   const std::size_t places = std::size_t{l3_.space.window_pages()} * Record::kPlacesPerPage;
-  if (place >= places || bytes == 0 || bytes > room || alignment_log2 >= 32 ||
-      !records_.reserve(l3_.slot->records, 1)) {
+  if (saved.place >= places || saved.bytes == 0 || saved.bytes > saved.room ||
+      saved.alignment_log2 >= 32 || !records_.reserve(l3_.slot->records, 1)) {
     return false;
   }
-  std::byte* block = l3_.space.address_of(0) + std::size_t{place} * Record::kPlaceBytes;
-  bool claimed = l3_.slot->elastic.allocate_at(block, room);
-  if (claimed && hand_out(block, bytes, std::size_t{1} << alignment_log2) == nullptr) {
+  std::byte* block = saved_place(saved);
+  bool done = l3_.slot->elastic.allocate_at(block, saved.room);
+  if (done && !take_in(saved, block, damaged)) {
     l3_.slot->heap->free(block);
-    claimed = false;
-  }
-  if (claimed) {
-    const Route route{.slot = l3_.slot, .alignment = std::size_t{1} << alignment_log2};
-    commit({.bytes = bytes, .site = site}, route, block, bytes);
+    done = false;
   }
   records_.trim(l3_.slot->records);
-  return claimed;
+  return done;
+}
+
+// Looks at the content of the block, whose place is claimed, and notes it.
+bool Memory::take_in(const SavedBlock& saved, std::byte* block, Owner*& damaged) {
+  const std::size_t alignment = std::size_t{1} << saved.alignment_log2;
+  const internal::Lines lines = lines_around(block, saved.room);
+  l3_.port->cache_invalidate(lines.begin, lines.bytes);
+  std::byte* user = hand_out(block, saved.bytes, alignment);
+  if (user == nullptr) {
+    return false;
+  }
+  const bool whole = saved.damaged == 0 && crc32(user, saved.bytes) == saved.content_crc;
+  if (!whole && damaged == nullptr) {
+    const OwnerSpec spec{.kind = OwnerKind::buffer, .name = kDamagedOwner};
+    damaged = create_owner_locked(*system_, spec, {});
+  }
+  if (!whole && damaged == nullptr) {
+    take_back(block, saved.bytes);
+    return false;
+  }
+  Owner* owner = whole ? system_ : damaged;
+  commit({.owner = owner, .bytes = saved.bytes, .site = saved.site},
+         {.slot = l3_.slot, .alignment = alignment}, block, saved.bytes);
+  if (!whole) {
+    std::memset(user, 0, saved.bytes);
+    l3_.port->cache_writeback(lines.begin, lines.bytes);
+  }
+  return true;
+}
+
+bool Memory::is_damaged(const Record& record) const {
+  return has_side_memories() && record.memory == number_of(l3_.space) && !is_queued(record) &&
+         owners_[record.owner].spec.name == kDamagedOwner;
+}
+
+// Says of a block of the list that it is damaged, where it is.
+void Memory::report_damage(const SavedBlock& saved) {
+  const Record& record = records_[find(saved_place(saved)).handle];
+  if (observer_ != nullptr && is_damaged(record)) {
+    Fault fault;
+    fault.pointer = handed_out(record, saved_place(saved));
+    fault.status = PointerStatus::damaged;
+    fault.heap = l3_.slot->name;
+    fault.owner_kind = static_cast<OwnerKind>(saved.owner_kind);
+    fault.owner_id = saved.owner_id;
+    fault.bytes = saved.bytes;
+    fault.site = saved.site;
+    observer_->on_fault(fault);
+  }
+}
+
+// Says that there is something that was saved and nothing of it is used, where that is so.
+void Memory::refuse_image() {
+  for (int half = 0; half < SavedHeader::kHalves; ++half) {
+    SavedHeader header;
+    std::memcpy(static_cast<void*>(&header), l3_header(half), sizeof header);
+    if (header.is_there() && observer_ != nullptr) {
+      Fault fault;
+      fault.pointer = l3_header(half);
+      fault.status = PointerStatus::damaged;
+      fault.heap = l3_.slot->name;
+      fault.owner_name = system_->spec.name;
+      observer_->on_fault(fault);
+      return;
+    }
+  }
 }
 
 }  // namespace modmem

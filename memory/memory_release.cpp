@@ -198,6 +198,9 @@ PointerStatus Memory::status_for(const void* pointer, const Owner* owner, Found&
     return status;
   }
   const Record& record = records_[found.handle];
+  if (is_damaged(record)) {
+    return PointerStatus::damaged;
+  }
   const bool others = owner != nullptr ? record.owner != owner->handle : record.kept != 0;
   return others ? PointerStatus::foreign : PointerStatus::live;
 }
@@ -207,7 +210,9 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted)
   const void* given = in_window(pointer);
   Found found;
   const PointerStatus status = status_for(given, owner, found);
-  if (status != PointerStatus::live) {
+  // To end a damaged one is all that can be done with it.
+  const bool damaged = status == PointerStatus::damaged && owner == nullptr;
+  if (status != PointerStatus::live && !damaged) {
     fault(pointer, status, owner);
     return status;
   }
@@ -215,11 +220,15 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted)
     note_free(records_[found.handle], given);
   }
   const bool pinned = found.space->info(found.page).pinned;
+  Owner& holder = owners_[records_[found.handle].owner];
   end_block(found);
   if (pinned) {
     settle_pins();
   }
-  return status;
+  if (damaged && holder.own == 0) {
+    destroy_owner_locked(holder, false, false);
+  }
+  return PointerStatus::live;
 }
 
 // Ends the block for its user and its owner, and its memory's use, now or when the core of its heap
@@ -257,11 +266,12 @@ bool Memory::is_mapped(const void* address) const {
 std::size_t Memory::usable_size(const void* pointer) const {
   const LockGuard guard(*port_);
   const void* block = in_window(pointer);
-  if (status_of(block) != PointerStatus::live) {
+  Found found;
+  if (status_of(block, &found) != PointerStatus::live || is_damaged(records_[found.handle])) {
     return 0;
   }
   // Of a block that a view watches, the user may touch no more than he asked for.
-  return views() != nullptr ? records_[find(block).handle].bytes
+  return views() != nullptr ? records_[found.handle].bytes
                             : slot_of(block)->heap->usable_size(block);
 }
 

@@ -4,7 +4,7 @@
 #include <new>
 
 #include "base/check.hpp"
-#include "module/crc32.hpp"
+#include "base/crc32.hpp"
 
 namespace modmem {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "memory/testing/test_system.hpp"
-#include "module/crc32.hpp"
+#include "base/crc32.hpp"
 
 namespace modmem {
 namespace {
@@ -81,14 +81,6 @@ class BlobHandlerTest : public ::testing::Test {
   testing::NotingObserver& seen_ = system_.seen();
   ModuleMemory module_;
 };
-
-TEST(Crc32, IsThatOfZlib) {
-  EXPECT_EQ(crc32("123456789", 9), 0xcbf43926U);
-  EXPECT_EQ(crc32("", 0), 0U);
-  EXPECT_EQ(crc32("\0\0\0\0", 4), 0x2144df1cU);
-  EXPECT_EQ(crc32("\xff\xff\xff\xff", 4), 0xffffffffU);
-  EXPECT_EQ(crc32("The quick brown fox jumps over the lazy dog", 43), 0x414fa339U);
-}
 
 TEST_F(BlobHandlerTest, HasNothingAtFirst) {
   BlobHandler handler(module_);

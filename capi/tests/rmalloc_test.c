@@ -28,12 +28,14 @@
  *   L3 survives a power cycle: saved before, restored with
  *     its allocations after                                  l3_survives_a_power_cycle
  *                                                            l3_blocks_after_the_save_are_gone
+ *                                                            l3_blocks_that_were_damaged_are_known
  * and of no sentence of its own:
  *   pages follow the blocks (a wrapper around malloc() must not pass)
  *                                                            pages_come_and_go_with_the_blocks
  *   what waits for its core is told
  *         queued_bytes_are_those_that_other_cores_freed
  */
+#include <errno.h>
 #include <rtos/alloc.h>
 #include <rtos/cache.h>
 #include <string.h>
@@ -461,10 +463,10 @@ static void l3_survives_a_power_cycle(void** state) {
 
 static void l3_blocks_after_the_save_are_gone(void** state) {
   (void)state;
-  char* saved = rmalloc(SOF_MEM_FLAG_L3, 100);
+  char* saved = rzalloc(SOF_MEM_FLAG_L3, 100);
+  assert_non_null(saved);
   l3_heap_save();
   char* later = rmalloc(SOF_MEM_FLAG_L3, 100);
-  assert_non_null(saved);
   assert_non_null(later);
   modmem_host_power_cycle();
   close_lines();
@@ -472,6 +474,36 @@ static void l3_blocks_after_the_save_are_gone(void** state) {
   assert_true(close_lines() >= 1);
   rfree(saved);
   expect_quiet();
+}
+
+/* Of two blocks one is not as it was saved: it is known, empty, and can be freed; the other is
+ * whole.
+ */
+static void l3_blocks_that_were_damaged_are_known(void** state) {
+  (void)state;
+  char* whole = rzalloc(SOF_MEM_FLAG_L3, 5000);
+  char* damaged = rzalloc(SOF_MEM_FLAG_L3, 200);
+  assert_non_null(whole);
+  assert_non_null(damaged);
+  fill(whole, 5000, 1);
+  fill(damaged, 200, 2);
+  assert_int_equal(modmem_l3_check(damaged), 0);
+  l3_heap_save();
+  damaged[199] ^= 4;
+  assert_int_equal(modmem_host_power_cycle(), 0);
+  expect_line("l3: damaged while the power was off: ");
+  assert_int_equal(modmem_l3_check(whole), 0);
+  assert_filled(whole, 5000, 1);
+  assert_int_equal(modmem_l3_check(damaged), -EIO);
+  assert_int_equal(modmem_usable_size(damaged), 0);
+  for (unsigned i = 0; i < 200; i++) {
+    assert_int_equal(damaged[i], 0);
+  }
+  rfree(whole);
+  rfree(damaged);
+  expect_quiet();
+  assert_int_equal(modmem_l3_check(damaged), -EINVAL);
+  assert_int_equal(modmem_l3_check(NULL), -EINVAL);
 }
 
 int main(void) {
@@ -499,6 +531,7 @@ int main(void) {
       TEST(queued_bytes_are_those_that_other_cores_freed),
       TEST(l3_survives_a_power_cycle),
       TEST(l3_blocks_after_the_save_are_gone),
+      TEST(l3_blocks_that_were_damaged_are_known),
   };
   return RUN_TESTS("rmalloc", kTests);
 }

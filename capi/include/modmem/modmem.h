@@ -127,9 +127,10 @@ struct modmem_config {
 
 /*
  * Brings the system up. config NULL: the default. What was saved in L3 before a power cycle is
- * there again. 0; -EBUSY where it is up already; -EINVAL where the configuration or the environment
- * names what there is not, or the platform does not hold with these sizes (a line says why);
- * -ENOMEM where the host has too little memory, or the policy's heaps do not fit. O(pages).
+ * there again, but for what was damaged meanwhile (a line each: modmem_l3_check()). 0; -EBUSY where
+ * it is up already; -EINVAL where the configuration or the environment names what there is not, or
+ * the platform does not hold with these sizes (a line says why); -ENOMEM where the host has too
+ * little memory, or the policy's heaps do not fit. O(pages).
  */
 int modmem_boot(const struct modmem_config* config);
 
@@ -268,6 +269,14 @@ int modmem_info(struct modmem_info* info);
 
 /* Bytes that may be used at `ptr`, by either alias; 0 where it is not the start of a live block. */
 size_t modmem_usable_size(const void* ptr);
+
+/*
+ * What became of the block at `ptr` when L3 was brought back, or is of any other: 0 where it is
+ * whole; -EIO where its content was damaged while the power was off: it holds zeros, and rfree() is
+ * all that it is good for; -EINVAL where no live block starts there. For those who kept a pointer
+ * into L3 over a power cycle, before they follow it. O(1).
+ */
+int modmem_l3_check(const void* ptr);
 
 /* The largest request that would succeed now; heap NULL: where the policy says. */
 size_t modmem_largest_request(struct k_heap* heap, uint32_t flags, size_t alignment);
