@@ -1,7 +1,7 @@
 # The front door: each goal sets up what it needs and goes. The work is done by CMake and scripts/.
 #
 # ARGS       arguments for `modmem run`, or `make bench`, e.g. make run ARGS='--platform ptl --json -'
-# PRESET     the build that `make test` tests: debug (default), release, asan-ubsan, tsan, clang
+# PRESET     the build that `make test` tests and `make stress` runs: debug (default), release, asan-ubsan, tsan, clang
 # GOALS      the goals that `make check-goals` looks at
 # CONFIG     the NAME of the configs/NAME_defconfig that menuconfig edits, and run, test and install
 #            build
@@ -23,7 +23,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
-  check-threads check-models check-goals check-tune bench format \
+  check-threads check-models stress check-goals check-tune bench format \
   compare-policies check-report-page report-page menuconfig coverage clean firmware firmware-test \
   size check-size size-builds latency check-latency latency-builds
 
@@ -35,6 +35,7 @@ help:
 	@echo 'make firmware-test run them in QEMU'
 	@echo 'make size          measure what each feature costs in firmware, and write docs/size.md'
 	@echo 'make latency       count the instructions of each call in QEMU, and write docs/latency.md'
+	@echo 'make stress        threads that use one memory in every way that is allowed (ARGS=..., PRESET=...)'
 	@echo 'make check         all that CI does'
 	@echo '  check-format       formatting'
 	@echo '  check-layers       include order'
@@ -121,6 +122,13 @@ check-threads:
 	$(CONFIGURE) tsan -DMODMEM_BUILD_TESTS=ON
 	@cmake --build --preset tsan --target thread-tests
 	@ctest --preset tsan --label-regex threads --parallel $$(nproc)
+
+# In the build of PRESET: debug checks invariants, tsan looks for races.
+stress:
+	$(PACKAGES) run test
+	$(CONFIGURE) $(PRESET) -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset $(PRESET) --target modmem-stress
+	@build/$(PRESET)/modmem-stress $(ARGS)
 
 # Every state of each model; and that spin refuses those with a mistake.
 check-models:

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -641,7 +642,8 @@ class Memory {
   std::uint16_t first_pin_ = SlotStore::kNone;
   std::uint16_t first_grant_ = SlotStore::kNone;
   std::uint16_t domain_ = SlotStore::kNone;  // the owner that is entered
-  std::uint16_t domains_ = 0;                // isolated heaps
+  // Isolated heaps; zero() reads it without the lock.
+  std::atomic<std::uint16_t> domains_ = 0;
   std::uint64_t ended_frame_us_ = 0;
   mutable std::uint64_t audio_path_calls_ = 0;
 };

@@ -145,13 +145,15 @@ void Memory::end_domain(HeapSlot& slot) {
   domain_ = domain_ == owner ? SlotStore::kNone : domain_;
   slot.isolated = false;
   slot.account.access = Access::open;
-  --domains_;
+  domains_.store(static_cast<std::uint16_t>(domains_.load(std::memory_order_relaxed) - 1),
+                 std::memory_order_relaxed);
   settle_access();
 }
 
 // Fills a block with zeros, for a caller who may not be able to reach it.
 void Memory::zero(void* block, std::size_t bytes) {
-  if (domains_ == 0) {
+  // Who has a block in a domain has seen the domain begin; that of others may be missed.
+  if (domains_.load(std::memory_order_relaxed) == 0) {
     std::memset(block, 0, bytes);
     return;
   }
@@ -184,7 +186,7 @@ bool Memory::check_domains() const {
       return false;
     }
   }
-  return domains == domains_ && check_grants();
+  return domains == domains_.load(std::memory_order_relaxed) && check_grants();
 }
 
 // Grants are of one living domain to another, at most one for each two.

@@ -210,7 +210,10 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
     last = &heaps_[*last].next;
   }
   *last = slot.handle;
-  domains_ = static_cast<std::uint16_t>(domains_ + (slot.isolated ? 1 : 0));
+  if (slot.isolated) {
+    domains_.store(static_cast<std::uint16_t>(domains_.load(std::memory_order_relaxed) + 1),
+                   std::memory_order_relaxed);
+  }
   return &slot;
 }
 
