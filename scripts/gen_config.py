@@ -69,7 +69,10 @@ BANNER = """\
 
 
 class ConfigError(Exception):
-    """A configuration that does not hold; the message names file, option and reason."""
+    """A configuration that does not hold; the message names file, option and reason, in one line."""
+
+    def __init__(self, message):
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 class Configuration:

@@ -129,6 +129,7 @@ class GenConfigTest(unittest.TestCase):
         for content, reason in (("CONFIG_NOTHING=1\n", ":1: NOTHING: no such option"),
                                 ("\nCONFIG_CORES=99\n", ":2: CORES: 99 is out of range"),
                                 ("x\n", ":1: not an assignment"),
+                                ("a\tb\x1b[2J\n", r":1: not an assignment: a\tb\x1b[2J"),
                                 ('CONFIG_SLOT_BUNDLES="64x3"\n', ":1: SLOT_BUNDLES: 64x3 is not a")):
             path = self.fragment(content)
             status, errors = self.generate("host", "--fragment", path)

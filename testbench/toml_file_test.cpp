@@ -57,6 +57,34 @@ TEST(TomlTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(error_of([&] { file.at("title").list(); }), "a.toml:1: title: must be a list");
 }
 
+// Where toml++ asserts what it takes for granted.
+TEST(TomlTest, HeadsWithoutAKeyAreRefusedWithTheirLine) {
+  for (const char* head : {"[!]", "[[=", "[", "[\x01]", "[[]"}) {
+    EXPECT_EQ(error_of([&] { parse_toml(head, "a.toml"); }).substr(0, 10), "a.toml:1: ") << head;
+  }
+  EXPECT_EQ(error_of([] { parse_toml("[!]", "a.toml"); }), "a.toml:1: this is no TOML");
+  for (const std::size_t line : {1U, 2U, 3U, 9U, 100U}) {
+    for (const char* rest : {"", "\n", "\nb = 1\n\n[!]\n"}) {
+      std::string text;
+      for (std::size_t i = 1; i < line; ++i) {
+        text += "a" + std::to_string(i) + " = 1\n";
+      }
+      EXPECT_EQ(error_of([&] { parse_toml(text + "[!]" + rest, "a.toml"); }),
+                "a.toml:" + std::to_string(line) + ": this is no TOML");
+    }
+  }
+}
+
+// Which toml++ takes for blanks or for nothing at all.
+TEST(TomlTest, LettersBeyondAsciiStandInTextsAndNowhereElse) {
+  EXPECT_EQ(parse_toml("a = \"\u00e9\"  # \u00e9\n", "a.toml").at("a").text(), "\u00e9");
+  EXPECT_EQ(parse_toml("a = \"\"\"\\\n \u00e9\"\"\"", "a.toml").at("a").text(), "\u00e9");
+  for (const char* text :
+       {"\u00e9 = 1", "[\u00e9]", "a\u00e9 = 1", "a = 1\u00e9", "a = \u00e9", "[a]\u00e9"}) {
+    EXPECT_EQ(error_of([&] { parse_toml(text, "a.toml"); }).substr(0, 10), "a.toml:1: ") << text;
+  }
+}
+
 TEST(TomlTest, WhatIsNoTomlIsRefusedWithItsLine) {
   EXPECT_EQ(error_of([] { parse_toml("a = 1\nb = \n", "b.toml"); }).substr(0, 10), "b.toml:2: ");
   EXPECT_EQ(error_of([] { parse_toml("a = 1\nday = 2026-01-01\n", "b.toml"); }).substr(0, 15),

@@ -80,6 +80,18 @@ TEST(Reader, SaysWhichRowIsWrongAndWhy) {
   EXPECT_LT(long_number.size(), 200U);
 }
 
+// Files may hold any characters, terminals should not get them.
+TEST(Reader, QuotesWhatItRefusesInOnePrintableLine) {
+  for (const std::string_view bad : {std::string_view("a\0b", 3), std::string_view("a\x1b[2Jb"),
+                                     std::string_view("\"a\nb\""), std::string_view("a\x7f")}) {
+    const std::string error = error_of("op,id,bytes\nrmalloc,1," + std::string(bad) + "\n");
+    EXPECT_NE(error.find("is not a whole number"), std::string::npos) << error;
+    for (const char c : error) {
+      EXPECT_TRUE(c >= ' ' && c != '\x7f') << error;
+    }
+  }
+}
+
 TEST(Reader, ReadsRowsThatLieAcrossItsBlocks) {
   std::string text(kHeader);
   constexpr std::uint64_t kRows = 40000;  // more than 1 MiB

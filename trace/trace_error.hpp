@@ -1,16 +1,19 @@
 // TraceError: a trace that can't be used.
 //
 // Invariant: what() is one line that names the file, the line where there is one, and the reason.
-// The command line turns it into exit status 2.
+// What it quotes of the file may have any characters. The command line turns it into exit status 2.
 #pragma once
 
 #include <stdexcept>
+#include <string_view>
+
+#include "trace/printable.hpp"
 
 namespace modmem::trace {
 
 class TraceError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit TraceError(std::string_view line) : std::runtime_error(printable(line)) {}
 };
 
 }  // namespace modmem::trace
