@@ -3,8 +3,58 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <sstream>
 
 namespace modmem::testing {
+
+// What lies in a domain can be looked at while that is entered.
+class RandomDriver::Inside {
+ public:
+  Inside(Memory& memory, Owner* domain) : memory_(memory), is_needed_(domain != nullptr) {
+    before_ = is_needed_ ? memory_.enter_domain(domain) : nullptr;
+  }
+  ~Inside() {
+    if (is_needed_) {
+      memory_.enter_domain(before_);
+    }
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Memory& memory_;
+  bool is_needed_;
+  Owner* before_ = nullptr;
+};
+
+RandomDriver::RandomDriver(TestSystem& system, Choices* choices, std::uint32_t seed,
+                           const Options& options)
+    : system_(system),
+      memory_(system.memory()),
+      options_(options),
+      own_choices_(seed),
+      choices_(choices != nullptr ? *choices : own_choices_) {
+  owners_[&memory_.system()] = {};
+}
+
+RandomDriver::~RandomDriver() { set_host_core(0); }
+
+// --- saying ---
+
+template <typename... Part>
+void RandomDriver::say(const char* call, const Part&... parts) {
+  if (options_.say) {
+    std::ostringstream text;
+    text << steps_ << ": " << call;
+    ((text << ' ' << parts), ...);
+    options_.say(text.str());
+  }
+}
+
+void RandomDriver::say_request(const char* call, const Request& request) {
+  say(call, request.bytes, "B for owner", request.owner->spec.id, "aligned to", request.alignment,
+      "with flags", request.flags);
+}
 
 // --- choosing ---
 
@@ -49,9 +99,12 @@ void RandomDriver::step() {
   if (options_.failing_maps) {
     system_.port().host().fail_maps_after(one_in(3) ? below(3) : HostPort::kNever);
   }
+  if (options_.cores) {
+    set_host_core(static_cast<std::uint32_t>(below(system_.config().cores)));
+  }
   explained_ = system_.seen().failures.size();
   faults_ = system_.seen().faults.size();
-  switch (below(24)) {
+  switch (below(options_.upkeep ? 27 : 24)) {
     case 0:
       create_owner();
       break;
@@ -70,6 +123,11 @@ void RandomDriver::step() {
     case 7:
       reallocate();
       break;
+    case 24:
+    case 25:
+    case 26:
+      upkeep();
+      break;
     default:
       // Up and down in turn, so that memory is full now and then.
       steps_ / 512 % 2 == 0 ? (one_in(3) ? free() : allocate()) : (one_in(3) ? allocate() : free());
@@ -84,12 +142,14 @@ void RandomDriver::step() {
 void RandomDriver::allocate() {
   const Request request = any_request();
   const bool zeroed = one_in(4);
+  say_request(zeroed ? "allocate, zeroed," : "allocate", request);
   void* pointer = zeroed ? memory_.allocate_zeroed(request) : memory_.allocate(request);
   if (pointer == nullptr) {
     failed(request, request.bytes);
     return;
   }
   if (zeroed) {
+    const Inside inside(memory_, domain_of(request.owner));
     const auto* bytes = static_cast<const unsigned char*>(pointer);
     expect(std::all_of(bytes, bytes + request.bytes, [](unsigned char c) { return c == 0; }),
            "a zeroed block is not zero");
@@ -101,6 +161,8 @@ void RandomDriver::allocate_range() {
   const Request request = any_request();
   const std::size_t preferred = request.bytes + below(4 * options_.largest_block);
   const std::size_t step = 1 + below(500);
+  say_request("allocate_range of at least", request);
+  say("  and at most", preferred, "in steps of", step);
   const Range range = memory_.allocate_range(request, preferred, step);
   if (range.pointer == nullptr) {
     expect(range.bytes == 0, "a failed range has bytes");
@@ -121,6 +183,8 @@ void RandomDriver::reallocate() {
   Request request = any_request();
   request.flags = one_in(4) ? request.flags : before.flags;
   request.alignment = one_in(2) ? before.alignment : request.alignment;
+  say("reallocate a block of", before.bytes, "B of owner", before.owner->spec.id);
+  say_request("  to", request);
   void* pointer = memory_.reallocate(before.pointer, request);
   request.owner = before.owner;
   if (pointer == nullptr) {
@@ -134,7 +198,7 @@ void RandomDriver::reallocate() {
     // Both lived for a moment.
     blocks_.erase(found);
     Block after{pointer,       request.bytes, request.alignment,
-                request.flags, before.owner,  before.pattern};
+                request.flags, before.owner,  before.pattern};  // pins stay behind
     if ((request.flags & flag::kNoCopy) == 0) {
       check_content(after, std::min(before.bytes, request.bytes));
     }
@@ -165,6 +229,8 @@ void RandomDriver::free() {
     pointer = one_in(2) ? found->first : found->first + alias_offset(found->first);
   }
   const Owner* owner = one_in(2) ? block.owner : nullptr;
+  say("free", block.bytes, "B of owner", block.owner->spec.id,
+      owner != nullptr ? "as its owner" : "as anybody");
   expect(memory_.free(pointer, owner) == PointerStatus::live, "a live block is not freed");
   forget(found);
 }
@@ -203,6 +269,7 @@ void RandomDriver::free_badly() {
            "a pointer to nothing is taken for a block");
     expect(system_.seen().faults.size() == ++faults_, "a bad free is not reported");
   }
+  say("free what is", to_string(wanted));
   const PointerStatus status = memory_.free(pointer, owner);
   expect(status == wanted, "a bad free has another status");
   expect(system_.seen().faults.size() == faults_ + 1, "a bad free is not reported");
@@ -227,13 +294,33 @@ void RandomDriver::create_owner() {
             .bytes = 1 + below(4 * config::kPageBytes),
             .grows = memory_.config().has_mmu && one_in(2)};
   }
+  if (options_.private_heaps && one_in(3)) {
+    static constexpr SlotBundle kBundles[] = {{32, 16}, {256, 8}, {4096, 2}};
+    const bool slots = memory_.config().has_mmu && one_in(3);
+    spec.kind = slots ? OwnerKind::slots : OwnerKind::heap;
+    spec.name = to_string(spec.kind);
+    heap = {.isolated = !slots && memory_.config().has_mmu &&
+                        memory_.policy().own == HeapKind::elastic && one_in(2)};
+    if (slots) {
+      heap = {.kind = HeapKind::slots,
+              .bytes = 8 * config::kPageBytes,
+              .bundles = kBundles,
+              .contiguous = one_in(2)};
+    }
+  }
+  if (options_.cores && one_in(2)) {
+    spec.core = static_cast<std::uint8_t>(below(memory_.config().cores));
+  }
+  say("create owner", spec.id, spec.name, heap.isolated ? "isolated" : "", "below", parent.spec.id,
+      "with limit", spec.limit, "guarantee", spec.guarantee, "core",
+      static_cast<unsigned>(spec.core));
   Owner* owner = memory_.create_owner(parent, spec, heap);
   if (owner != nullptr) {
     if (spec.kind == OwnerKind::region && one_in(2)) {
       memory_.set_interim(*owner);
     }
     expect(owner->parent == &parent && owner->own == 0 && owner->tree == 0, "a used owner");
-    owners_[owner] = {};
+    owners_[owner].isolated = heap.isolated;
     return;
   }
   ++owners_.at(&parent).failures;
@@ -242,14 +329,17 @@ void RandomDriver::create_owner() {
          "an owner that is refused is not explained");
 }
 
+// Any but the system's, which is the first.
 void RandomDriver::destroy_owner() {
-  Owner& owner = any_owner();
-  if (&owner == &memory_.system()) {
+  if (owners_.size() == 1) {
     return;
   }
+  Owner& owner =
+      *std::next(owners_.begin(), 1 + static_cast<std::ptrdiff_t>(below(owners_.size() - 1)))
+           ->first;
   std::size_t blocks = 0;
   Owner* parent = owner.parent;
-
+  say("destroy owner", owner.spec.id);
   const std::size_t bytes = owners_.at(&owner).tree;
   forget_tree(owner, blocks);
   for (; parent != nullptr; parent = parent->parent) {
@@ -262,6 +352,7 @@ void RandomDriver::destroy_owner() {
 
 void RandomDriver::release_all() {
   Owner& owner = any_owner();
+  say("release all of owner", owner.spec.id);
   std::size_t count = 0;
   for (auto block = blocks_.begin(); block != blocks_.end();) {
     const auto next = std::next(block);
@@ -278,6 +369,7 @@ void RandomDriver::premap() {
   Owner& owner = any_owner();
   const auto pages = static_cast<std::uint32_t>(one_in(3) ? 0 : below(8));
   const auto blocks = static_cast<std::uint32_t>(below(4 * pages + 1));
+  say("premap", pages, "pages for", blocks, "blocks of owner", owner.spec.id);
   if (memory_.premap(owner, pages, blocks)) {
     expect(memory_.heap_report(owner).ready_bytes == pages * config::kPageBytes ||
                &owner == &memory_.system(),
@@ -290,13 +382,91 @@ void RandomDriver::premap() {
          "a premap that is refused is not explained");
 }
 
+void RandomDriver::upkeep() {
+  switch (below(8)) {
+    case 0:
+    case 1:
+      pin();
+      break;
+    case 2:
+      say("trim");
+      memory_.trim();
+      break;
+    case 3: {
+      const auto most = static_cast<std::uint32_t>(below(9));
+      say("drain", most);
+      memory_.drain(most);
+      break;
+    }
+    case 4:
+      set_limit();
+      break;
+    case 5:
+      save_l3();
+      break;
+    default: {
+      const auto budget = static_cast<std::uint32_t>(below(9));
+      say("compact", budget);
+      expect(memory_.compact(budget).moved <= budget, "more pages moved than allowed");
+      break;
+    }
+  }
+}
+
+void RandomDriver::pin() {
+  if (blocks_.empty()) {
+    return;
+  }
+  const auto found = any_block();
+  Block& block = found->second;
+  if (!in_sram(found->first)) {
+    return;  // nothing moves there
+  }
+  if (one_in(3)) {
+    say("unpin", block.bytes, "B of owner", block.owner->spec.id);
+    expect(memory_.unpin(block.pointer) == (block.pins > 0), "unpin() and the pins");
+    block.pins -= block.pins > 0 ? 1 : 0;
+    return;
+  }
+  say("pin", block.bytes, "B of owner", block.owner->spec.id);
+  block.pins += memory_.pin(block.pointer) ? 1 : 0;
+}
+
+void RandomDriver::set_limit() {
+  Owner& owner = any_owner();
+  const std::size_t limit = one_in(3) ? OwnerSpec::kNoLimit : below(6 * options_.largest_block);
+  say("limit owner", owner.spec.id, "to", limit);
+  const std::size_t before = owner.spec.limit;
+  const bool done = memory_.set_limit(owner, limit);
+  expect(done || limit < owner.tree || owner.spec.guarantee != 0 || owner.first_child != nullptr,
+         "a limit that holds is refused");
+  expect(!done || owner.tree <= limit, "a limit is set that is passed already");
+  expect(owner.spec.limit == (done ? limit : before), "another limit is in force");
+}
+
+// Nothing is seen of it before the next boot, but pages of L3 that are taken.
+void RandomDriver::save_l3() {
+  say("save L3");
+  const bool saved = memory_.save_l3();
+  expect(!saved || options_.side_memories, "L3 is saved that there is not");
+}
+
 void RandomDriver::end_everything() {
+  set_host_core(0);
   while (!blocks_.empty()) {
     free();
   }
   while (owners_.size() > 1) {
     destroy_owner();
   }
+  for (std::uint32_t core = 0; options_.cores && core < system_.config().cores; ++core) {
+    set_host_core(core);
+    memory_.drain(UINT32_MAX);
+    const HeapReport heap = system_.heap(core == 0 ? "system" : "system-" + std::to_string(core));
+    expect(heap.ready_bytes == 0 || memory_.premap(memory_.system(), 0, 0),
+           "ready pages do not go");
+  }
+  set_host_core(0);
   if (system_.heap("system").ready_bytes != 0) {
     expect(memory_.premap(memory_.system(), 0, 0), "ready pages do not go");
   }
@@ -335,11 +505,23 @@ void RandomDriver::add(const Request& request, void* pointer, std::size_t bytes)
   fill(block);
 }
 
-void RandomDriver::fill(const Block& block) {
+Owner* RandomDriver::domain_of(const Owner* owner) const {
+  for (; owner != nullptr; owner = owner->parent) {
+    const auto found = owners_.find(const_cast<Owner*>(owner));
+    if (found->second.isolated) {
+      return found->first;
+    }
+  }
+  return nullptr;
+}
+
+void RandomDriver::fill(const Block& block) const {
+  const Inside inside(memory_, domain_of(block.owner));
   std::memset(block.pointer, block.pattern, block.bytes);
 }
 
 void RandomDriver::check_content(const Block& block, std::size_t bytes) const {
+  const Inside inside(memory_, domain_of(block.owner));
   const auto* content = static_cast<const unsigned char*>(block.pointer);
   for (std::size_t i = 0; i < bytes; ++i) {
     expect(content[i] == block.pattern, "a block's content changed");
