@@ -7,6 +7,10 @@
 #            build
 # FRAGMENT   a file of assignments on top of that, as `modmem tune` writes it
 # MACHINES   those that firmware, firmware-test, size, latency and their checks build for: cortex-m riscv xtensa
+# TARGETS    the targets that fuzz runs, between commas; all where not given
+# SECONDS_EACH  how long fuzz runs each of them
+# ENGINE     what fuzz runs them with: libfuzzer (default) or afl
+# JOBS       how many of them at a time: 1 or 2 (default)
 # prefix     where `make install` installs the C library and the program: /usr/local
 # DESTDIR    what goes in front of that, for packages: nothing
 
@@ -15,6 +19,10 @@ GOALS ?= 1 2 3 5 6 7
 CONFIG ?= host
 FRAGMENT ?=
 MACHINES ?= cortex-m riscv xtensa
+TARGETS ?=
+SECONDS_EACH ?= 60
+ENGINE ?= libfuzzer
+JOBS ?= 2
 prefix = /usr/local
 PACKAGES = @bash scripts/install_packages.sh
 CONFIGURE = @cmake >/dev/null --preset
@@ -24,7 +32,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
   check-threads check-models stress check-goals check-tune bench format \
-  compare-policies check-report-page report-page menuconfig coverage clean firmware firmware-test \
+  compare-policies check-report-page report-page menuconfig coverage fuzz check-fuzz clean firmware firmware-test \
   size check-size size-builds latency check-latency latency-builds
 
 help:
@@ -48,11 +56,13 @@ help:
 	@echo '  check-goals        the goals of docs/benchmarks.md that are the same in every run, shortened'
 	@echo '  check-tune         that a tuned table of slots beats the configured one on a whole day'
 	@echo '  check-report-page  that the page of modmem report is what web/ builds, in a browser'
+	@echo '  check-fuzz         that fuzzing finds what is planted, and makes a test of it'
 	@echo 'make bench         measure everything, and write docs/benchmarks.md (ARGS=--quick)'
 	@echo 'make format        format the sources'
 	@echo 'make compare-policies   play a day at a desk under every policy'
 	@echo 'make report-page   build the page of modmem report from web/'
 	@echo 'make menuconfig    edit a configuration in a menu (CONFIG=...)'
+	@echo 'make fuzz          fuzz each target for a while (SECONDS_EACH=60 TARGETS=... ENGINE=libfuzzer|afl)'
 	@echo 'make coverage      run the tests, see which lines they reach'
 	@echo 'make clean         remove everything that was built'
 
@@ -226,6 +236,21 @@ coverage:
 	$(CONFIGURE) coverage -DMODMEM_BUILD_TESTS=ON
 	@cmake --build --preset coverage
 	@scripts/coverage.sh build/coverage
+
+# A finding is stored in fuzz/found/, where the tests replay it (docs/fuzzing.md).
+FUZZ_PRESET = $(if $(filter afl,$(ENGINE)),fuzz-afl,fuzz)
+fuzz:
+	$(PACKAGES) run test fuzz
+	$(CONFIGURE) $(FUZZ_PRESET) -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset $(FUZZ_PRESET) --target fuzz-targets
+	@/usr/bin/python3 -B scripts/fuzz.py --engine $(ENGINE) --seconds $(SECONDS_EACH) --jobs $(JOBS) \
+  --targets '$(TARGETS)' build/$(FUZZ_PRESET)
+
+check-fuzz:
+	$(PACKAGES) run test fuzz
+	$(CONFIGURE) fuzz -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset fuzz --target fuzz_heap
+	@/usr/bin/python3 -B scripts/fuzz_test.py build/fuzz
 
 clean:
 	@rm -rf build

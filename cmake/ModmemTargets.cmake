@@ -48,6 +48,13 @@ if(MODMEM_SANITIZE)
   add_link_options(-fsanitize=${MODMEM_SANITIZE})
 endif()
 
+# Both engines see which branches an input takes. afl-clang-fast counts them unasked.
+if(MODMEM_FUZZ STREQUAL "libfuzzer")
+  add_compile_options(-fsanitize=fuzzer-no-link)
+elseif(MODMEM_FUZZ AND NOT MODMEM_FUZZ STREQUAL "afl")
+  message(FATAL_ERROR "MODMEM_FUZZ is libfuzzer, afl or empty, not ${MODMEM_FUZZ}")
+endif()
+
 if(MODMEM_COVERAGE)
   # Several threads count, and several programs add up in one file.
   add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)

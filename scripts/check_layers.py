@@ -15,7 +15,7 @@ The folders are the layers, in the order of LAYERS. For every source file in the
   * code for tests alone is included by nothing but tests.
 
 Code for tests is what is named *_test.cpp, *_test.hpp, *_testing.cpp or *_testing.hpp or lies in
-a folder named testing or in stress/; it may include hosted headers in any layer.
+a folder named testing, in fuzz/, stress/ or capi/tests/; it may include hosted headers in any layer.
 
 Prints FILE:LINE: reason for each line that breaks a rule, and then exits with status 1.
 """
@@ -27,8 +27,8 @@ import subprocess
 import sys
 
 LAYERS = ("base", "port", "page", "record", "heap", "memory", "module", "capi", "firmware", "hosted", "trace", "tuning",
-          "testbench", "tools", "examples", "bench", "stress", "integrations")
-HOSTED_LAYERS = ("hosted", "trace", "tuning", "testbench", "tools", "examples", "bench", "stress")
+          "testbench", "tools", "fuzz", "examples", "bench", "stress", "integrations")
+HOSTED_LAYERS = ("hosted", "trace", "tuning", "testbench", "tools", "fuzz", "examples", "bench", "stress")
 HOST_PORTS = ("port/posix/", "port/host/")
 # The ports of machines, which are known to themselves and to the images that boot them, and do to
 # atomic variables what their machine can.
@@ -60,7 +60,7 @@ INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
 # What needs more of a target than loads and stores; atomic_flag has nothing else.
 EXCHANGE = re.compile(r"\b(?:atomic_flag|compare_exchange_\w+|(?:atomic_)?fetch_(?:add|sub|and|or|xor)|"
                       r"__(?:atomic|sync)_\w+)\b|[.>]exchange\(")
-TEST_FILE = re.compile(r"_(?:test|testing)\.[a-z]+$|(?:^|/)testing/|^stress/")
+TEST_FILE = re.compile(r"_(?:test|testing)\.[a-z]+$|(?:^|/)testing/|^(?:fuzz|stress|capi/tests)/")
 
 
 def layer_of(path):
