@@ -10,7 +10,9 @@
 
 namespace modmem::testbench {
 
-CoreThreads::CoreThreads(const std::vector<std::uint32_t>& cores) {
+CoreThreads::CoreThreads(const std::vector<std::uint32_t>& cores, CoreTurns* turns)
+    : turns_(turns) {
+  waiting_.reserve(cores.size());
   for (const std::uint32_t core : cores) {
     if (core != 0) {
       Worker& worker = workers_.emplace_back();
@@ -47,7 +49,44 @@ CoreThreads::Worker* CoreThreads::worker_of(std::uint32_t core) {
   return nullptr;
 }
 
+// Gives the core a turn; returns what is thrown in it.
+std::exception_ptr CoreThreads::run_turn(std::uint32_t core, const Work& work) {
+  turns_->begin_turn(core);
+  if (Worker* worker = worker_of(core)) {
+    ask(*worker, &work);
+    await(*worker);
+    return std::exchange(worker->error, nullptr);
+  }
+  try {
+    work(0);
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+void CoreThreads::run_in_turns(const std::vector<std::uint32_t>& cores, const Work& work) {
+  waiting_.assign(cores.begin(), cores.end());
+  std::exception_ptr error;
+  while (!waiting_.empty()) {
+    const std::uint32_t next = turns_->pick(static_cast<std::uint32_t>(waiting_.size()));
+    const std::uint32_t core = std::exchange(waiting_[next], waiting_.back());
+    waiting_.pop_back();
+    if (std::exception_ptr its = run_turn(core, work); its && !error) {
+      error = std::move(its);
+    }
+  }
+  turns_->begin_turn(0);
+  if (error) {
+    std::rethrow_exception(error);
+  }
+}
+
 void CoreThreads::run_on(std::uint32_t core, const Work& work) {
+  if (turns_ != nullptr) {
+    run_in_turns({core}, work);
+    return;
+  }
   Worker* worker = worker_of(core);
   if (worker == nullptr) {
     work(0);
@@ -61,6 +100,10 @@ void CoreThreads::run_on(std::uint32_t core, const Work& work) {
 }
 
 void CoreThreads::run_on_each(const std::vector<std::uint32_t>& cores, const Work& work) {
+  if (turns_ != nullptr) {
+    run_in_turns(cores, work);
+    return;
+  }
   for (const std::uint32_t core : cores) {
     if (Worker* worker = worker_of(core)) {
       ask(*worker, &work);

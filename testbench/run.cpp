@@ -4,6 +4,7 @@
 
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/c_functions.hpp"
+#include "testbench/coherence/coherence_check.hpp"
 #include "testbench/ended_run.hpp"
 #include "testbench/file_ends.hpp"
 #include "testbench/housekeeping.hpp"
@@ -51,7 +52,8 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   const auto periods = static_cast<std::uint64_t>(std::ceil(length_ms - 1e-6));
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
-  System system(platform, policy, options.recorder, options.trace, options.injector);
+  System system(platform, policy, options.recorder, options.trace, options.injector,
+                options.coherence);
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), options.pipelines});
   }
@@ -107,6 +109,9 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   });
   c_functions.close();
   report.leaks = system.leaks();
+  if (options.coherence != nullptr) {
+    report.coherence = options.coherence->report();
+  }
   note_trace(system, report);
   return report;
 }

@@ -15,6 +15,7 @@
 
 namespace modmem::testbench {
 
+class CoherenceCheck;
 class Injector;
 class TraceRecorder;
 
@@ -44,8 +45,9 @@ struct RunOptions {
   TraceRecorder* recorder = nullptr;     // writes down what is allocated, where it is given
   std::optional<std::filesystem::path> trace;  // directory of a trace (docs/tracing.md)
   RunWatcher* watcher = nullptr;
-  Injector* injector = nullptr;  // has something fail, where it is given
-  std::uint64_t cycles = 1;      // set-ups and tear-downs; the last one plays
+  Injector* injector = nullptr;         // has something fail, where it is given
+  CoherenceCheck* coherence = nullptr;  // has caches that are not coherent, likewise
+  std::uint64_t cycles = 1;             // set-ups and tear-downs; the last one plays
 };
 
 // Told about progress: periods done and to do, over all cycles.

@@ -9,6 +9,7 @@ namespace modmem::testbench {
 bool RunReport::failed() const {
   return failure.has_value() || !failed_step.empty() || !leaks.empty() || !faults.empty() ||
          audio_path_allocations != 0 || mapped_bytes != boot_mapped_bytes ||
+         (coherence && !coherence->findings.empty()) ||
          std::any_of(modules.begin(), modules.end(),
                      [](const ModuleReport& module) { return module.errors.count != 0; });
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "testbench/coherence/coherence_report.hpp"
 #include "testbench/session.hpp"
 #include "testbench/system.hpp"
 #include "trace/memory_figures.hpp"
@@ -67,9 +68,10 @@ struct RunReport {
   std::vector<std::filesystem::path> files;  // that were written
   std::optional<ScriptFigures> script;       // of a run that followed one
   std::optional<TraceFigures> trace;         // of a run that was traced
+  std::optional<CoherenceReport> coherence;  // of a run with simulated caches
 
   // Memory ran out, something leaked, was freed wrongly or allocated on the audio path, a loaded
-  // module failed to process, or the pool is not what it was.
+  // module failed to process, caches that are not coherent showed, or the pool is not what it was.
   bool failed() const;
 };
 

@@ -4,6 +4,7 @@
 
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/c_functions.hpp"
+#include "testbench/coherence/coherence_check.hpp"
 #include "testbench/ended_run.hpp"
 #include "testbench/file_ends.hpp"
 #include "testbench/housekeeping.hpp"
@@ -173,7 +174,7 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, find_policy_named(options.policy.value_or(platform.policy)),
-                options.recorder, options.trace, options.injector);
+                options.recorder, options.trace, options.injector, options.coherence);
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), {}});
   }
@@ -204,6 +205,9 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
       system.memory().audio_path_calls() + host_allocations_on_audio_path() - host_allocations;
   c_functions.close();
   report.leaks = system.leaks();
+  if (options.coherence != nullptr) {
+    report.coherence = options.coherence->report();
+  }
   note_trace(system, report);
   return report;
 }

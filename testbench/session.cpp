@@ -38,7 +38,8 @@ Session::Session(System& system, const Topology& topology, const StreamGraph& gr
       pipelines_(topology.pipelines.size()),
       components_(graph.nodes.size()),
       file_ports_(graph.nodes.size(), nullptr),
-      runs_(graph.nodes.size(), false) {
+      runs_(graph.nodes.size(), false),
+      wishes_(graph.nodes.size()) {
   for (const StreamEdge& edge : graph.edges) {
     buffers_.emplace_back(edge);
   }
@@ -63,7 +64,7 @@ void Session::plan_cores() {
     plans_.emplace_back().core = core;
   }
   if (cores.size() > 1) {
-    threads_.emplace(std::vector<std::uint32_t>(cores.begin(), cores.end()));
+    threads_.emplace(std::vector<std::uint32_t>(cores.begin(), cores.end()), system_.turns());
   }
 }
 
@@ -85,7 +86,11 @@ bool Session::runs(std::size_t node) const { return runs_[node]; }
 bool Session::idle() const { return busy_.empty(); }
 
 std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) const {
-  return std::min(components_[node].host_frames(period), file_ports_[node]->capacity);
+  std::size_t frames = wishes_[node].frames;
+  if (wishes_[node].period != period) {
+    on_core(graph_.nodes[node].core, [&] { frames = components_[node].host_frames(period); });
+  }
+  return std::min(frames, file_ports_[node]->capacity);
 }
 
 // --- operations ---
@@ -170,6 +175,7 @@ void Session::set_blob(std::size_t node, const Control& control, std::vector<std
 }
 
 void Session::set(Setting setting) {
+  wishes_[setting.node] = {};
   if (components_[setting.node].exists()) {
     on_core(graph_.nodes[setting.node].core, [&] { apply(setting); });
   }
@@ -207,6 +213,7 @@ void Session::apply(const Setting& setting) {
 bool Session::trigger(std::size_t node) {
   bool triggered = false;
   if (runs_[node]) {
+    wishes_[node] = {};
     on_core(graph_.nodes[node].core, [&] { triggered = components_[node].module().trigger(); });
   }
   return triggered;
@@ -227,12 +234,21 @@ void Session::run_core(CorePlan& plan, std::uint64_t period) {
   for (PipelineInstance* pipeline : plan.pipelines) {
     pipeline->count_period();
   }
+  for (StreamBuffer* queue : plan.queues) {
+    queue->settle();
+  }
+  for (const std::size_t node : plan.sources) {
+    wishes_[node] = {period + 1, components_[node].host_frames(period + 1)};
+  }
 }
 
 void Session::run_period(std::uint64_t period) {
   if (threads_) {
     threads_->run_on_each(busy_, [&](std::uint32_t core) { run_core(plan_of(core), period); });
   } else {
+    if (CoreTurns* turns = system_.turns()) {
+      turns->begin_turn(0);
+    }
     run_core(plans_.front(), period);
   }
   for (StreamBuffer* queue : queues_) {

@@ -163,7 +163,16 @@ class Session {
     std::vector<Component*> modules;  // in processing order
     std::vector<Component*> tasks;    // likewise
     std::vector<PipelineInstance*> pipelines;
+    std::vector<StreamBuffer*> queues;  // that both ends of are here
+    std::vector<std::size_t> sources;   // nodes whose ports are to be filled
     std::uint64_t xruns = 0;
+  };
+
+  // What a source wants to find in its port before a period: known from the period before, as only
+  // its own core can ask its module.
+  struct Wish {
+    std::uint64_t period = UINT64_MAX;  // none
+    std::size_t frames = 0;
   };
 
   // What was set last.
@@ -176,7 +185,9 @@ class Session {
 
   PipelineReport report_of(std::size_t pipeline) const;
   ModuleReport report_of(const Component& component) const;
+  void reset_component(std::size_t node);
   void end_component(std::size_t node);
+  void close_buffer(std::size_t edge);
   void end_pipeline(std::size_t pipeline);
 
   void set(Setting setting);
@@ -193,12 +204,12 @@ class Session {
   std::vector<Part> missing_parts(const States& wanted) const;
   void admit(Transaction& setup, const States& wanted);
   void return_unused();
-  void on_core(std::uint32_t core, const std::function<void()>& step);
+  void on_core(std::uint32_t core, const std::function<void()>& step) const;
   void prepare(std::size_t node);
   void trim(const States& wanted);
   void note_states(const States& wanted, PlayState most = PlayState::running);
   void run_what_is_wanted(const States& wanted);
-  static void run_core(CorePlan& plan, std::uint64_t period);
+  void run_core(CorePlan& plan, std::uint64_t period);
   [[noreturn]] void refuse(std::size_t stream, const char* reason) const;
 
   System& system_;
@@ -218,13 +229,14 @@ class Session {
   std::deque<std::vector<std::byte>> port_data_;          // of ports_
   std::vector<Setting> settings_;                         // one for each control that was set
   std::vector<bool> runs_;                                // by node
+  std::vector<Wish> wishes_;                              // by node
   std::vector<CorePlan> plans_;                           // one for each core in use, by core
   std::vector<std::uint32_t> busy_;                       // cores that have something to run
-  std::vector<StreamBuffer*> queues_;                     // the live ones
+  std::vector<StreamBuffer*> queues_;                     // the live ones between cores
   std::map<std::size_t, PipelineReport> past_pipelines_;  // ended lives, by pipeline
   std::map<std::size_t, ModuleReport> past_modules_;      // likewise, by node
   std::vector<Owner*> admitted_;                          // by the set-up that is under way
-  std::optional<CoreThreads> threads_;                    // where cores other than 0 are in use
+  mutable std::optional<CoreThreads> threads_;            // where cores other than 0 are in use
 };
 
 }  // namespace modmem::testbench

@@ -93,7 +93,7 @@ ModuleReport Session::report_of(const Component& component) const {
     add_counts(report, *account);
   }
   if (const Module* module = component.made()) {
-    report.errors = module->errors();
+    on_core(node.core, [&] { report.errors = module->errors(); });
   }
   return report;
 }
@@ -106,7 +106,7 @@ void Session::end_component(std::size_t node) {
     report.live_bytes = 0;
     keep(past_modules_, node, std::move(report));
   }
-  component.close();
+  on_core(graph_.nodes[node].core, [&] { component.close(); });
 }
 
 void Session::end_pipeline(std::size_t pipeline) {
@@ -117,7 +117,7 @@ void Session::end_pipeline(std::size_t pipeline) {
     report.mapped_bytes = 0;
     keep(past_pipelines_, pipeline, std::move(report));
   }
-  instance.destroy(system_.memory());
+  on_core(topology_.pipelines[pipeline].core, [&] { instance.destroy(system_.memory()); });
 }
 
 std::vector<PipelineReport> Session::pipelines() const {

@@ -23,8 +23,8 @@ Session::States Session::wanted() const {
   return states;
 }
 
-// Does a step of setting up on the core of the pipeline that it is for.
-void Session::on_core(std::uint32_t core, const std::function<void()>& step) {
+// Does a step on the core of the pipeline that it is for: no other has its memory in its cache.
+void Session::on_core(std::uint32_t core, const std::function<void()>& step) const {
   if (core == 0) {
     step();
   } else {
@@ -109,8 +109,7 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
         !buffers_[i].bound()) {
       // A buffer belongs to the pipeline of the module that fills it.
       const StreamNode& source = graph_.nodes[edge.source];
-      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->buffers_[at].close(); },
-           i);
+      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->close_buffer(at); }, i);
       set_up_part({PartKind::buffer, i}, source.core, [&] {
         Owner& pipeline = *pipelines_[source.pipeline].owner();
         require(buffers_[i].open(memory, pipeline), "binding ", edge.name);
@@ -121,8 +120,7 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
   for (std::size_t i = 0; i < components_.size(); ++i) {
     const StreamNode& node = graph_.nodes[i];
     if (wanted[node.pipeline] >= PlayState::paused && !components_[i].prepared()) {
-      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->components_[at].reset(); },
-           i);
+      undo([](void* self, std::size_t at) { static_cast<Session*>(self)->reset_component(at); }, i);
       set_up_part({PartKind::prepared_module, i}, node.core, [&] { prepare(i); });
     }
   }
@@ -173,13 +171,13 @@ void Session::trim(const States& wanted) {
   const auto state_of = [&](std::size_t node) { return wanted[graph_.nodes[node].pipeline]; };
   for (std::size_t i = 0; i < components_.size(); ++i) {
     if (state_of(i) < PlayState::paused) {
-      components_[i].reset();
+      reset_component(i);
     }
   }
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
     if (std::min(state_of(graph_.edges[i].source), state_of(graph_.edges[i].sink)) ==
         PlayState::absent) {
-      buffers_[i].close();
+      close_buffer(i);
     }
   }
   for (std::size_t i = components_.size(); i-- > 0;) {
@@ -196,6 +194,15 @@ void Session::trim(const States& wanted) {
   for (const CorePlan& plan : plans_) {
     on_core(plan.core, [this] { system_.memory().drain(UINT32_MAX); });
   }
+}
+
+// Each core gives back what its own pipelines had.
+void Session::reset_component(std::size_t node) {
+  on_core(graph_.nodes[node].core, [&] { components_[node].reset(); });
+}
+
+void Session::close_buffer(std::size_t edge) {
+  on_core(graph_.nodes[graph_.edges[edge].source].core, [&] { buffers_[edge].close(); });
 }
 
 Session::CorePlan& Session::plan_of(std::uint32_t core) {
@@ -225,13 +232,19 @@ void Session::run_what_is_wanted(const States& wanted) {
     plan.modules.clear();
     plan.tasks.clear();
     plan.pipelines.clear();
+    plan.queues.clear();
+    plan.sources.clear();
   }
   for (std::size_t i = 0; i < components_.size(); ++i) {
     const StreamNode& node = graph_.nodes[i];
     runs_[i] = wanted[node.pipeline] == PlayState::running;
+    wishes_[i] = {};
     if (runs_[i]) {
       CorePlan& plan = plan_of(node.core);
       (node.task ? plan.tasks : plan.modules).push_back(&components_[i]);
+      if (node.endpoint == Endpoint::source) {
+        plan.sources.push_back(i);
+      }
     } else if (file_ports_[i] != nullptr) {
       file_ports_[i]->frames = 0;
     }
@@ -239,9 +252,13 @@ void Session::run_what_is_wanted(const States& wanted) {
   queues_.clear();
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
     const StreamEdge& edge = graph_.edges[i];
-    buffers_[i].set_live(runs_[edge.source] && runs_[edge.sink]);
-    if (edge.decoupled && buffers_[i].live()) {
-      queues_.push_back(&buffers_[i]);
+    const std::uint32_t core = graph_.nodes[edge.source].core;
+    const bool live = runs_[edge.source] && runs_[edge.sink];
+    if (live != buffers_[i].live()) {
+      on_core(core, [&] { buffers_[i].set_live(live); });
+    }
+    if (edge.decoupled && live) {
+      (edge.between_cores ? queues_ : plan_of(core).queues).push_back(&buffers_[i]);
     }
   }
   for (const std::size_t index : graph_.pipelines) {

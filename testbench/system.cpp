@@ -10,6 +10,7 @@
 #include "base/line.hpp"
 #include "memory/stray_access.hpp"
 #include "modmem/presets.hpp"
+#include "testbench/coherence/coherence_check.hpp"
 #include "testbench/injector.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/run_trace.hpp"
@@ -102,18 +103,20 @@ const PlatformConfig& checked(const PlatformConfig& config) {
 }  // namespace
 
 System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder,
-               const std::optional<std::filesystem::path>& trace, Injector* injector)
-    : port_(checked(config)), recorder_(recorder), injector_(injector) {
+               const std::optional<std::filesystem::path>& trace, Injector* injector,
+               CoherenceCheck* coherence)
+    : port_(checked(config)), recorder_(recorder), injector_(injector), coherence_(coherence) {
   if (recorder != nullptr) {
     recorder->begin(port_, port_.blocks());
     port_.set_block_view(recorder);
   }
   port_.set_time_us(0);
+  Port& cached = coherence_ != nullptr ? coherence_->stand_before(port_, config) : port_;
   if (trace) {
-    trace_ = std::make_unique<RunTrace>(*trace, config, policy.name, port_);
+    trace_ = std::make_unique<RunTrace>(*trace, config, policy.name, cached);
     memory_.set_recorder(trace_->recorder());
   }
-  Port& recorded = trace_ ? trace_->port() : port_;
+  Port& recorded = trace_ ? trace_->port() : cached;
   Port& port = injector_ != nullptr ? injector_->stand_before(recorded) : recorded;
   // Room to align within: what a vector gives is aligned for any fundamental type only.
   const std::size_t needed = Memory::arena_bytes(config, port_);
@@ -128,6 +131,9 @@ System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder
   }
   boot_mapped_bytes_ = mapped_bytes();
   fault_reporter_.emplace(port_, &System::describe, this);
+  if (coherence_ != nullptr) {
+    coherence_->start();
+  }
 }
 
 System::~System() { shut_down(); }
@@ -138,6 +144,8 @@ void System::pass_time(std::uint64_t time_us) {
     trace_->note_period(time_us_ / 1000);
   }
 }
+
+CoreTurns* System::turns() { return coherence_; }
 
 void System::finish_trace() {
   shut_down();
@@ -151,6 +159,9 @@ void System::shut_down() {
     shut_down_ = true;
     if (injector_ != nullptr) {
       injector_->end(*this);
+    }
+    if (coherence_ != nullptr) {
+      coherence_->end();
     }
     memory_.shutdown();
     if (injector_ != nullptr) {
@@ -192,6 +203,9 @@ bool System::on_request(const Request& request) {
     recorder_->note(request);
   }
   needs_.note(request);
+  if (coherence_ != nullptr) {
+    coherence_->note(request);
+  }
   return injector_ == nullptr || injector_->allows(request);
 }
 

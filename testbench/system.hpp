@@ -15,6 +15,7 @@
 #include "port/host/fault_report.hpp"
 #include "port/host/host_port.hpp"
 #include "testbench/admission.hpp"
+#include "testbench/core_turns.hpp"
 
 namespace modmem::testbench {
 
@@ -66,6 +67,7 @@ const Policy& find_policy_named(const std::string& name);
 // The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
 const PlatformConfig& platform_of_topology(const std::string& file_name);
 
+class CoherenceCheck;
 class Injector;
 class RunTrace;
 class TraceRecorder;
@@ -75,10 +77,11 @@ class System final : private MemoryObserver {
   // Boots. Throws InputError where the configuration does not hold or its heaps do not fit.
   // `recorder`, which must outlive it, writes down what is allocated; where `trace` names a
   // directory, all that happens to memory is traced there (docs/tracing.md). Throws TraceError
-  // where that can't be written. `injector`, which must outlive it, has something fail.
+  // where that can't be written. `injector`, which must outlive it, has something fail;
+  // `coherence`, likewise, has its cores work through caches that are not coherent, in turns.
   System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder = nullptr,
          const std::optional<std::filesystem::path>& trace = std::nullopt,
-         Injector* injector = nullptr);
+         Injector* injector = nullptr, CoherenceCheck* coherence = nullptr);
   ~System();
   System(const System&) = delete;
   System& operator=(const System&) = delete;
@@ -93,6 +96,9 @@ class System final : private MemoryObserver {
 
   // The time that the port tells, which starts at 0, goes on, to the end of a period.
   void pass_time(std::uint64_t time_us);
+
+  // Whose turns the cores take; nullptr where they all run at the same time.
+  CoreTurns* turns();
 
   // The trace, nullptr where there is none.
   RunTrace* trace() { return trace_.get(); }
@@ -133,6 +139,7 @@ class System final : private MemoryObserver {
   std::vector<FaultNote> faults_;
   TraceRecorder* recorder_ = nullptr;
   Injector* injector_ = nullptr;
+  CoherenceCheck* coherence_ = nullptr;
   NeedsBook needs_;
   AdmissionFigures admissions_;
 };

@@ -14,7 +14,7 @@ from testing import program
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs" / "tools.md"
 # Pages whose examples are run.
-PAGES = (DOCS, ROOT / "docs" / "planning.md", ROOT / "docs" / "tracing.md")
+PAGES = (DOCS, ROOT / "docs" / "planning.md", ROOT / "docs" / "tracing.md", ROOT / "docs" / "coherence.md")
 MAKE = ROOT / "scripts" / "make_manual.py"
 
 

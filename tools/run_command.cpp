@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "testbench/coherence/coherence_check.hpp"
 #include "testbench/fail_sweep.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/trace_recorder.hpp"
@@ -24,12 +25,14 @@ namespace modmem::tools {
 namespace {
 
 constexpr std::uint64_t kMostCycles = 1'000'000'000;
+constexpr std::uint64_t kMostSeed = 1'000'000'000;
 
 struct Arguments : RunArguments {
   std::string cycles = "1";
   std::string json;
   std::string record_trace;
   bool fail_each = false;
+  std::string coherence_seed = "1";
 };
 
 // The text goes to standard error where the JSON is written to standard output. The names of files
@@ -51,7 +54,7 @@ int fail_each(const CLI::App& command, testbench::RunOptions options,
               const std::optional<std::filesystem::path>& script, std::optional<ReportFile>& json) {
   constexpr double kSeconds = 0.02;
   constexpr std::uint64_t kCycles = 2;  // the second one is admitted as it was recorded
-  for (const char* option : {"--out", "--trace", "--record-trace"}) {
+  for (const char* option : {"--out", "--trace", "--record-trace", "--coherence-check"}) {
     if (command.count(option) != 0) {
       throw testbench::InputError(std::string(option) + ": not with --fail-each");
     }
@@ -106,6 +109,11 @@ int run_command(const CLI::App& command, const Arguments& arguments) {
     }
     options.recorder = &recorder;
   }
+  std::optional<testbench::CoherenceCheck> coherence;
+  if (given("--coherence-check")) {
+    coherence.emplace(parse_count("--coherence-check", arguments.coherence_seed, 0, kMostSeed));
+    options.coherence = &*coherence;
+  }
   testbench::RunReport report;
   {
     ProgressLine line;
@@ -139,6 +147,10 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
       "Write down what is allocated and freed, for modmem replay");
   command->add_flag("--fail-each", arguments->fail_each,
                     "Play it over and over, each time with another allocation failing");
+  // A flag, so that what follows it is no seed.
+  command->add_flag("--coherence-check{1}", arguments->coherence_seed,
+                    "Give each core a cache of its own, not coherent, and report where that shows; "
+                    "--coherence-check=SEED: other turns and evictions");
   command->callback([arguments, command, &action] {
     action = [=] { return run_command(*command, *arguments); };
   });

@@ -1,5 +1,6 @@
 #include "tools/run_report_json.hpp"
 
+#include "tools/coherence_text.hpp"
 #include "tools/hex_id.hpp"
 
 namespace modmem::tools {
@@ -201,6 +202,9 @@ Json to_json(const testbench::RunReport& report) {
                {"failure", failure_json(report.failure)}};
   if (report.trace) {
     json["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};
+  }
+  if (report.coherence) {
+    json["coherence"] = to_json(*report.coherence);
   }
   if (report.script) {
     json["script"] = {{"commands", report.script->commands},

@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "tools/coherence_text.hpp"
 #include "tools/hex_id.hpp"
 
 namespace modmem::tools {
@@ -223,6 +224,9 @@ void add_verdict(std::string& text, const RunReport& report) {
           fit(module.name, 60).c_str(), hex_id(module.id).c_str(),
           count(module.errors.count).c_str(), module.errors.first);
     }
+  }
+  if (report.coherence) {
+    text += to_text(*report.coherence);
   }
   if (report.audio_path_allocations != 0) {
     add(text, "The audio path allocated: %s calls\n", count(report.audio_path_allocations).c_str());
