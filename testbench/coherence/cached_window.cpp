@@ -39,9 +39,11 @@ bool CachedWindow::lay(std::size_t page) {
               static_cast<off_t>(at)) != MAP_FAILED;
 }
 
-void CachedWindow::set_open(std::size_t page, bool open, std::size_t count) {
-  if (mprotect(window_ + page * config::kPageBytes, count * config::kPageBytes,
-               open ? PROT_READ | PROT_WRITE : PROT_NONE) != 0) {
+void CachedWindow::set_access(std::size_t page, Access access, std::size_t count) {
+  const int protection = access == Access::open        ? PROT_READ | PROT_WRITE
+                         : access == Access::read_only ? PROT_READ
+                                                       : PROT_NONE;
+  if (mprotect(window_ + page * config::kPageBytes, count * config::kPageBytes, protection) != 0) {
     std::perror("modmem: changing the access to a page of a simulated cache");
     std::abort();
   }

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 
+#include "port/port.hpp"
+
 namespace modmem::testbench {
 
 class CachedWindow {
@@ -22,7 +24,7 @@ class CachedWindow {
   // Lays the page out in place of whatever is mapped there: closed. False where the host refuses.
   bool lay(std::size_t page);
   // Opens or closes pages that are laid out, next to each other. For signal handlers too.
-  void set_open(std::size_t page, bool open, std::size_t count = 1);
+  void set_access(std::size_t page, Access access, std::size_t count = 1);
 
   // What the page's accesses read and write.
   std::byte* content(std::size_t page) const;

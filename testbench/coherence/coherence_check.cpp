@@ -46,9 +46,9 @@ class CoherenceCheck::CachePort final : public ForwardingPort {
     }
     return done;
   }
-  void set_access(modmem::Page page, bool open) override {
-    ForwardingPort::set_access(page, open);
-    check_.set_closed(number(page), !open);
+  void set_access(modmem::Page page, Access access) override {
+    ForwardingPort::set_access(page, access);
+    check_.set_access(number(page), access);
   }
   void cache_writeback(std::byte* address, std::size_t bytes) override {
     check_.write_back(static_cast<std::size_t>(address - window()), bytes);
@@ -163,7 +163,7 @@ void CoherenceCheck::note(const Request& request) { users_->note(request, host_-
 
 void CoherenceCheck::map(std::size_t page) {
   pages_[page].mode = PageMode::shut;
-  pages_[page].closed = false;
+  pages_[page].access = Access::open;
 }
 
 // What the calling core has of the page goes with it. Clean lines of others stay in their caches:
@@ -191,12 +191,12 @@ void CoherenceCheck::move(std::size_t page) {
   }
 }
 
-void CoherenceCheck::set_closed(std::size_t page, bool closed) {
+void CoherenceCheck::set_access(std::size_t page, Access access) {
   if (is_loaded(page)) {
     unload(page);
   }
-  pages_[page].closed = closed;
-  window_->set_open(page, false);
+  pages_[page].access = access;
+  window_->set_access(page, Access::closed);
 }
 
 void CoherenceCheck::write_back(std::size_t at, std::size_t bytes) {
@@ -251,7 +251,7 @@ void CoherenceCheck::hand_out(std::size_t at, std::size_t bytes) {
   const std::size_t last = (at + bytes - 1) / line_bytes;
   for (std::size_t line = first; line <= last; ++line) {
     pages_[page_of_line(line)].patience = kMostSteps;
-    if (users_->live(line) != 0 || pages_[page_of_line(line)].closed) {
+    if (users_->live(line) != 0 || pages_[page_of_line(line)].access == Access::closed) {
       continue;
     }
     drop_dirty_of_others(line, "dirty in another core's cache when its memory was taken anew",

@@ -82,8 +82,8 @@ class CoherenceCheck final : public CoreTurns {
   };
   struct Page {
     PageMode mode = PageMode::unmapped;
-    bool closed = false;    // to all: of a domain that is not entered
-    bool metadata = false;  // the library's own
+    Access access = Access::open;  // that anybody has, also past the caches
+    bool metadata = false;         // the library's own
     std::uint16_t patience = kMostSteps;
     std::uint16_t steps = 0;     // that are left in this turn
     std::uint16_t suspects = 0;  // lines with the flag
@@ -110,7 +110,7 @@ class CoherenceCheck final : public CoreTurns {
   void map(std::size_t page);
   void unmap(std::size_t page);
   void move(std::size_t page);
-  void set_closed(std::size_t page, bool closed);
+  void set_access(std::size_t page, Access access);
   void write_back(std::size_t at, std::size_t bytes);
   void invalidate(std::size_t at, std::size_t bytes);
 

@@ -45,7 +45,7 @@ void CoherenceCheck::end() {
   }
   end_turn();
   for (std::size_t page = 0; page < pages_.size(); ++page) {
-    if (pages_[page].mode != PageMode::unmapped && !pages_[page].closed) {
+    if (pages_[page].mode != PageMode::unmapped && pages_[page].access == Access::open) {
       for (std::size_t line = line_of(page); line < line_of(page + 1); ++line) {
         for (std::uint32_t core = 0; core < caches_->cores(); ++core) {
           write_line(core, line);
@@ -87,7 +87,7 @@ void CoherenceCheck::end_turn() {
     while (end < loaded_.size() && loaded_[end] == loaded_[first] + (end - first)) {
       take_in(loaded_[end++]);
     }
-    window_->set_open(loaded_[first], false, end - first);
+    window_->set_access(loaded_[first], Access::closed, end - first);
     first = end;
   }
   loaded_.clear();
@@ -96,7 +96,7 @@ void CoherenceCheck::end_turn() {
 // Closes a loaded page.
 void CoherenceCheck::unload(std::size_t page) {
   take_in(page);
-  window_->set_open(page, false);
+  window_->set_access(page, Access::closed);
   loaded_.erase(std::find(loaded_.begin(), loaded_.end(), page));
 }
 
@@ -130,7 +130,7 @@ void CoherenceCheck::absorb(std::size_t line, bool for_long) {
 void CoherenceCheck::evict() {
   const std::uint32_t first = caches_->below(caches_->cores());
   for (std::size_t page = 0; page < pages_.size(); ++page) {
-    if (pages_[page].mode == PageMode::unmapped || pages_[page].closed) {
+    if (pages_[page].mode == PageMode::unmapped || pages_[page].access != Access::open) {
       continue;
     }
     for (std::size_t line = line_of(page); line < line_of(page + 1); ++line) {
@@ -234,7 +234,8 @@ void CoherenceCheck::look_at(std::size_t line, bool is_store) {
 bool CoherenceCheck::on_access(std::size_t at, bool is_store, void* context) {
   const std::size_t page = at / config::kPageBytes;
   Page& what = pages_[page];
-  if (what.mode == PageMode::unmapped || what.mode == PageMode::open || what.closed) {
+  if (what.mode == PageMode::unmapped || what.mode == PageMode::open ||
+      what.access == Access::closed || (is_store && what.access != Access::open)) {
     return false;
   }
   if (host_->core_id() != current_) {
@@ -269,7 +270,7 @@ bool CoherenceCheck::on_access(std::size_t at, bool is_store, void* context) {
     stepping_[stepping_count_++] = page;
     set_single_step(context, true);
   }
-  window_->set_open(page, true);
+  window_->set_access(page, what.access);
   return true;
 }
 
@@ -281,7 +282,7 @@ bool CoherenceCheck::on_trap(void* context) {
   while (stepping_count_ != 0) {
     const std::size_t page = stepping_[--stepping_count_];
     if (pages_[page].mode == PageMode::watched) {
-      window_->set_open(page, false);
+      window_->set_access(page, Access::closed);
     }
   }
   set_single_step(context, false);
