@@ -149,8 +149,7 @@ void add_run_command(CLI::App& app, std::function<int()>& action) {
                     "Play it over and over, each time with another allocation failing");
   // A flag, so that what follows it is no seed.
   command->add_flag("--coherence-check{1}", arguments->coherence_seed,
-                    "Give each core a cache of its own, not coherent, and report where that shows; "
-                    "--coherence-check=SEED: other turns and evictions");
+                    "Give each core a cache that is not coherent (=SEED: another run)");
   command->callback([arguments, command, &action] {
     action = [=] { return run_command(*command, *arguments); };
   });
