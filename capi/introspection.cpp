@@ -160,6 +160,11 @@ bool modmem_check(bool deep) {
           system->copies.check());
 }
 
+size_t modmem_check_blocks(void) {
+  CSystem* system = modmem::current_system();
+  return system != nullptr ? system->memory.check_blocks() : 0;
+}
+
 bool modmem_is_mapped(const void* ptr) {
   const CSystem* system = modmem::current_system();
   return system != nullptr && system->memory.is_mapped(ptr);

@@ -168,7 +168,7 @@ int release(const Call& call, const void* pointer) {
       account->end_resource(ResourceKind::blob_handler, pointer)) {
     return 0;
   }
-  const PointerStatus status = account->free(const_cast<void*>(pointer));
+  const PointerStatus status = account->free(const_cast<void*>(pointer), call.site());
   return status == PointerStatus::live ? 0 : call.misuse(fault_kind(status), pointer);
 }
 

@@ -64,8 +64,9 @@ void vpage_free(void* ptr) {
     return;
   }
   const Owner* owner = known_owner(*system);
-  const modmem::PointerStatus status =
-      owner != nullptr ? system->memory.free(ptr, owner) : modmem::PointerStatus::foreign;
+  const modmem::PointerStatus status = owner != nullptr
+                                           ? system->memory.free(ptr, owner, MODMEM_CALLER)
+                                           : modmem::PointerStatus::foreign;
   if (status != modmem::PointerStatus::live) {
     modmem::report_misuse({.kind = modmem::fault_kind(status),
                            .function = "vpage_free",

@@ -93,6 +93,9 @@ const char* description(modmem_fault_kind kind) {
       return "is used by a thread that is not its manager";
     case MODMEM_FAULT_IN_USE:
       return "is still in use";
+    case MODMEM_FAULT_OVERRUN:
+    case MODMEM_FAULT_WRITE_AFTER_FREE:
+      break;  // have words of their own: describe_damage()
   }
   return "";
 }
@@ -129,6 +132,40 @@ Whereabouts take_note(CSystem& system, const Misuse& misuse) {
     place.owner_id = owner->spec.id;
   }
   return place;
+}
+
+// Hands a fault that was logged to who handles faults.
+void handle(const modmem_fault& fault) {
+  const auto to = handler.get();
+  if (to.function != nullptr) {
+    to.function(&fault, to.context);
+    return;
+  }
+  const modmem_fault_mode chosen = chosen_mode.load(std::memory_order_relaxed);
+  const modmem_fault_mode mode =
+      chosen != MODMEM_FAULT_DEFAULT ? chosen : default_mode.load(std::memory_order_relaxed);
+  if (fault.fatal && mode == MODMEM_FAULT_ABORT) {
+    panic();
+  }
+}
+
+// Where the block of a fault was taken and freed, as far as that is known.
+void name_sites(Line& line, const Fault& fault) {
+  if (fault.site.where != nullptr) {
+    line << ", taken at " << fault.site;
+  }
+  if (fault.freed_at.where != nullptr) {
+    line << ", freed at " << fault.freed_at;
+  }
+}
+
+// What the block was, in a fault that is about one.
+void add_block(modmem_fault& fault, const Fault& of) {
+  fault.block_bytes = of.bytes;
+  fault.offset = of.offset;
+  fault.length = of.length;
+  fault.taken_at = of.site.where;
+  fault.freed_at = of.freed_at.where;
 }
 
 Line& name_owner(Line& line, const char* name, std::uint32_t id) {
@@ -212,7 +249,11 @@ void report_misuse(const Misuse& misuse) {
   CSystem* system = current_system();
   modmem_fault fault{};
   Whereabouts place;
+  Fault block;
   if (system != nullptr) {
+    if (misuse.kind == MODMEM_FAULT_NOT_LIVE) {
+      block = system->memory.freed_block(misuse.pointer);
+    }
     place = take_note(*system, misuse);
     fault.thread = system->port().thread_id();
   }
@@ -225,6 +266,7 @@ void report_misuse(const Misuse& misuse) {
   fault.site = misuse.site.where;
   fault.manager = misuse.manager;
   fault.fatal = misuse.fatal;
+  add_block(fault, block);
   Line line;
   line << fault.function << ": ";
   line.address(fault.pointer) << " " << description(fault.kind);
@@ -239,18 +281,9 @@ void report_misuse(const Misuse& misuse) {
     name_owner(line, fault.owner, fault.owner_id);
   }
   line << ", from " << misuse.site;
+  name_sites(line, block);
   log_line(LogLevel::error, line);
-  const auto to = handler.get();
-  if (to.function != nullptr) {
-    to.function(&fault, to.context);
-    return;
-  }
-  const modmem_fault_mode chosen = chosen_mode.load(std::memory_order_relaxed);
-  const modmem_fault_mode mode =
-      chosen != MODMEM_FAULT_DEFAULT ? chosen : default_mode.load(std::memory_order_relaxed);
-  if (fault.fatal && mode == MODMEM_FAULT_ABORT) {
-    panic();
-  }
+  handle(fault);
 }
 
 void report_refusal(const char* function, const char* what, const Site& site) {
@@ -318,6 +351,31 @@ void Reporter::on_fault(const Fault& fault) {
     line.hex(fault.owner_id) << ", from " << fault.site;
   }
   log_line(LogLevel::error, line);
+}
+
+void Reporter::on_damage(const Fault& damage) {
+  CSystem* system = current_system();
+  if (system != nullptr) {
+    const LockGuard guard(port_);
+    ++system->faults;
+  }
+  Line line;
+  name_sites(describe_damage(line, damage), damage);
+  line << ": " << advice(damage.kind);
+  log_line(LogLevel::error, line);
+  modmem_fault fault{};
+  fault.kind =
+      damage.kind == FaultKind::overrun ? MODMEM_FAULT_OVERRUN : MODMEM_FAULT_WRITE_AFTER_FREE;
+  fault.function = "modmem";
+  fault.pointer = damage.pointer;
+  fault.heap = damage.heap;
+  fault.owner = damage.owner_name;
+  fault.owner_id = damage.owner_id;
+  fault.site = damage.site.where;
+  fault.thread = port_.thread_id();
+  fault.fatal = true;
+  add_block(fault, damage);
+  handle(fault);
 }
 
 void Reporter::on_leak(const Leak& leak) {

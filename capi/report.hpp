@@ -81,6 +81,7 @@ class Reporter final : public MemoryObserver {
 
   void on_failure(const Failure& failure) override;
   void on_fault(const Fault& fault) override;
+  void on_damage(const Fault& damage) override;
   void on_leak(const Leak& leak) override;
   bool on_request(const Request& request) override;
 

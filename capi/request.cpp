@@ -86,7 +86,7 @@ void free_block(const char* function, void* pointer, const Site& site) {
   if (system == nullptr) {
     return;
   }
-  const PointerStatus status = system->memory.free(pointer);
+  const PointerStatus status = system->memory.free(pointer, nullptr, site);
   if (status != PointerStatus::live) {
     report_misuse({.kind = fault_kind(status),
                    .function = function,

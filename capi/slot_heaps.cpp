@@ -112,7 +112,7 @@ int vmh_free(struct vmh_heap* heap, void* ptr) {
       nullptr) {
     return -EINVAL;
   }
-  const modmem::PointerStatus status = system->memory.free(ptr, owner_of(heap));
+  const modmem::PointerStatus status = system->memory.free(ptr, owner_of(heap), MODMEM_CALLER);
   return status == modmem::PointerStatus::live ? 0
                                                : misuse("vmh_free", modmem::fault_kind(status), ptr,
                                                         owner_of(heap), MODMEM_CALLER, -EINVAL);

@@ -184,6 +184,14 @@ inline void* ElasticHeap::put_in_page(std::uint32_t page, FrameInfo& notes, Page
   return address_of(page * kPageGranules + fit.start);
 }
 
+// Whether a page that fits is left for the next of its class, which fits as well: where places are
+// random.
+inline bool ElasticHeap::may_pass_over(const FrameInfo& notes, std::uint32_t granules,
+                                       std::uint32_t left) const {
+  return space_->random().next() && left > 1 && notes.bin_next != FrameInfo::kNone &&
+         info(notes.bin_next).largest_hole >= granules;
+}
+
 void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
   MODMEM_ASSERT(is_open() && bytes > 0 && is_power_of_two(alignment));
   if (bytes > config::kPageBytes || alignment > config::kGranuleBytes) [[unlikely]] {
@@ -199,14 +207,15 @@ void* ElasticHeap::do_allocate(std::size_t bytes, std::size_t alignment) {
     std::uint32_t left = kTries;
     do {
       FrameInfo& notes = info(page);
-      if (notes.largest_hole >= granules) [[likely]] {
+      if (notes.largest_hole >= granules && !may_pass_over(notes, granules, left)) [[likely]] {
         PageDescriptor& blocks = descriptor(notes);
         if (notes.free != notes.largest_hole) [[unlikely]] {
           return put_in_tight_hole(page, notes, blocks, granules);
         }
         const std::uint32_t rest = notes.free - granules;  // of the page's one hole
-        return put_in_page(page, notes, blocks, {blocks.only_hole_start(notes.free), rest},
-                           granules);
+        std::uint32_t start = blocks.only_hole_start(notes.free);
+        start += space_->random().next() ? rest : 0;
+        return put_in_page(page, notes, blocks, {start, rest}, granules);
       }
       page = notes.bin_next;
     } while (page != FrameInfo::kNone && --left > 0);

@@ -192,6 +192,7 @@ class ElasticHeap final : public Heap {
 
   // Holes (elastic_heap.cpp)
   void* allocate_in_hole(std::uint32_t granules, std::uint32_t alignment, std::uint32_t tries);
+  bool may_pass_over(const FrameInfo& notes, std::uint32_t granules, std::uint32_t left) const;
   [[gnu::noinline]] void* put_in_tight_hole(std::uint32_t page, FrameInfo& notes,
                                             PageDescriptor& blocks, std::uint32_t granules);
   void* allocate_elsewhere(std::size_t bytes, std::size_t alignment, bool thriftily);

@@ -29,7 +29,8 @@ class MemoryBlocks : public ::testing::Test {
                                                 : memory_.space().to_uncached(bytes);
   }
 
-  TestSystem system_{preset("mtl")};
+  // Not hardened: what a heap rounds up to is looked at.
+  TestSystem system_{preset("mtl"), kElasticPolicy, false, kHardeningNone};
   Memory& memory_ = system_.memory();
   Owner& pipeline_ = system_.pipeline();
   Owner& module_ = system_.module(pipeline_);
@@ -122,7 +123,7 @@ TEST_F(MemoryBlocks, CoherentMeansUncachedAliasOfTheSameBytes) {
 }
 
 TEST_F(MemoryBlocks, WithoutAnAliasBothPointersAreEqual) {
-  TestSystem mcu(preset("mcu"));
+  TestSystem mcu(preset("mcu"), kElasticPolicy, false, kHardeningNone);
   void* block = mcu.memory().allocate({nullptr, 100, 0, flag::kCoherent, MODMEM_HERE});
   ASSERT_NE(block, nullptr);
   EXPECT_EQ(mcu.memory().space().to_cached(block), block);

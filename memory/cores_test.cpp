@@ -69,7 +69,7 @@ TEST_F(Cores, BlocksOfACoresOwnHeapsAreNotRoundedToLines) {
       for (const Flags flags : {flag::kCoherent, flag::kShared, flag::kLargeBuffer}) {
         std::byte* line = take(core, *owner, kGranule, flags);
         EXPECT_TRUE(is_aligned(line, kLine));
-        EXPECT_EQ(memory_.usable_size(line), kLine);
+        EXPECT_EQ(take(core, *owner, kGranule, flags), line + kLine);
       }
     }
   }
@@ -81,8 +81,8 @@ TEST_F(Cores, WhatOneCoreTakesInAnothersHeapHasItsLinesToItself) {
   std::byte* other = take(2, pipeline, kGranule);
   EXPECT_STREQ(system_.heap_of(other).name, "pipeline");
   EXPECT_TRUE(is_aligned(other, kLine));
-  EXPECT_EQ(memory_.usable_size(other), kLine);
   EXPECT_EQ(take(1, pipeline, kGranule), own + kGranule);
+  EXPECT_EQ(take(2, pipeline, kGranule), other + kLine);
 }
 
 TEST_F(Cores, AnOwnerIsOfTheCoreThatCreatesItOrOfItsParents) {
@@ -103,7 +103,7 @@ TEST_F(Cores, AnOwnerIsOfTheCoreThatCreatesItOrOfItsParents) {
 TEST_F(Cores, WithoutAnotherHeapTheFirstCoresServesInWholeLines) {
   PlatformConfig config = preset("mtl");
   config.max_heaps = 2;  // system and shared
-  TestSystem system(config);
+  TestSystem system(config, kElasticPolicy, false, kHardeningNone);
   std::byte* first = static_cast<std::byte*>(
       system.memory().allocate({&system.memory().system(), kGranule, 0, 0, MODMEM_HERE}));
   set_host_core(1);

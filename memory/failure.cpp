@@ -37,6 +37,14 @@ class TextEnd {
   std::size_t at_ = 0;
 };
 
+bool is_same(const char* one, const char* other) {
+  while (*one != '\0' && *one == *other) {
+    ++one;
+    ++other;
+  }
+  return *one == *other;
+}
+
 }  // namespace
 
 std::size_t to_text(const GuaranteeFigures& figures, std::span<char> text) {
@@ -54,6 +62,43 @@ std::size_t to_text(const GuaranteeFigures& figures, std::span<char> text) {
     }
   }
   return out.end();
+}
+
+Line& describe_damage(Line& line, const Fault& fault) {
+  if (fault.kind == FaultKind::pointer) {
+    return line;
+  }
+  const bool overrun = fault.kind == FaultKind::overrun;
+  line << (overrun ? "overrun: " : "write after free: ") << fault.length
+       << (fault.length == 1 ? " byte" : " bytes");
+  if (overrun) {
+    const std::size_t behind = fault.offset - fault.bytes;
+    if (behind != 0) {
+      line << ", " << behind << " bytes";
+    }
+    line << " behind a block of ";
+  } else {
+    line << ", " << fault.offset << " bytes into a block of ";
+  }
+  const char* kind = to_string(fault.owner_kind);
+  line << fault.bytes << " bytes of " << kind;
+  if (!is_same(kind, fault.owner_name)) {
+    line << " " << fault.owner_name;
+  }
+  line << " (id ";
+  return line.hex(fault.owner_id) << "), in heap " << fault.heap;
+}
+
+const char* advice(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::pointer:
+      return "give back what was taken, once";
+    case FaultKind::overrun:
+      return "write within the block, or ask for more";
+    case FaultKind::write_after_free:
+      return "use nothing that was freed, and forget its address";
+  }
+  return "";
 }
 
 const char* to_string(FailureReason reason) {

@@ -53,8 +53,15 @@ struct Route {
   HeapSlot* slot = nullptr;  // nullptr: the platform has no such memory, or not for this request
   std::size_t bytes = 0;     // rounded
   std::size_t alignment = 0;
-  std::size_t unit = 1;  // sizes are multiples of this
+  std::size_t unit = 1;   // sizes are multiples of this
+  std::size_t guard = 0;  // of these, for a guard at least
   bool uncached = false;
+
+  // Bytes that a request may have in a place of `largest` bytes.
+  constexpr std::size_t room(std::size_t largest) const {
+    const std::size_t whole = largest / unit * unit;
+    return whole > guard ? whole - guard : 0;
+  }
 };
 
 // Has the pages of [start, start + bytes), a block of the heap's or a part of one, open to the

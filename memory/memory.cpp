@@ -109,13 +109,26 @@ bool Memory::boot(const PlatformConfig& config, const Policy& policy, Port& port
   policy_ = &policy;
   port_ = &port;
   views_ = port.blocks();
+  hardening_ = views_ == nullptr ? hardening_ : nullptr;
+  if (hardening() != nullptr && hardening()->settings_.random_placement) {
+    for (AddressSpace* space : {&space_, &low_power_.space, &l3_.space}) {
+      space->random().use(&hardening()->random_);
+    }
+  }
+  if (hardening() != nullptr) {
+    hardening()->arena_ = arena;
+  }
   observer_ = observer;
   MetadataArena tables(arena);
   if (!set_up(tables)) {
     return false;
   }
   pool_.start_energy();
-  return set_up_policy();
+  if (!set_up_policy()) {
+    return false;
+  }
+  const Call call(*this);  // whose end has metadata read-only, where that is wanted
+  return true;
 }
 
 bool Memory::set_up_policy() {
@@ -170,7 +183,7 @@ void Memory::watch_sram(bool on) {
 }
 
 std::size_t Memory::shutdown() {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   note_upkeep(Upkeep::shutdown);
   const std::size_t leaks = destroy_tree(*system_, nullptr, true);
   while (first_heap_ != SlotStore::kNone) {

@@ -22,6 +22,7 @@
 #include <span>
 
 #include "memory/failure.hpp"
+#include "memory/hardening.hpp"
 #include "memory/heap_slot.hpp"
 #include "memory/intent.hpp"
 #include "memory/internal.hpp"
@@ -77,6 +78,15 @@ class Memory {
   // Has `recorder`, which must outlive it, told of all calls that change something; pages and banks
   // are its RecordedPort's. Before boot().
   void set_recorder(Recorder& recorder) { recorder_ = &recorder; }
+
+  // Has it hardened by `hardening`, which is this Memory's alone and must outlive it. Before
+  // boot(). Not where the port has a view of blocks: what that shows to checkers of memory is
+  // exact.
+  void set_hardening(Hardening& hardening) { hardening_ = &hardening; }
+
+  // Has all of its memory writable again, where it was not (hardening): before that is taken away
+  // without shutdown(), as where power is lost. No call of Memory may follow.
+  void abandon();
 
   // Ends all owners, reporting what they still hold as leaks, and gives every frame back. Returns
   // the number of leaks.
@@ -259,8 +269,9 @@ class Memory {
   // What the calling core's cache has of the block is dropped; other cores clean their own before.
   // Where its heap is another core's and the block a cached one, it ends at once for its user, and
   // that core takes its memory back: drain().
-  // O(lines of the block), plus unmapping.
-  PointerStatus free(void* pointer, const Owner* owner = nullptr);
+  // `from` is where it is freed, for reports of what happens to it afterwards.
+  // O(lines of the block), plus unmapping; hardened, O(bytes).
+  PointerStatus free(void* pointer, const Owner* owner = nullptr, Site from = {});
 
   // Takes back the memory of at most `most` blocks in heaps of the calling core that other cores
   // ended. allocate(), free() and reallocate() do so by kDrainStep blocks, and in one go where a
@@ -277,8 +288,26 @@ class Memory {
   // or of L3. O(1).
   bool is_mapped(const void* address) const;
 
-  // Bytes that may be used at `pointer`; 0 where it is not the start of a live block.
+  // Bytes that may be used at `pointer`; 0 where it is not the start of a live block. Where blocks
+  // are watched, by a view or by guards, what was asked for.
   std::size_t usable_size(const void* pointer) const;
+
+  // --- hardening (memory_hardening.cpp) ---
+
+  // Looks at what guards live blocks, and at those that wait in quarantine, now: tells the observer
+  // of each that was written to, and returns how many. Nothing where the level has neither. Not of
+  // cached blocks of other cores. O(blocks + bytes that are watched).
+  std::size_t check_blocks();
+
+  // The memory of all blocks in quarantine is used again from now on, after a look at it. Requests
+  // that would fail do so themselves. Returns how many there were. O(bytes of them).
+  std::size_t empty_quarantine();
+  // What is known of a block that was freed, starts at `pointer` and waits there: who took it, how
+  // many bytes, and where it was taken and freed. `bytes` is 0 where none does. O(blocks there).
+  Fault freed_block(const void* pointer) const;
+  // Bytes that wait there, and blocks. They are no owner's, and their heaps hold them.
+  std::size_t quarantined_bytes() const;
+  std::size_t quarantined_blocks() const;
 
   // Bytes of the largest request that would succeed now for this owner, flags and alignment.
   std::size_t largest_request(const Request& request) const;
@@ -357,7 +386,7 @@ class Memory {
   // handler can call it. The name is nullptr outside of all spans. Without an MMU a page that is
   // not mapped is a former one of the heap that had it last, as long as that lives.
   HeapReport locate(const void* address) const;
-  // Likewise; `not_mapped` outside of all memories.
+  // Likewise; `not_mapped` outside of all memories, but for the boot arena where it is read-only.
   PageState page_state(const void* address) const;
 
   // Checks the invariants: of the sums alone (cheap, O(heaps)), or everything (deep, O(blocks +
@@ -379,6 +408,7 @@ class Memory {
   using Route = internal::Route;
   using Intent = internal::Intent;
   using Found = internal::Found;
+  using Lines = ElasticHeap::Lines;
 
   bool set_up(MetadataArena& arena);
   bool set_up_policy();
@@ -486,7 +516,8 @@ class Memory {
   void fail_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap);
   void collect_top_owners(const Owner& owner, Failure& failure) const;
   void fault(const void* pointer, PointerStatus status, const Owner* owner);
-  PointerStatus free_locked(void* pointer, const Owner* owner, bool noted = false);
+  PointerStatus free_locked(void* pointer, const Owner* owner, const Site& from,
+                            bool noted = false);
   static const Owner* guarantor_of(const Owner* owner);
   static std::uint32_t guaranteed_below(const Owner& owner);
   bool can_guarantee(const Owner* parent, std::size_t bytes, GuaranteeFigures& figures) const;
@@ -539,7 +570,7 @@ class Memory {
   void unlink_from_owner(const Record& record);
   void unlink_from_page(const Found& found) const;
   void drop_record(const Found& found);
-  void end_block(const Found& found);
+  void end_block(const Found& found, const Site& from);
   static bool is_queued(const Record& record) { return record.owner == SlotStore::kNone; }
   HeapSlot* heir_of(const HeapSlot& slot) const;
   void queue(std::uint16_t handle, HeapSlot& slot);
@@ -578,6 +609,57 @@ class Memory {
   void note_upkeep(Upkeep what, const Owner* owner = nullptr, std::uint32_t first = 0,
                    std::uint32_t second = 0, bool flag = false) const;
 
+  // What each call that changes or looks at something is in.
+  class Call {
+   public:
+    explicit Call(const Memory& memory) : memory_(memory) { memory.begin_call(); }
+    ~Call() { memory_.end_call(); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    const Memory& memory_;
+  };
+  void begin_call() const {
+    port_->lock();
+    if (hardening() != nullptr && hardening()->is_read_only_) {
+      set_metadata_writable(true);
+    }
+  }
+  void end_call() const {
+    if (hardening() != nullptr) {
+      end_hardened_call();
+    } else {
+      port_->unlock();
+    }
+  }
+  void end_hardened_call() const;
+  void set_metadata_writable(bool writable) const;
+
+  // Hardening (memory_hardening.cpp). All of these do nothing where there is none.
+  Hardening* hardening() const { return config::kHardeningSupport ? hardening_ : nullptr; }
+  bool has_guards() const { return hardening() != nullptr && hardening()->settings_.guard; }
+  bool has_waiting() const { return hardening() != nullptr && hardening()->count_ != 0; }
+  std::size_t guard_bytes(const HeapSlot* slot) const;
+  void fill_guard(const Found& found) const;
+  bool check_guard(const Found& found, const Owner* owner) const;
+  void wipe(const Found& found) const;
+  bool check_wiped(const Found& found, const Hardening::Waiting& block) const;
+  bool quarantine(const Found& found, const Owner& owner, const Site& from);
+  void release_waiting(std::uint32_t at) const;
+  std::uint32_t release_all_waiting() const;
+  void release_waiting_of(const Owner& owner) const;
+  void release_waiting_in(const HeapSlot& slot) const;
+  bool take_back_ended() const;
+  std::size_t check_blocks_of(const Owner& owner) const;
+  const Hardening::Waiting* waiting_at(const void* pointer) const;
+  void note_damage(const Found& found, const Owner* owner, FaultKind kind, std::size_t offset,
+                   std::size_t length, std::uint16_t freed_at) const;
+  bool check_waiting() const;
+  bool is_in_arena(const void* address) const;
+  Lines lines_of(const HeapSlot& slot, std::byte* block) const;
+  void sync_lines(const HeapSlot& slot, std::byte* begin, std::byte* end, bool drop) const;
+
   class Mover;
   void trim_locked();
   std::uint32_t place_of(const void* block) const;
@@ -601,6 +683,7 @@ class Memory {
   BlockView* views_ = nullptr;  // the port's; nullptr where blocks are handed out as they are
   MemoryObserver* observer_ = nullptr;
   Recorder* recorder_ = nullptr;
+  Hardening* hardening_ = nullptr;
   PagePool pool_;
   AddressSpace space_;
   SideMemory low_power_;

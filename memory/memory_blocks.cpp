@@ -17,7 +17,7 @@ bool Memory::well_formed(const Request& request) const {
 }
 
 void* Memory::allocate(const Request& request) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   void* block = allocate_locked(request);
   if (recorder() != nullptr) {
@@ -46,7 +46,7 @@ void* Memory::allocate_locked(const Request& request) {
     return nullptr;
   }
   void* block = serve(request, where);
-  if (block == nullptr && drain_locked(kAll) > 0) {
+  if (block == nullptr && take_back_ended()) {
     block = serve(request, where);
   }
   if (block == nullptr) {
@@ -151,7 +151,7 @@ std::size_t Memory::largest_to_borrow(const Owner& owner, const Route& where) co
       records_.trim(slot.records);
     }
   }
-  return align_down(largest, where.unit);
+  return where.room(largest);
 }
 
 std::byte* Memory::hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) {
@@ -202,11 +202,18 @@ void* Memory::commit(const Request& request, const Route& where, void* block, st
     const internal::OpenBlock open(*where.slot, block, usable);
     space.port().cache_invalidate(static_cast<std::byte*>(block), usable);
   }
+  if (has_guards()) {
+    fill_guard({.slot = where.slot,
+                .space = &space,
+                .block = static_cast<std::byte*>(block),
+                .page = page,
+                .handle = handle});
+  }
   return handed_out(record, static_cast<std::byte*>(block));
 }
 
 Range Memory::allocate_range(const Request& request, std::size_t preferred, std::size_t step) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   const Range range = allocate_range_locked(request, preferred, step);
   note_range(request, range, preferred, step);
@@ -247,9 +254,9 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   make_ready(where.slot, owner_of(request));
   if (where.slot != nullptr && records_.reserve(where.slot->records, 1)) {
     const std::size_t room = room_below_limits(owner_of(request));
-    std::size_t most = align_down(largest_over_headroom(where), where.unit);
-    if (most < preferred && drain_locked(kAll) > 0) {
-      most = align_down(largest_over_headroom(where), where.unit);
+    std::size_t most = where.room(largest_over_headroom(where));
+    if (most < preferred && take_back_ended()) {
+      most = where.room(largest_over_headroom(where));
     }
     records_.trim(where.slot->records);
     most = most < preferred ? most : preferred;
@@ -261,6 +268,9 @@ Range Memory::allocate_range_locked(const Request& request, std::size_t preferre
   Request exact = request;
   exact.bytes = chosen;
   void* block = serve(exact, route(exact));
+  if (block == nullptr && take_back_ended()) {
+    block = serve(exact, route(exact));
+  }
   if (block == nullptr && chosen > request.bytes) {
     // The platform did not map all of it; less may do.
     chosen = request.bytes;
@@ -277,7 +287,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
   if (pointer == nullptr) {
     return allocate(request);
   }
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   Found found;
   const PointerStatus status = status_for(in_window(pointer), nullptr, found);
@@ -308,7 +318,7 @@ void* Memory::reallocate(void* pointer, const Request& request) {
       const internal::OpenBlock open_new(*slot_of(place), place, request.bytes);
       std::memcpy(moved, stays, old_bytes < request.bytes ? old_bytes : request.bytes);
     }
-    free_locked(pointer, nullptr);
+    free_locked(pointer, nullptr, request.site);
   }
   note_resize(own, moved, before);
   verify();
@@ -330,6 +340,9 @@ bool Memory::resize_in_place(const Found& found, const Request& request, const R
   if (where.slot != &slot || !aligned || where.uncached != (record.uncached != 0) ||
       more > room_below_limits(owner)) {
     return false;
+  }
+  if (has_guards()) {
+    check_guard(found, &owner);
   }
   // The view of what becomes smaller first, of what becomes larger last: it has no say in where
   // there is room.
@@ -364,6 +377,9 @@ bool Memory::resize_in_place(const Found& found, const Request& request, const R
   record.set_bytes(request.bytes);
   record.set_alignment(where.alignment);
   record.site = sites_.number_of(request.site);
+  if (has_guards()) {
+    fill_guard(found);
+  }
   if (found.space->info(found.page).pinned) {
     settle_pins();
   }

@@ -70,7 +70,8 @@ bool Memory::check_accounts() const {
     }
     sums.blocks += heaps_[handle].queued_blocks;
   }
-  return sums.blocks == records_.live();
+  sums.blocks += has_waiting() ? hardening()->count_ : 0;
+  return sums.blocks == records_.live() && check_waiting();
 }
 
 // Every block has a record that can be found from its address, and as many bytes as that says.
@@ -109,7 +110,7 @@ bool Memory::check_side(const SideMemory& side) {
 }
 
 bool Memory::check(CheckDepth depth) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return check_locked(depth);
 }
 

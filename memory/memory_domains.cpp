@@ -24,12 +24,12 @@ HeapSlot* Memory::domain_heap(const Owner* owner) const {
 }
 
 Owner* Memory::entered_domain() const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return domain_ != SlotStore::kNone ? &owners_[domain_] : nullptr;
 }
 
 Owner* Memory::enter_domain(Owner* domain) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   Owner* before = domain_ != SlotStore::kNone ? &owners_[domain_] : nullptr;
   const std::uint16_t entered = domain_heap(domain) != nullptr ? domain->handle : SlotStore::kNone;
   if (entered != domain_) {
@@ -96,13 +96,13 @@ Access Memory::access_locked(const Owner& domain, const HeapSlot& slot) const {
 }
 
 Access Memory::access(const Owner& domain, const Owner& of) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const HeapSlot* slot = domain_heap(&of);
   return slot != nullptr ? access_locked(domain, *slot) : Access::open;
 }
 
 bool Memory::grant(const Owner& domain, const Owner& of, Access access) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   if (&domain == &of || domain_heap(&domain) == nullptr || domain_heap(&of) == nullptr) {
     return false;
@@ -157,7 +157,7 @@ void Memory::zero(void* block, std::size_t bytes) {
     std::memset(block, 0, bytes);
     return;
   }
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const void* place = in_window(block);
   const internal::OpenBlock open(*slot_of(place), place, bytes);
   std::memset(block, 0, bytes);

@@ -124,7 +124,8 @@ bool Memory::is_served_by_own_heap(const Owner& parent, OwnerKind kind) const {
 }
 
 bool Memory::set_frame_limit(Owner& owner, std::uint32_t frames) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
+  release_all_waiting();
   settle();
   PageAccount& account = own_heap(owner).account;
   if (account.held > frames || account.guarantee > frames) {
@@ -206,7 +207,7 @@ bool Memory::passes_limit(const Owner& parent, const OwnerSpec& spec) const {
 }
 
 bool Memory::set_limit(Owner& owner, std::size_t limit) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   if (claim_of(owner) > limit) {
     return false;
   }

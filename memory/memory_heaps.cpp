@@ -221,6 +221,7 @@ void Memory::close_heap(HeapSlot& slot) {
   if (slot.isolated) {
     end_domain(slot);
   }
+  release_waiting_in(slot);
   close_engine(slot);
   ended_frame_us_ += slot.space == &space_ ? pool_.frame_us(slot.account) : 0;
   settle_pins();
@@ -277,12 +278,12 @@ HeapReport Memory::metadata_report() const {
 }
 
 std::size_t Memory::metadata_bytes() const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return arena_used_ + std::size_t{metadata_account_.held} * config::kPageBytes;
 }
 
 MetadataUse Memory::metadata_use() const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const std::size_t set_aside =
       metadata_.arena_bytes() + config_.max_sites * SiteTable::kEntryBytes;
   return {.tables = arena_used_ - set_aside + sites_.used() * SiteTable::kTargetBytes +
@@ -292,12 +293,12 @@ MetadataUse Memory::metadata_use() const {
 }
 
 std::uint64_t Memory::audio_path_calls() const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return audio_path_calls_;
 }
 
 Owner Memory::snapshot(const Owner& owner) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return owner;
 }
 
@@ -307,7 +308,7 @@ HeapSlot& Memory::own_heap(const Owner& owner) const {
 }
 
 HeapReport Memory::heap_report(const Owner& owner) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return owner.heap != kNoHeap ? report(own_heap(owner)) : HeapReport{.name = nullptr};
 }
 
@@ -333,11 +334,26 @@ HeapReport Memory::locate(const void* address) const {
   return space.heap_of(*page) == kMetadataHeap ? metadata_report() : HeapReport{.name = nullptr};
 }
 
+// Whether the address is one of the tables that were given at boot.
+bool Memory::is_in_arena(const void* address) const {
+  const std::span<std::byte> arena = hardening_->arena_;
+  return reinterpret_cast<std::uintptr_t>(address) -
+             reinterpret_cast<std::uintptr_t>(arena.data()) <
+         arena.size();
+}
+
 PageState Memory::page_state(const void* address) const {
   address = in_window(address);
   const AddressSpace& space = space_of(address);
   const std::optional<std::uint32_t> page = space.page_of(address);
+  const bool guarded = hardening() != nullptr && hardening()->settings_.read_only_metadata;
+  if (guarded && is_in_arena(address)) {
+    return PageState::own;
+  }
   if (page && space.is_mapped(*page)) {
+    if (space.heap_of(*page) == kMetadataHeap && guarded) {
+      return PageState::own;
+    }
     const Access access = space.info(*page).access;
     return access == Access::open        ? PageState::open
            : access == Access::read_only ? PageState::read_only

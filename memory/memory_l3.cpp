@@ -93,12 +93,13 @@ void Memory::drop_saved_list() {
 }
 
 bool Memory::save_l3() {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   note_upkeep(Upkeep::save_l3);
   if (l3_heap() == nullptr || calling_core() != kPrimaryCore) {
     return false;
   }
+  release_all_waiting();
   SavedHeader before;
   const int old = read_header(before);
   SavedHeader header = new_header();
@@ -171,7 +172,7 @@ std::uint32_t Memory::write_list(const Span& list) {
 }
 
 bool Memory::restore_l3() {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   note_upkeep(Upkeep::restore_l3);
   if (l3_heap() == nullptr || calling_core() != kPrimaryCore ||
@@ -226,7 +227,7 @@ bool Memory::bring_back(const SavedBlock* saved, std::uint32_t blocks) {
   }
   while (done > 0) {
     std::byte* block = saved_place(saved[--done]);
-    free_locked(handed_out(records_[find(block).handle], block), nullptr);
+    free_locked(handed_out(records_[find(block).handle], block), nullptr, {});
   }
   return false;  // and the owner of damaged ones went with the last of them
 }

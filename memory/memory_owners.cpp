@@ -6,10 +6,13 @@
 namespace modmem {
 
 Owner* Memory::create_owner(Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   const HeapSpec chosen = heap_for(parent, spec, heap);
   Owner* owner = create_owner_locked(parent, spec, chosen);
+  if (owner == nullptr && release_all_waiting() != 0) {
+    owner = create_owner_locked(parent, spec, chosen);
+  }
   note_owner(owner, parent, spec, heap);
   verify();
   if (owner == nullptr) {
@@ -157,11 +160,14 @@ bool Memory::lives(const Owner& owner) const {
 }
 
 bool Memory::is_owner(const Owner* owner) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return owner != nullptr && lives(*owner);
 }
 
 void Memory::end_owner(Owner& owner) {
+  if (has_waiting()) {
+    release_waiting_of(owner);
+  }
   drop_reservation(owner);
   const std::uint16_t handle = owner.handle;
   owner.handle = SlotStore::kNone;
@@ -169,14 +175,14 @@ void Memory::end_owner(Owner& owner) {
 }
 
 void Memory::report_leak(const Leak& leak) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   if (observer_ != nullptr) {
     observer_->on_leak(leak);
   }
 }
 
 std::size_t Memory::destroy_owner(Owner& owner) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   note_owner_end(owner, OwnerEnd::destroyed);
   const std::size_t leaks = destroy_owner_locked(owner, true, true);
@@ -185,7 +191,7 @@ std::size_t Memory::destroy_owner(Owner& owner) {
 }
 
 bool Memory::destroy_empty_owner(Owner& owner) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   if (owner.tree != 0) {
     return false;
@@ -197,7 +203,7 @@ bool Memory::destroy_empty_owner(Owner& owner) {
 }
 
 void Memory::release_owner(Owner& owner) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   note_owner_end(owner, OwnerEnd::released);
   destroy_owner_locked(owner, false, false);
@@ -235,7 +241,7 @@ std::size_t Memory::destroy_tree(Owner& owner, HeapSlot* closing, bool leaks) {
     end_owner(child);
   }
   if (!leaks && closing != nullptr && closing->guests == 0 && owner.outside == 0 &&
-      views() == nullptr) {
+      views() == nullptr && !has_guards()) {
     forget_blocks(owner, *closing);
     return count;
   }
@@ -267,7 +273,7 @@ void Memory::drop_pages(const HeapSlot& slot) const {
 }
 
 std::size_t Memory::release_all(Owner& owner) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   note_upkeep(Upkeep::release_all, &owner);
   const std::size_t count = drop_blocks(owner, false, nullptr);
@@ -287,8 +293,11 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
     const Found found = find(handle);
     HeapSlot& slot = *found.slot;
     if (&slot != closing || slot.guests != 0) {
-      end_block(found);
+      end_block(found, {});
       continue;
+    }
+    if (has_guards()) {
+      check_guard(found, &owner);
     }
     take_back(found.block, record.bytes);
     uncharge(owner, slot, record.bytes);
@@ -301,7 +310,7 @@ std::size_t Memory::drop_blocks(Owner& owner, bool leaks, const HeapSlot* closin
 // --- regions ---
 
 void Memory::get_region(Owner& region, bool held) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   note_upkeep(Upkeep::get_region, &region, 0, 0, held);
   HeapSlot& slot = own_heap(region);
   slot.region->get();
@@ -309,7 +318,7 @@ void Memory::get_region(Owner& region, bool held) {
 }
 
 RegionPut Memory::put_region(Owner& region, bool held) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   HeapSlot& slot = own_heap(region);
   const std::uint32_t references = slot.region->references();
@@ -328,18 +337,18 @@ RegionPut Memory::put_region(Owner& region, bool held) {
 }
 
 void Memory::set_interim(Owner& region) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   note_upkeep(Upkeep::set_interim, &region);
   own_heap(region).region->set_interim();
 }
 
 RegionInfo Memory::region_info(const Owner& region) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return own_heap(region).region->info();
 }
 
 std::byte* Memory::region_base(const Owner& region) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   return own_heap(region).region->base();
 }
 

@@ -112,8 +112,9 @@ Memory::Sizes Memory::sizes_of(const PlanEntry& entry, Shortage& shortage) const
       // Nothing can be kept there for one owner; it would do now.
       const std::size_t largest = where.slot->heap->largest_request(where.alignment);
       const std::size_t free = where.slot->heap->free_bytes();
-      if (where.bytes > largest || need.bytes > free) {
-        shortage.asked = where.bytes > largest ? where.bytes : need.bytes;
+      const std::size_t all = need.bytes + need.blocks * where.guard;
+      if (where.bytes > largest || all > free) {
+        shortage.asked = where.bytes > largest ? where.bytes : all;
         shortage.available = where.bytes > largest ? largest : free;
         shortage.reason = where.slot->heap->explain(shortage.asked, where.alignment);
         return sizes;
@@ -122,7 +123,7 @@ Memory::Sizes Memory::sizes_of(const PlanEntry& entry, Shortage& shortage) const
     }
     const std::size_t unit =
         where.unit > config::kGranuleBytes ? where.unit : config::kGranuleBytes;
-    const std::size_t bytes = need.bytes + need.blocks * (unit - 1);
+    const std::size_t bytes = need.bytes + need.blocks * (where.guard + unit - 1);
     const std::size_t lost = where.alignment - config::kGranuleBytes;
     const std::uint32_t at_most = apart(bytes, need.blocks);
     if (need.apart) {
@@ -247,7 +248,8 @@ bool Memory::check_plan(std::span<const PlanEntry> plan, Shortage& shortage) con
 }
 
 bool Memory::can_admit(std::span<const PlanEntry> plan, Shortage* shortage) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
+  release_all_waiting();
   Shortage missing;
   const bool fits = check_plan(plan, missing);
   if (!fits && shortage != nullptr) {
@@ -259,8 +261,9 @@ bool Memory::can_admit(std::span<const PlanEntry> plan, Shortage* shortage) cons
 // --- admission ---
 
 bool Memory::admit(Plan plan, Shortage* shortage) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
+  release_all_waiting();
   Shortage missing;
   bool done = check_plan(plan, missing);
   ++admissions_;
@@ -366,14 +369,14 @@ void Memory::fail_plan(const PlanEntry& entry, const Shortage& shortage) {
 }
 
 void Memory::return_unused(Owner& owner) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   note_upkeep(Upkeep::return_unused, &owner);
   drop_reservation(owner);
   verify();
 }
 
 std::uint32_t Memory::reserved_frames(const Owner& owner) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   settle();
   const Reservation* reservation = reservation_of(owner);
   return reservation != nullptr ? reservation->account.guarantee : 0;

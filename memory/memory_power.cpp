@@ -26,7 +26,7 @@ class Memory::Mover final : public PageMover {
 };
 
 Compaction Memory::compact(std::uint32_t budget) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   trim_locked();
   Mover mover(*this);
@@ -37,7 +37,7 @@ Compaction Memory::compact(std::uint32_t budget) {
 }
 
 void Memory::trim() {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   trim_locked();
   note_upkeep(Upkeep::trim);
@@ -56,7 +56,7 @@ void Memory::trim_locked() {
 }
 
 Energy Memory::energy() const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   Energy energy;
   for (std::uint16_t handle = first_heap_; handle != SlotStore::kNone;
        handle = heaps_[handle].next) {
@@ -124,7 +124,7 @@ void Memory::settle_pins() {
 }
 
 bool Memory::pin(const void* pointer) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const void* block = in_window(pointer);
   if (status_of(block) != PointerStatus::live) {
     return false;
@@ -154,7 +154,7 @@ bool Memory::pin(const void* pointer) {
 }
 
 bool Memory::unpin(const void* pointer) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const void* block = in_window(pointer);
   if (status_of(block) != PointerStatus::live) {
     return false;

@@ -43,8 +43,9 @@ void Memory::drain_for(const Route& where) const {
 }
 
 bool Memory::premap(Owner& owner, std::uint32_t pages, std::uint32_t blocks) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
+  release_all_waiting();
   const std::uint32_t core = calling_core();
   const bool opened = &owner == system_ && open_core_heap(core);
   HeapSlot* slot = heap_to_premap(owner);

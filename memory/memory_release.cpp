@@ -66,17 +66,18 @@ void* Memory::handed_out(const Record& record, std::byte* block) const {
 PointerStatus Memory::status_of(const void* pointer, Found* found) const {
   if (const HeapSlot* slot = slot_of(pointer)) {
     const PointerStatus status = slot->heap->status(pointer);
-    if (status != PointerStatus::live || (found == nullptr && slot->queued_blocks == 0)) {
+    const bool has_ended = slot->queued_blocks != 0 || has_waiting();
+    if (status != PointerStatus::live || (found == nullptr && !has_ended)) {
       return status;
     }
     const Found here = find(pointer);
     if (found != nullptr) {
       *found = here;
     }
-    // For its user, a block that waits for its core has ended. Nor does it live on where it has no
-    // record any more, as its heap is about to go.
-    const bool ended = slot->queued_blocks != 0 &&
-                       (here.handle == SlotStore::kNone || is_queued(records_[here.handle]));
+    // For its user, a block that waits, for its core or in quarantine, has ended. Nor does it live
+    // on where it has no record any more, as its heap is about to go.
+    const bool ended =
+        has_ended && (here.handle == SlotStore::kNone || is_queued(records_[here.handle]));
     return ended ? PointerStatus::not_live : status;
   }
   // Nothing lives where no frame lies: what did went with its page, or with its heap.
@@ -149,40 +150,50 @@ void Memory::fault(const void* pointer, PointerStatus status, const Owner* owner
     fault.owner_id = about->spec.id;
     fault.owner_name = about->spec.name;
   }
+  const Hardening::Waiting* block = has_waiting() ? waiting_at(in_window(pointer)) : nullptr;
+  if (block != nullptr) {
+    fault.bytes = records_[block->record].bytes;
+    fault.site = sites_[records_[block->record].site];
+    fault.freed_at = sites_[block->freed_at];
+  }
   observer_->on_fault(fault);
 }
 
-PointerStatus Memory::free(void* pointer, const Owner* owner) {
+PointerStatus Memory::free(void* pointer, const Owner* owner, Site from) {
   if (pointer == nullptr) {
     return PointerStatus::live;
   }
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   const HeapSlot* slot = slot_of(in_window(pointer));
   if (slot == nullptr || !is_premapped(*slot)) {
     drain_locked(kDrainStep);
   }
-  const PointerStatus status = free_locked(pointer, owner, true);
+  const PointerStatus status = free_locked(pointer, owner, from, true);
   verify();
   return status;
 }
 
+// The lines of a live block that no other block lies in. (Where blocks share lines in a heap of
+// slots, which they do on platforms of one core, those are not among them.)
+Memory::Lines Memory::lines_of(const HeapSlot& slot, std::byte* block) const {
+  const std::size_t line = config_.cache_line_bytes;
+  if (slot.slots == nullptr && slot.region == nullptr) {
+    return slot.elastic.own_lines(block, line);
+  }
+  const auto start = reinterpret_cast<std::uintptr_t>(block);
+  const std::size_t bytes = slot.heap->usable_size(block);
+  return {block + (align_up(start, line) - start), block + bytes - (start + bytes) % line};
+}
+
 // Drops what this core's cache has of a live block behind its first `kept` bytes, as nobody uses
 // that any more: written back later, it would overwrite what is there then. A line stays as long as
-// another block lies in it, and is dropped with the last one. (Where blocks share lines in a heap
-// of slots, which they do on platforms of one core, such lines stay.)
+// another block lies in it, and is dropped with the last one.
 void Memory::drop_lines(const HeapSlot& slot, std::byte* block, std::size_t kept) const {
-  const std::size_t line = config_.cache_line_bytes;
-  const auto start = reinterpret_cast<std::uintptr_t>(block);
-  ElasticHeap::Lines lines;
-  if (slot.slots == nullptr && slot.region == nullptr) {
-    lines = slot.elastic.own_lines(block, line);
-  } else {
-    const std::size_t bytes = slot.heap->usable_size(block);
-    lines = {block + (align_up(start, line) - start), block + bytes - (start + bytes) % line};
-  }
+  Lines lines = lines_of(slot, block);
   if (kept != 0) {
-    lines.begin = block + (align_up(start + kept, line) - start);
+    const auto start = reinterpret_cast<std::uintptr_t>(block);
+    lines.begin = block + (align_up(start + kept, config_.cache_line_bytes) - start);
   }
   if (lines.begin < lines.end) {
     const auto bytes = static_cast<std::size_t>(lines.end - lines.begin);
@@ -206,7 +217,7 @@ PointerStatus Memory::status_for(const void* pointer, const Owner* owner, Found&
 }
 
 // `noted`: as a call of its own, which the recorder hears of.
-PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted) {
+PointerStatus Memory::free_locked(void* pointer, const Owner* owner, const Site& from, bool noted) {
   const void* given = in_window(pointer);
   Found found;
   const PointerStatus status = status_for(given, owner, found);
@@ -221,7 +232,7 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted)
   }
   const bool pinned = found.space->info(found.page).pinned;
   Owner& holder = owners_[records_[found.handle].owner];
-  end_block(found);
+  end_block(found, from);
   if (pinned) {
     settle_pins();
   }
@@ -233,15 +244,24 @@ PointerStatus Memory::free_locked(void* pointer, const Owner* owner, bool noted)
 
 // Ends the block for its user and its owner, and its memory's use, now or when the core of its heap
 // gets to it.
-void Memory::end_block(const Found& found) {
+void Memory::end_block(const Found& found, const Site& from) {
   const Record& record = records_[found.handle];
   HeapSlot& slot = *found.slot;
+  Owner& owner = owners_[record.owner];
+  const bool waits_for_core = record.uncached == 0 && is_of_another_core(slot);
+  const bool hardened = hardening() != nullptr && !waits_for_core;
+  if (hardened) {
+    check_guard(found, &owner);
+    wipe(found);
+  }
   drop_lines(slot, found.block, 0);
   take_back(found.block, record.bytes);
-  Owner& owner = owners_[record.owner];
   uncharge(owner, slot, record.bytes);
-  if (record.uncached == 0 && is_of_another_core(slot)) {
+  if (waits_for_core) {
     queue(found.handle, slot);
+    return;
+  }
+  if (hardened && quarantine(found, owner, from)) {
     return;
   }
   drop_record(found);
@@ -250,13 +270,13 @@ void Memory::end_block(const Found& found) {
 }
 
 PointerStatus Memory::status(const void* pointer) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   Found found;
   return status_for(in_window(pointer), nullptr, found);
 }
 
 bool Memory::is_mapped(const void* address) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const void* byte = in_window(address);
   const AddressSpace& space = space_of(byte);
   const std::optional<std::uint32_t> page = space.page_of(byte);
@@ -264,15 +284,15 @@ bool Memory::is_mapped(const void* address) const {
 }
 
 std::size_t Memory::usable_size(const void* pointer) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   const void* block = in_window(pointer);
   Found found;
   if (status_of(block, &found) != PointerStatus::live || is_damaged(records_[found.handle])) {
     return 0;
   }
-  // Of a block that a view watches, the user may touch no more than he asked for.
-  return views() != nullptr ? records_[found.handle].bytes
-                            : slot_of(block)->heap->usable_size(block);
+  // Of a block that is watched, the user may touch no more than he asked for.
+  return views() != nullptr || has_guards() ? records_[found.handle].bytes
+                                            : slot_of(block)->heap->usable_size(block);
 }
 
 }  // namespace modmem

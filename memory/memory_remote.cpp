@@ -125,6 +125,10 @@ std::uint32_t Memory::drain_locked(std::uint32_t most) const {
     HeapSlot& slot = heaps_[queues_[core]];
     const std::uint16_t handle = take_queued(slot);
     const Found found = find(handle);
+    if (hardening() != nullptr) {
+      check_guard(found, nullptr);
+      wipe(found);
+    }
     drop_lines(slot, found.block, 0);
     unlink_from_page(found);
     records_.destroy(slot.records, handle);
@@ -135,7 +139,7 @@ std::uint32_t Memory::drain_locked(std::uint32_t most) const {
 }
 
 std::size_t Memory::drain(std::uint32_t most) {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   enter();
   drain_locked(most);
   metadata_.drop_spare();

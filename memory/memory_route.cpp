@@ -109,9 +109,10 @@ Memory::Route Memory::rounded(const Request& request, const Intent& intent, Heap
   if (intent.dma && route.alignment < config_.dma_alignment) {
     route.alignment = config_.dma_alignment;
   }
+  route.guard = has_guards() ? guard_bytes(slot) : 0;
   // Rounding must not wrap; no heap has as much as is cut off here.
-  constexpr std::size_t kMost = SIZE_MAX - config::kPageBytes;
-  route.bytes = align_up(request.bytes < kMost ? request.bytes : kMost, route.unit);
+  constexpr std::size_t kMost = SIZE_MAX - 3 * config::kPageBytes;
+  route.bytes = align_up((request.bytes < kMost ? request.bytes : kMost) + route.guard, route.unit);
   return route;
 }
 
@@ -124,7 +125,7 @@ std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
   make_ready(where.slot, owner);
   const bool recordable = records_.reserve(where.slot->records, 1);
   std::size_t fits =
-      recordable ? align_down(where.slot->heap->largest_request(where.alignment), where.unit) : 0;
+      recordable ? where.room(where.slot->heap->largest_request(where.alignment)) : 0;
   records_.trim(where.slot->records);
   const std::size_t borrowed = largest_to_borrow(owner, where);
   fits = borrowed > fits ? borrowed : fits;
@@ -133,10 +134,10 @@ std::size_t Memory::largest_for(const Owner& owner, const Route& where) const {
 }
 
 std::size_t Memory::largest_request(const Request& request) const {
-  const LockGuard guard(*port_);
+  const Call call(*this);
   Request any = request;
   any.bytes = 1;
-  drain_locked(UINT32_MAX);  // as a request does that would fail else
+  take_back_ended();  // as a request does that would fail else
   note_upkeep(Upkeep::probe, &owner_of(request), request.flags,
               static_cast<std::uint32_t>(request.alignment));
   return well_formed(any) ? largest_for(owner_of(request), route(any)) : 0;

@@ -36,6 +36,7 @@ enum class PageState : std::uint8_t {
   open,
   read_only,  // of a domain that another one, which is entered, may read
   closed,     // of a domain that is not entered
+  own,        // the library's own, which only the library writes
   not_mapped,
   bank_off,  // not mapped, and the bank is off that it lies in; without an MMU only
 };

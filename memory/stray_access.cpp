@@ -12,6 +12,8 @@ const char* to_string(PageState state) {
       return "page read only, as it is granted";
     case PageState::closed:
       return "page closed, as its domain is not entered";
+    case PageState::own:
+      return "page of the library's own, which nobody else writes";
     case PageState::not_mapped:
       return "page not mapped";
     case PageState::bank_off:
@@ -25,7 +27,8 @@ const char* to_string(PageState state) {
 Line& describe_stray_access(Line& line, const Memory& memory, const void* address) {
   const HeapReport heap = memory.locate(address);
   if (heap.name == nullptr) {
-    return line << "in no heap";
+    const bool own = memory.page_state(address) == PageState::own;
+    return line << (own ? "table of the library's own, which nobody else writes" : "in no heap");
   }
   return (line << to_string(memory.page_state(address)) << (heap.former ? ", last" : ",")
                << " in heap " << heap.name << " of " << to_string(heap.owner->spec.kind) << " "

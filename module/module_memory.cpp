@@ -45,11 +45,11 @@ Range ModuleMemory::allocate_range(std::size_t minimum, std::size_t preferred,
   return memory_->allocate_range({owner_, minimum, alignment, flags, site}, preferred);
 }
 
-PointerStatus ModuleMemory::free(void* pointer) {
+PointerStatus ModuleMemory::free(void* pointer, Site from) {
   if (pointer == nullptr) {
     return PointerStatus::live;
   }
-  return owner_ != nullptr ? memory_->free(pointer, owner_) : PointerStatus::foreign;
+  return owner_ != nullptr ? memory_->free(pointer, owner_, from) : PointerStatus::foreign;
 }
 
 std::size_t ModuleMemory::release_all() {

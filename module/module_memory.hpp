@@ -63,8 +63,9 @@ class ModuleMemory {
 
   // Ends a block of this module. nullptr: nothing happens, and `live` is returned. Any other
   // pointer that is not the start of a live block of this very module changes nothing, is reported
-  // as a fault, and its status returned (`foreign` for another owner's block).
-  PointerStatus free(void* pointer);
+  // as a fault, and its status returned (`foreign` for another owner's block). `from`: where, for
+  // reports of what happens to it afterwards.
+  PointerStatus free(void* pointer, Site from = {});
 
   // Ends all resources, then all blocks, newest first. Returns how many of both.
   std::size_t release_all();

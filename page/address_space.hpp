@@ -25,6 +25,7 @@
 #include "modmem/config.hpp"
 #include "page/frame_info.hpp"
 #include "page/page_pool.hpp"
+#include "page/random_bits.hpp"
 #include "port/port.hpp"
 
 namespace modmem {
@@ -205,6 +206,9 @@ class AddressSpace {
   // The port's view of blocks, nullptr where it has none.
   BlockView* blocks() const { return config::kBlockViews ? blocks_ : nullptr; }
 
+  // What heaps here choose places by; none unless somebody says so.
+  RandomBits& random() { return random_; }
+
   // Checks the invariants. O(window pages).
   bool check() const;
 
@@ -233,6 +237,7 @@ class AddressSpace {
   BitmapView busy_;
   std::uint16_t* frame_of_page_ = nullptr;  // MMU only; elsewhere page = frame
   FrameInfo* frame_info_ = nullptr;         // one a frame
+  [[no_unique_address]] RandomBits random_;
 };
 
 }  // namespace modmem

@@ -110,6 +110,16 @@ class MetadataHeap {
   std::uint32_t free_chunks() const { return free_ > held_back_ ? free_ - held_back_ : 0; }
   std::uint32_t all_free_chunks() const { return free_; }
   const PageAccount& account() const { return *account_; }
+  // Has all of them open, or read-only: then nothing here may be called but this. Requires a port
+  // that can. O(pages of metadata).
+  void set_access(Access access) const {
+    for (std::uint32_t page = arena_pages_, left = pool_pages_; left != 0; ++page) {
+      if (exists(page)) {
+        space_->set_access(directory_[page - arena_pages_], access);
+        --left;
+      }
+    }
+  }
 
   // Bytes that the objects take on a target with 32-bit pointers: stores say what comes and goes.
   void note_use(std::ptrdiff_t bytes);

@@ -16,6 +16,9 @@ class ForwardingPort : public Port {
   bool remap(Page page, Frame from, Frame to) override { return port_->remap(page, from, to); }
   bool can_close_pages() const override { return port_->can_close_pages(); }
   void set_access(Page page, Access access) override { port_->set_access(page, access); }
+  void set_writable(std::byte* start, std::size_t bytes, bool writable) override {
+    port_->set_writable(start, bytes, writable);
+  }
   bool set_bank_power(Bank bank, bool on) override { return port_->set_bank_power(bank, on); }
   std::byte* window() const override { return port_->window(); }
   std::ptrdiff_t alias_offset() const override { return port_->alias_offset(); }

@@ -75,6 +75,11 @@ class Port {
   // fail. Not called where pages can't be closed.
   virtual void set_access(Page /*page*/, Access /*access*/) {}
 
+  // Has [start, start + bytes), memory outside of the window that the library keeps its own state
+  // in, be read-only to everybody, or writable again: as far as whole pages of the processor's
+  // protection lie in it. Nothing where the platform can't, as here.
+  virtual void set_writable(std::byte* /*start*/, std::size_t /*bytes*/, bool /*writable*/) {}
+
   // Switches a bank on or off; returns when the bank is ready. Off loses the content. Switching off
   // cannot fail; switching on returns false where the hardware refuses.
   virtual bool set_bank_power(Bank bank, bool on) = 0;

@@ -66,6 +66,11 @@ concept SetAccess = requires(P& port, const P& same, Page page, Access access) {
 };
 
 template <typename P>
+concept SetWritable = requires(P& port, std::byte* start, std::size_t bytes, bool writable) {
+  { port.set_writable(start, bytes, writable) } -> std::same_as<void>;
+};
+
+template <typename P>
 concept SetBankPower = requires(P& port, Bank bank, bool on) {
   { port.set_bank_power(bank, on) } -> std::same_as<bool>;
   requires MODMEM_DEFINES(P, set_bank_power);
@@ -166,6 +171,8 @@ concept PortClass =
   MODMEM_PORT_MAY_OVERRIDE(P, Remap, "bool remap(Page page, Frame from, Frame to)");               \
   MODMEM_PORT_MAY_OVERRIDE(                                                                        \
       P, SetAccess, "bool can_close_pages() const and void set_access(Page page, Access access)"); \
+  MODMEM_PORT_MAY_OVERRIDE(                                                                        \
+      P, SetWritable, "void set_writable(std::byte* start, std::size_t bytes, bool writable)");    \
   MODMEM_PORT_OVERRIDES(P, SetBankPower, "bool set_bank_power(Bank bank, bool on)");               \
   MODMEM_PORT_OVERRIDES(P, CacheWriteback,                                                         \
                         "void cache_writeback(std::byte* address, std::size_t bytes)");            \

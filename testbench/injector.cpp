@@ -32,6 +32,8 @@ const char* to_string(ProblemKind kind) {
       return "leak";
     case ProblemKind::wrong_free:
       return "wrong free";
+    case ProblemKind::damage:
+      return "damage";
     case ProblemKind::left_behind:
       return "left behind";
     case ProblemKind::broken:
@@ -239,6 +241,11 @@ void Injector::end_of_life(const System& system) {
                              std::to_string(sum.bytes) + " B), taken at " + key.second});
   }
   for (const FaultNote& fault : system.faults()) {
+    if (!fault.damage.empty()) {
+      problems_.push_back({ProblemKind::damage, name_of(fault.owner_id, fault.owner),
+                           fault.damage + ", taken at " + fault.taken_at});
+      continue;
+    }
     problems_.push_back({ProblemKind::wrong_free, name_of(fault.owner_id, fault.owner),
                          std::string("gave back what was not its own or not there any more (") +
                              modmem::to_string(fault.status) + ")"});

@@ -45,6 +45,7 @@ enum class ProblemKind : std::uint8_t {
   wrong_answer,  // an error that does not say that memory ran out
   leak,
   wrong_free,
+  damage,       // bytes behind a block, or of one that was freed, were written
   left_behind,  // memory, banks or owners
   broken,       // modmem's own invariants
   audio_path,   // allocated there

@@ -38,6 +38,13 @@ void play(System& system, Session& session, FileEnds& files, Housekeeping& keepi
 
 }  // namespace
 
+HardeningSettings hardening_of(const RunOptions& options) {
+  if (options.coherence != nullptr && !options.hardening) {
+    return kHardeningNone;
+  }
+  return find_hardening_named(options.hardening, options.trace.has_value());
+}
+
 RunReport run(const RunOptions& options, const Progress& progress) {
   const Topology topology = load_topology(options.topology);
   const AudioReader probe(options.input);
@@ -53,7 +60,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, policy, options.recorder, options.trace, options.injector,
-                options.coherence);
+                options.coherence, hardening_of(options));
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), options.pipelines});
   }

@@ -42,6 +42,7 @@ struct RunOptions {
   std::vector<std::filesystem::path> modules;  // shared objects to load
   std::optional<double> seconds;               // the input's length where not given
   std::optional<std::uint32_t> compact;  // frames moved a period; default_compaction() if not given
+  std::optional<std::string> hardening;  // a level (docs/hardening.md); standard if not given
   TraceRecorder* recorder = nullptr;     // writes down what is allocated, where it is given
   std::optional<std::filesystem::path> trace;  // directory of a trace (docs/tracing.md)
   RunWatcher* watcher = nullptr;
@@ -49,6 +50,10 @@ struct RunOptions {
   CoherenceCheck* coherence = nullptr;  // has caches that are not coherent, likewise
   std::uint64_t cycles = 1;             // set-ups and tear-downs; the last one plays
 };
+
+// How a run is hardened: as it says, else `standard`, but not where caches are simulated, whose
+// check is of what modules do and not of guards.
+HardeningSettings hardening_of(const RunOptions& options);
 
 // Told about progress: periods done and to do, over all cycles.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;

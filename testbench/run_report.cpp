@@ -46,7 +46,8 @@ void sample(System& system, const Session& session, RunReport& report) {
   }
 }
 
-void close_report(const System& system, RunReport& report) {
+void close_report(System& system, RunReport& report) {
+  system.look_for_damage();
   report.mapped_bytes = system.mapped_bytes();
   report.leaks = system.leaks();
   report.faults = system.faults();

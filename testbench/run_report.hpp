@@ -82,7 +82,7 @@ RunReport begin_report(const System& system, const std::filesystem::path& topolo
 void sample(System& system, const Session& session, RunReport& report);
 
 // Notes what can be seen when all is torn down.
-void close_report(const System& system, RunReport& report);
+void close_report(System& system, RunReport& report);
 
 // Completes the system's trace, if there is one, and notes it. Throws TraceError where it can't be
 // written.

@@ -174,7 +174,8 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
 
   LoadedModules loaded;  // first, as nothing of a module may be left when its file goes
   System system(platform, find_policy_named(options.policy.value_or(platform.policy)),
-                options.recorder, options.trace, options.injector, options.coherence);
+                options.recorder, options.trace, options.injector, options.coherence,
+                hardening_of(options));
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), {}});
   }

@@ -70,6 +70,30 @@ const Policy& find_policy_named(const std::string& name) {
   throw InputError("policy " + name + ": unknown; there are " + names);
 }
 
+HardeningSettings find_hardening_named(const std::optional<std::string>& name, bool traced) {
+  HardeningSettings settings;
+  const auto moves_blocks = [&] {
+    return settings.guard_bytes != 0 || settings.quarantine_bytes != 0 || settings.random_placement;
+  };
+  if (!name) {
+    return settings.any() && !(traced && moves_blocks()) ? settings : kHardeningStandard;
+  }
+  if (find_hardening(name->c_str(), settings)) {
+    if (traced && moves_blocks()) {
+      throw InputError("hardening level " + *name +
+                       ": has blocks lie elsewhere than in a replay; a traced run takes none or "
+                       "standard");
+    }
+    return settings;
+  }
+  std::string names;
+  for (const HardeningLevel& level : kHardeningLevels) {
+    names += names.empty() ? "" : ", ";
+    names += level.name;
+  }
+  throw InputError("hardening level " + *name + ": unknown; there are " + names);
+}
+
 const PlatformConfig& platform_of_topology(const std::string& file_name) {
   // Pieces of a file's name and the preset they stand for; the first that occurs decides.
   static constexpr std::pair<const char*, const char*> kPrefixes[] = {
@@ -104,8 +128,12 @@ const PlatformConfig& checked(const PlatformConfig& config) {
 
 System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder,
                const std::optional<std::filesystem::path>& trace, Injector* injector,
-               CoherenceCheck* coherence)
-    : port_(checked(config)), recorder_(recorder), injector_(injector), coherence_(coherence) {
+               CoherenceCheck* coherence, const HardeningSettings& hardening)
+    : port_(checked(config)),
+      hardening_(hardening),
+      recorder_(recorder),
+      injector_(injector),
+      coherence_(coherence) {
   if (recorder != nullptr) {
     recorder->begin(port_, port_.blocks());
     port_.set_block_view(recorder);
@@ -125,12 +153,14 @@ System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder
   std::size_t space = arena_.size();
   std::align(MetadataArena::kAlignment, needed, start, space);
   const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
+  memory_.set_hardening(hardening_);
   if (!memory_.boot(config, policy, port, this, arena)) {
     throw InputError(std::string("platform ") + config.name + ": the heaps of policy " +
                      policy.name + " do not fit its memory");
   }
   boot_mapped_bytes_ = mapped_bytes();
   fault_reporter_.emplace(port_, &System::describe, this);
+  fault_reporter_->watch(arena);
   if (coherence_ != nullptr) {
     coherence_->start();
   }
@@ -194,8 +224,30 @@ void System::on_failure(const Failure& failure) {
   first_failure_ = std::move(note);
 }
 
-void System::on_fault(const Fault& fault) {
-  faults_.push_back({fault.heap, fault.owner_name, fault.owner_id, fault.status});
+void System::on_fault(const Fault& fault) { note(fault, ""); }
+
+void System::on_damage(const Fault& damage) {
+  Line line;
+  note(damage, describe_damage(line, damage).text());
+}
+
+void System::note(const Fault& fault, const char* damage) {
+  FaultNote note;
+  note.heap = fault.heap;
+  note.owner = fault.owner_name;
+  note.owner_id = fault.owner_id;
+  note.status = fault.status;
+  note.damage = damage;
+  note.advice = advice(fault.kind);
+  note.taken_at = fault.site.where != nullptr ? to_text(fault.site) : "";
+  note.freed_at = fault.freed_at.where != nullptr ? to_text(fault.freed_at) : "";
+  const std::lock_guard<std::mutex> guard(damage_mutex_);
+  faults_.push_back(std::move(note));
+}
+
+void System::look_for_damage() {
+  memory_.check_blocks();
+  memory_.empty_quarantine();
 }
 
 bool System::on_request(const Request& request) {

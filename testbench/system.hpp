@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,12 @@ struct FaultNote {
   std::string owner;
   std::uint32_t owner_id = 0;
   PointerStatus status = PointerStatus::live;
+  // What hardening found: "overrun: 4 bytes behind a block of ...", and what to do about it; empty
+  // where a wrong pointer was given back. Where the block was taken and freed, if that is known.
+  std::string damage;
+  std::string advice;
+  std::string taken_at;
+  std::string freed_at;
 };
 
 // "file:line"; of an address of code, "libx.so+0x<offset>" while its file is loaded, else
@@ -64,6 +71,12 @@ const PlatformConfig& find_platform(const std::string& name);
 // none.
 const Policy& find_policy_named(const std::string& name);
 
+// The settings of the hardening level called so, of `standard` where nothing is said and nothing
+// higher is configured. `traced`: for a run that is traced, which a replay, that is not hardened,
+// is to find with each block in the same place. Throws InputError where there is no such level,
+// which lists those that there are, or where it moves blocks and the run is traced.
+HardeningSettings find_hardening_named(const std::optional<std::string>& name, bool traced);
+
 // The preset that a topology file belongs to by its name, as docs/platforms.md lists them.
 const PlatformConfig& platform_of_topology(const std::string& file_name);
 
@@ -81,7 +94,8 @@ class System final : private MemoryObserver {
   // `coherence`, likewise, has its cores work through caches that are not coherent, in turns.
   System(const PlatformConfig& config, const Policy& policy, TraceRecorder* recorder = nullptr,
          const std::optional<std::filesystem::path>& trace = std::nullopt,
-         Injector* injector = nullptr, CoherenceCheck* coherence = nullptr);
+         Injector* injector = nullptr, CoherenceCheck* coherence = nullptr,
+         const HardeningSettings& hardening = kHardeningNone);
   ~System();
   System(const System&) = delete;
   System& operator=(const System&) = delete;
@@ -119,17 +133,24 @@ class System final : private MemoryObserver {
   const std::vector<LeakNote>& leaks() const { return leaks_; }
   const std::vector<FaultNote>& faults() const { return faults_; }
 
+  // Looks for damage that nothing has found yet, in blocks that live and in those that wait, and
+  // has the latter wait no longer: before it is asked what there is.
+  void look_for_damage();
+
  private:
   void on_failure(const Failure& failure) override;
   void on_fault(const Fault& fault) override;
+  void on_damage(const Fault& damage) override;
   void on_leak(const Leak& leak) override;
   bool on_request(const Request& request) override;
+  void note(const Fault& fault, const char* damage);
   static void describe(const void* context, const void* address, char* text, std::size_t size);
 
   HostPort port_;
   std::unique_ptr<RunTrace> trace_;
   std::uint64_t time_us_ = 0;
   std::vector<std::byte> arena_;
+  Hardening hardening_;
   Memory memory_;
   std::optional<FaultReporter> fault_reporter_;
   std::size_t boot_mapped_bytes_ = 0;
@@ -137,6 +158,7 @@ class System final : private MemoryObserver {
   std::optional<FailureNote> first_failure_;
   std::vector<LeakNote> leaks_;
   std::vector<FaultNote> faults_;
+  std::mutex damage_mutex_;  // damage is told of without Memory's lock
   TraceRecorder* recorder_ = nullptr;
   Injector* injector_ = nullptr;
   CoherenceCheck* coherence_ = nullptr;

@@ -41,6 +41,8 @@ const char* advice(ProblemKind kind) {
              "fails";
     case ProblemKind::wrong_free:
       return "free each block once, and set its pointer to NULL then";
+    case ProblemKind::damage:
+      return "write within blocks, and not to what was freed";
     case ProblemKind::left_behind:
       return "undo each step that was done when a later one fails";
     case ProblemKind::broken:

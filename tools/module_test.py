@@ -179,6 +179,34 @@ class FaultsTest(ModuleTestCase):
             self.assertIn("Wrong free", text)
             self.assertRegex(errors, r"free: 0x[0-9a-f]+ [^\n]*libfaulty\.so\+0x[0-9a-f]+\n")
 
+    def test_writes_behind_a_block(self):
+        for level in ("standard", "full"):
+            data, text, _ = self.run_faulty("writes behind its block", 1, "--hardening", level)
+            fault, = data["faults"]
+            self.assertEqual(fault["id"], ID)
+            self.assertRegex(fault["what"], r"\Aoverrun: 2 bytes behind a block of 100 bytes of module ")
+            self.assertRegex(fault["taken_at"], r"\Alibfaulty\.so\+0x[0-9a-f]+\Z")
+            self.assertEqual(fault["advice"], "write within the block, or ask for more")
+            self.assertIn("Damage: overrun: 2 bytes behind a block of 100 bytes", text)
+            self.assertIn("\n  write within the block, or ask for more\n", text)
+        data, _, _ = self.run_faulty("writes behind its block", 0, "--hardening", "none")
+        self.assertNotIn("faults", data)
+
+    def test_writes_after_a_free(self):
+        data, text, _ = self.run_faulty("writes after its free", 1, "--hardening", "full")
+        fault, = data["faults"]
+        self.assertRegex(fault["what"], r"\Awrite after free: 1 byte, 7 bytes into a block of 100 bytes ")
+        self.assertRegex(fault["freed_at"], r"\Alibfaulty\.so\+0x[0-9a-f]+\Z")
+        self.assertIn("Damage: write after free: 1 byte", text)
+
+    def test_hardening_levels(self):
+        for level in ("none", "standard", "full"):
+            data, _, _ = self.run_faulty("", 0, "--hardening", level)
+            self.assertNotIn("faults", data)
+        self.assert_refused(["run", "--hardening", "most"], "most")
+        self.assert_refused(["run", "--hardening", "full", "--trace", str(self.folder / "trace")],
+                            "full")
+
     def test_allocating_on_the_audio_path(self):
         _, text, _ = self.run_faulty("allocates while it processes", 1)
         self.assertIn("The audio path allocated: 40 calls", text)

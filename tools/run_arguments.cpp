@@ -57,6 +57,8 @@ void add_run_options(CLI::App& command, RunArguments& arguments, const char* sec
   add("--seconds", arguments.seconds, "NUMBER", seconds_help);
   add("--compact", arguments.compact, "FRAMES",
       "Frames to move a period, to empty banks; 8 under elastic policies");
+  add("--hardening", arguments.hardening, "LEVEL",
+      "none, standard (default) or full: docs/hardening.md");
   add("--trace", arguments.trace, "DIR",
       "Trace what happens to memory (docs/tracing.md) to a new or empty DIR");
 }
@@ -90,6 +92,9 @@ testbench::RunOptions to_run_options(const CLI::App& command, const RunArguments
   if (given("--compact")) {
     options.compact =
         static_cast<std::uint32_t>(parse_count("--compact", arguments.compact, 0, kMostFrames));
+  }
+  if (given("--hardening")) {
+    options.hardening = arguments.hardening;
   }
   if (given("--trace")) {
     options.trace = parse_path("--trace", arguments.trace);

@@ -24,6 +24,7 @@ struct RunArguments {
   std::string pipelines;
   std::string seconds;
   std::string compact;
+  std::string hardening;
   std::string trace;
   std::vector<std::string> modules;
 };

@@ -131,6 +131,22 @@ Json admissions_json(const testbench::AdmissionFigures& figures) {
           {"shortage", figures.shortage.empty() ? Json(nullptr) : Json(figures.shortage)}};
 }
 
+Json faults_json(const testbench::RunReport& report) {
+  Json faults = Json::array();
+  for (const testbench::FaultNote& fault : report.faults) {
+    faults.push_back(
+        {{"owner", fault.owner},
+         {"id", hex_id(fault.owner_id)},
+         {"heap", fault.heap},
+         {"what", fault.damage.empty() ? std::string("wrong free: ") + to_string(fault.status)
+                                       : fault.damage},
+         {"advice", fault.advice},
+         {"taken_at", fault.taken_at},
+         {"freed_at", fault.freed_at}});
+  }
+  return faults;
+}
+
 Json failure_json(const std::optional<testbench::FailureNote>& failure) {
   if (!failure) {
     return nullptr;
@@ -200,6 +216,9 @@ Json to_json(const testbench::RunReport& report) {
                  {"xruns", report.xruns}}},
                {"admissions", admissions_json(report.admissions)},
                {"failure", failure_json(report.failure)}};
+  if (!report.faults.empty()) {
+    json["faults"] = faults_json(report);
+  }
   if (report.trace) {
     json["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};
   }

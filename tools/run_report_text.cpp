@@ -215,6 +215,15 @@ void add_verdict(std::string& text, const RunReport& report) {
         fit(leak.site, 50).c_str());
   }
   for (const testbench::FaultNote& fault : report.faults) {
+    if (!fault.damage.empty()) {
+      add(text, "Damage: %s\n", fit(fault.damage, kColumns - 8).c_str());
+      add(text, "  taken at %s\n", fit(fault.taken_at, kColumns - 11).c_str());
+      if (!fault.freed_at.empty()) {
+        add(text, "  freed at %s\n", fit(fault.freed_at, kColumns - 11).c_str());
+      }
+      add(text, "  %s\n", fault.advice.c_str());
+      continue;
+    }
     add(text, "Wrong free: %s\n  heap %s, %s (%s)\n", to_string(fault.status),
         fit(fault.heap, 35).c_str(), fit(fault.owner, 35).c_str(), hex_id(fault.owner_id).c_str());
   }

@@ -63,14 +63,20 @@ class Host {
                                            : static_cast<Port&>(plain_.get());
   }
 
+  // Whether an access to memory of the library can fault: simulated, or what is read-only.
+  bool faults() const {
+    return settings_.host == HostKind::sim || settings_.hardening.read_only_metadata;
+  }
+
   Settings settings_;
   // What modmem_boot() set until modmem_shutdown(), and what was set before.
   modmem_config set_{};
   ReportSettings before_;
   Storage<HostPort> simulator_;
-  Storage<FaultReporter> stray_;  // of the simulator
+  Storage<FaultReporter> stray_;  // where something faults
   Storage<PlainPort> plain_;
   Storage<Reporter> reporter_;
+  Storage<Hardening> hardening_;
   Storage<Memory> memory_;
   Storage<SharedCopies> copies_;
   Storage<CSystem> system_;
@@ -158,6 +164,9 @@ int Host::start() {
   memset(arena_, 0, arena_bytes_);
   Reporter& reporter = reporter_.create(port());
   Memory& memory = memory_.create();
+  if (settings_.hardening.any()) {
+    memory.set_hardening(hardening_.create(settings_.hardening));
+  }
   const std::span<std::byte> arena(static_cast<std::byte*>(arena_), arena_bytes_);
   if (!memory.boot(settings_.platform, *settings_.policy, port(), &reporter, arena)) {
     Line line;
@@ -166,8 +175,11 @@ int Host::start() {
     explain(line);
     return -ENOMEM;
   }
-  if (settings_.host == HostKind::sim) {
-    stray_.create(simulator_.get(), describe_stray, &memory);
+  if (faults()) {
+    const bool simulated = settings_.host == HostKind::sim;
+    const std::size_t window =
+        simulated ? simulator_.get().window_bytes() : plain_.get().window_bytes();
+    stray_.create(port(), window, describe_stray, &memory).watch(arena);
   }
   memory.restore_l3();
   SharedCopies& copies = copies_.create(memory);
@@ -236,7 +248,7 @@ int Host::boot(const modmem_config& config) {
 void Host::stop() {
   leave(system_.get());
   up_ = false;
-  if (settings_.host == HostKind::sim) {
+  if (faults()) {
     stray_.get().~FaultReporter();
   }
 }
@@ -272,6 +284,7 @@ int Host::power_cycle() {
   if (!up_) {
     return -ENODEV;
   }
+  memory_.get().abandon();
   stop();
   bool cycled = true;
   if (settings_.host == HostKind::sim) {

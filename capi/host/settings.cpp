@@ -117,6 +117,14 @@ bool choose(const modmem_config& config, Settings& settings, Line& error) {
   if (level == kLogLevels.size()) {
     return false;
   }
+  const std::size_t hardening = find(
+      choice(config.hardening, "MODMEM_HARDENING", config::kHardening), "hardening level",
+      kHardeningLevels.size(), [](std::size_t index) { return kHardeningLevels[index].name; },
+      error);
+  if (hardening == kHardeningLevels.size()) {
+    return false;
+  }
+  find_hardening(kHardeningLevels[hardening].name, settings.hardening);
   settings.policy = kPolicies[policy];
   settings.host = static_cast<HostKind>(host);
   settings.fault_mode = static_cast<modmem_fault_mode>(MODMEM_FAULT_ABORT + mode);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/line.hpp"
+#include "memory/hardening.hpp"
 #include "memory/policy.hpp"
 #include "port/platform_config.hpp"
 
@@ -23,6 +24,7 @@ struct Settings {
   modmem_fault_mode fault_mode = MODMEM_FAULT_ABORT;
   modmem_log_level log_level = MODMEM_LOG_INFO;
   std::size_t ipc_fragment_bytes = 0;
+  HardeningSettings hardening;
 };
 
 // Returns false, with the reason in `error`, where a name is not known or the platform does not

@@ -37,6 +37,7 @@ class Storage {
 
 constinit ZephyrPort port;
 constinit Storage<Reporter> reporter;
+constinit Storage<Hardening> hardening;
 constinit Storage<Memory> memory;
 constinit Storage<SharedCopies> copies;
 constinit Storage<CSystem> c_system;
@@ -94,10 +95,19 @@ int boot(const modmem_config& config) {
     return refuse(-ENOMEM, line << "modmem_boot: CONFIG_MODMEM_BOOT_ARENA_BYTES has to be "
                                 << std::uint64_t{needed} << " at least");
   }
+  HardeningSettings hardened;
+  if (config.hardening != nullptr && !find_hardening(config.hardening, hardened)) {
+    return refuse(-EINVAL,
+                  line << "modmem_boot: hardening level " << config.hardening << ": unknown");
+  }
   apply(config);
   std::memset(arena, 0, sizeof(arena));
-  if (!memory.create().boot(pool.config, *policy, port, &reporter.create(port),
-                            std::span(arena, needed))) {
+  memory.create();
+  if (config::kHardeningSupport && hardened.any()) {
+    memory.get().set_hardening(hardening.create(hardened));
+  }
+  if (!memory.get().boot(pool.config, *policy, port, &reporter.create(port),
+                         std::span(arena, needed))) {
     return refuse(-ENOMEM, line << "modmem_boot: the heaps of policy " << policy->name
                                 << " do not fit the pool");
   }

@@ -42,11 +42,19 @@ def children(node):
         node = node.next
 
 
+def nodes_below(node):
+    """The nodes of a menu in their order, also those that stand below one that they depend on."""
+    for child in children(node):
+        yield child
+        if not isinstance(child.item, kconfiglib.Choice):
+            yield from nodes_below(child)
+
+
 def library_nodes(kconfig):
     """The nodes of the library's menu, and those of the platform's that come along."""
     for menu in children(kconfig.top_node):
         if menu.prompt[0] == LIBRARY_MENU:
-            yield from children(menu)
+            yield from nodes_below(menu)
     for name in PLATFORM_OPTIONS:
         yield from kconfig.syms[name].nodes
 

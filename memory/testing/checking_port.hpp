@@ -123,6 +123,10 @@ class CheckingPort final : public Port {
     }
   }
 
+  void set_writable(std::byte* start, std::size_t bytes, bool writable) override {
+    host_.set_writable(start, bytes, writable);
+  }
+
   bool set_bank_power(Bank bank, bool on) override {
     ++page_calls_;
     if (!on) {

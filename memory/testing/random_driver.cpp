@@ -265,7 +265,9 @@ void RandomDriver::free_badly() {
       }
     }
     wanted = memory_.free(pointer, owner);
-    expect(wanted != PointerStatus::live && wanted != PointerStatus::interior,
+    // What guards a block is a part of it, but not for its user.
+    expect(wanted != PointerStatus::live &&
+               (system_.hardening().guard || wanted != PointerStatus::interior),
            "a pointer to nothing is taken for a block");
     expect(system_.seen().faults.size() == ++faults_, "a bad free is not reported");
   }
@@ -491,7 +493,8 @@ void RandomDriver::add(const Request& request, void* pointer, std::size_t bytes)
   expect((pointer != start) == (coherent && system_.port().alias_offset() != 0), "wrong alias");
   if (coherent) {
     expect(is_aligned(pointer, system_.config().cache_line_bytes), "off the line");
-    expect(usable % system_.config().cache_line_bytes == 0, "ends within a line");
+    expect(system_.hardening().guard || usable % system_.config().cache_line_bytes == 0,
+           "ends within a line");
     expect(system_.port().invalidated(start, usable), "coherent memory is not invalidated");
   }
   if ((request.flags & flag::kDma) != 0) {

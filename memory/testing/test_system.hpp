@@ -114,13 +114,17 @@ inline PoolState pool_state(const PagePool& pool, const CheckingPort& port) {
 
 class TestSystem {
  public:
+  // Hardened as far as that takes no memory, so that all tests run with it.
   explicit TestSystem(const PlatformConfig& config, const Policy& policy = kElasticPolicy,
-                      bool side_memories = false)
+                      bool side_memories = false,
+                      const HardeningSettings& hardening = kHardeningStandard)
       : config_(config),
         policy_(policy),
         port_(config, side_memories),
         arena_(Memory::arena_bytes(config, port_)),
+        hardening_(hardening),
         memory_(std::make_unique<Memory>()) {
+    memory_->set_hardening(hardening_);
     if (!memory_->boot(config_, policy_, port_, &observer_, arena_.span())) {
       throw std::runtime_error("boot failed");
     }
@@ -136,6 +140,7 @@ class TestSystem {
 
   Memory& memory() { return *memory_; }
   CheckingPort& port() { return port_; }
+  const HardeningSettings& hardening() const { return hardening_.settings(); }
   NotingObserver& seen() { return observer_; }
   const PlatformConfig& config() const { return config_; }
 
@@ -183,6 +188,7 @@ class TestSystem {
   Policy policy_;
   CheckingPort port_;
   ArenaMemory arena_;
+  Hardening hardening_;
   NotingObserver observer_;
   std::unique_ptr<Memory> memory_;
   bool running_ = false;

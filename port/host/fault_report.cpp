@@ -22,8 +22,9 @@ void restore(int signal, void (*handler)(int, siginfo_t*, void*), const struct s
 
 }  // namespace
 
-FaultReporter::FaultReporter(const HostPort& port, Describe describe, const void* context)
-    : port_(port), describe_(describe), context_(context) {
+FaultReporter::FaultReporter(const Port& port, std::size_t window_bytes, Describe describe,
+                             const void* context)
+    : port_(port), window_bytes_(window_bytes), describe_(describe), context_(context) {
   active = this;
   struct sigaction action {};
   action.sa_sigaction = &FaultReporter::handle;
@@ -43,8 +44,10 @@ void FaultReporter::handle(int signal, siginfo_t* info, void* /*context*/) {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   const auto window = reinterpret_cast<std::uintptr_t>(self.port_.window());
   const auto alias = window + static_cast<std::uintptr_t>(self.port_.alias_offset());
-  const std::size_t bytes = self.port_.window_bytes();
-  if (address - window < bytes || address - alias < bytes) {
+  const std::size_t bytes = self.window_bytes_;
+  const auto watched = reinterpret_cast<std::uintptr_t>(self.watched_.data());
+  if (address - window < bytes || address - alias < bytes ||
+      address - watched < self.watched_.size()) {
     char what[160] = "";
     self.describe_(self.context_, info->si_addr, what, sizeof what);
     char line[256];

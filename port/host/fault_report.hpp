@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <span>
 
 #include "port/host/host_port.hpp"
 
@@ -18,15 +19,23 @@ class FaultReporter {
   // signal handler: no allocation, no lock.
   using Describe = void (*)(const void* context, const void* address, char* text, std::size_t size);
 
-  FaultReporter(const HostPort& port, Describe describe, const void* context);
+  FaultReporter(const HostPort& port, Describe describe, const void* context)
+      : FaultReporter(port, port.window_bytes(), describe, context) {}
+  // Of any port that faults, whose window has so many bytes.
+  FaultReporter(const Port& port, std::size_t window_bytes, Describe describe, const void* context);
   ~FaultReporter();
   FaultReporter(const FaultReporter&) = delete;
   FaultReporter& operator=(const FaultReporter&) = delete;
 
+  // Accesses to [start, start + bytes) are reported as well, one such range.
+  void watch(std::span<const std::byte> range) { watched_ = range; }
+
  private:
   static void handle(int signal, siginfo_t* info, void* context);
 
-  const HostPort& port_;
+  const Port& port_;
+  std::size_t window_bytes_;
+  std::span<const std::byte> watched_;
   Describe describe_;
   const void* context_;
   struct sigaction previous_segv_ {};

@@ -1,7 +1,13 @@
 #include "port/posix/posix_port.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+
+#include "base/bits.hpp"
 
 namespace modmem {
 
@@ -44,6 +50,18 @@ void PosixPort::log(LogLevel level, const char* line) {
   }
   static constexpr const char* kNames[] = {"error", "warning", "info", "debug"};
   std::fprintf(stderr, "modmem: %s: %s\n", kNames[static_cast<int>(level)], line);
+}
+
+void PosixPort::set_writable(std::byte* start, std::size_t bytes, bool writable) {
+  static const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const auto from = reinterpret_cast<std::uintptr_t>(start);
+  const std::size_t before = align_up(from, page) - from;
+  const std::size_t whole = bytes > before ? align_down(bytes - before, page) : 0;
+  if (whole != 0 &&
+      mprotect(start + before, whole, writable ? PROT_READ | PROT_WRITE : PROT_READ) != 0) {
+    std::perror("modmem: having the library's own memory read-only, or writable again");
+    std::abort();
+  }
 }
 
 void PosixPort::set_log_sink(LogSink sink, void* context) {

@@ -32,6 +32,8 @@ class PosixPort : public Port {
   bool on_audio_path() const override;
   std::uint64_t time_us() const override;
   void log(LogLevel level, const char* line) override;
+  // With a system call; ends the program where the host does not let it.
+  void set_writable(std::byte* start, std::size_t bytes, bool writable) override;
 
   // From now on time is what is set, for simulations whose time is not the host's. Must not go
   // back.

@@ -10,6 +10,9 @@
  *                    ordinary memory; libc: the same, with every block in the C library
  *   MODMEM_FAULT     abort (default) or report
  *   MODMEM_LOG       error, warning, info (default) or debug
+ *   MODMEM_HARDENING none, standard or full: how much is done to find who writes where he must not;
+ *                    default: as the library was configured, which is none unless said otherwise.
+ *                    Not under the host libc or AddressSanitizer, which see every byte themselves.
  * A value that there is not ends the program with one line that names it and lists what there is.
  *
  * Functions: any thread and core where nothing else is said; not interrupts, not the audio path.
@@ -69,7 +72,9 @@ enum modmem_fault_kind {
   MODMEM_FAULT_INTERIOR, /* the pointer is inside of a live block, not its start */
   MODMEM_FAULT_NOT_LIVE, /* nothing lives there: freed already, or never allocated */
   MODMEM_FAULT_THREAD,   /* module memory was touched by a thread that is not its manager */
-  MODMEM_FAULT_IN_USE    /* a heap was to end that has live allocations, or a region with modules */
+  MODMEM_FAULT_IN_USE,   /* a heap was to end that has live allocations, or a region with modules */
+  MODMEM_FAULT_OVERRUN,  /* hardened: bytes behind a block were written */
+  MODMEM_FAULT_WRITE_AFTER_FREE /* hardened: a block was written after it was freed */
 };
 
 /* A misuse. Strings are valid during the call. */
@@ -84,6 +89,16 @@ struct modmem_fault {
   uintptr_t thread;  /* who called */
   uintptr_t manager; /* MODMEM_FAULT_THREAD: who should have; else 0 */
   bool fatal;        /* the function has no error result to say it with */
+  /*
+   * Of MODMEM_FAULT_OVERRUN and MODMEM_FAULT_WRITE_AFTER_FREE, which the library found by itself
+   * (function is "modmem", pointer the block, site where it was taken, owner whose it is); and of
+   * MODMEM_FAULT_NOT_LIVE where the block is known still. Else 0.
+   */
+  size_t block_bytes;   /* as asked for */
+  size_t offset;        /* of the first byte that was written, from the start of the block */
+  size_t length;        /* from the first to the last */
+  const void* taken_at; /* code addresses; NULL where they are not known */
+  const void* freed_at;
 };
 
 /*
@@ -123,6 +138,7 @@ struct modmem_config {
   void* log_context;
   enum modmem_log_level log_level;
   size_t ipc_fragment_bytes; /* the largest fragment of a configuration; 0: 4096 */
+  const char* hardening;     /* NULL: MODMEM_HARDENING, else as configured */
 };
 
 /*
@@ -284,6 +300,12 @@ size_t modmem_largest_request(struct k_heap* heap, uint32_t flags, size_t alignm
 /* Whether all invariants hold: of the sums (cheap), or of everything (deep). O(heaps), O(blocks).
  */
 bool modmem_check(bool deep);
+
+/*
+ * Hardened: looks at what guards all live blocks, and at all that was freed and waits, now. What
+ * was written to is a fault each, as if it had been found by itself. Returns how many. O(blocks).
+ */
+size_t modmem_check_blocks(void);
 
 /*
  * Whether the page that `ptr` lies in has memory: a mapped page of the pool, or memory beside it.

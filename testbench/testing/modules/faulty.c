@@ -69,6 +69,11 @@ static int faulty_process(struct processing_module* mod, struct modmem_source* s
   memcpy(sink->data, source->data, sink->frames * modmem_frame_bytes(&sink->format));
   source->consumed = source->frames;
   sink->produced = sink->frames;
+  if (does("writes behind its block")) {
+    volatile char* own = mod->priv;
+    own[KEPT_BYTES] = 1;
+    own[KEPT_BYTES + 1] = 1;
+  }
   if (does("allocates while it processes")) {
     return mod_free(mod, mod_alloc(mod, 8));
   }
@@ -99,6 +104,11 @@ static int faulty_free(struct processing_module* mod) {
   }
   if (does("frees twice")) {
     mod_free(mod, mod->priv);
+  }
+  if (does("writes after its free")) {
+    mod_free(mod, mod->priv);
+    ((volatile char*)mod->priv)[7] = 1;
+    return 0;
   }
   if (does("frees what is not its own")) {
     rfree(mod);
