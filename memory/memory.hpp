@@ -281,7 +281,7 @@ class Memory {
   std::size_t drain(std::uint32_t most);
   static constexpr std::uint32_t kDrainStep = 4;
 
-  // What `pointer` is: `live` where free() would end a block. O(1).
+  // What `pointer` is: `live` where free() would end a block. O(1); `interior` O(queued blocks).
   PointerStatus status(const void* pointer) const;
 
   // Whether a frame lies under the page that `address` stands in: of the window, of low-power SRAM

@@ -66,6 +66,18 @@ void* Memory::handed_out(const Record& record, std::byte* block) const {
 PointerStatus Memory::status_of(const void* pointer, Found* found) const {
   if (const HeapSlot* slot = slot_of(pointer)) {
     const PointerStatus status = slot->heap->status(pointer);
+    if (status == PointerStatus::interior && cores() > 1) {
+      // For its user, a block that waits for its core has ended, so nothing lives inside of it.
+      const std::byte* const inside = space_of(pointer).to_cached(pointer);
+      std::uint16_t handle = slot->queue_first;
+      for (std::uint32_t left = slot->queued_blocks; left != 0; --left) {
+        const std::byte* const block = block_of(records_[handle]);
+        if (inside > block && inside < block + slot->heap->usable_size(block)) {
+          return PointerStatus::not_live;
+        }
+        handle = records_[handle].older;
+      }
+    }
     const bool has_ended = slot->queued_blocks != 0 || has_waiting();
     if (status != PointerStatus::live || (found == nullptr && !has_ended)) {
       return status;

@@ -98,6 +98,27 @@ TEST_F(RemoteFree, KeepsItsMemoryUntilItsCoreComes) {
   EXPECT_TRUE(system_.check());
 }
 
+// A pointer into a block that waits for its core points into nothing that lives.
+TEST_F(RemoteFree, NothingLivesInsideOfAQueuedBlock) {
+  Owner& mine = pipeline_of(1);
+  std::byte* lives = take(1, mine, 100);
+  std::byte* small = take(1, mine, 100);
+  std::byte* large = take(1, mine, 3 * kPage);
+  ASSERT_EQ(end(2, small), PointerStatus::live);
+  ASSERT_EQ(end(2, large), PointerStatus::live);
+  for (std::byte* inside : {small + 1, small + 99, large + 1, large + 2 * kPage}) {
+    system_.seen().faults.clear();
+    EXPECT_EQ(memory_.status(inside), PointerStatus::not_live);
+    EXPECT_EQ(end(2, inside), PointerStatus::not_live);
+    ASSERT_EQ(system_.seen().faults.size(), 1U);
+    EXPECT_EQ(system_.seen().faults.back().status, PointerStatus::not_live);
+  }
+  EXPECT_EQ(memory_.status(lives + 1), PointerStatus::interior);
+  drain(1);
+  EXPECT_EQ(memory_.status(lives + 1), PointerStatus::interior);
+  system_.seen().faults.clear();
+}
+
 TEST_F(RemoteFree, DropsTheLinesOfBothCores) {
   Owner& mine = pipeline_of(1);
   std::byte* block = take(1, mine, 4096, flag::kLargeBuffer);
