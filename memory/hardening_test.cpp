@@ -24,8 +24,6 @@ using testing::RandomDriver;
 using testing::small_platform;
 using testing::TestSystem;
 
-constexpr std::size_t kPage = config::kPageBytes;
-
 HardeningSettings with_quarantine(std::size_t bytes) {
   HardeningSettings settings = kHardeningStandard;
   settings.quarantine_bytes = bytes;
