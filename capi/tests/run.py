@@ -23,7 +23,8 @@ VALGRIND = ("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
 def run(command, host, policy):
     """Whether the program passed."""
     environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith("MODMEM_") or name.startswith("MODMEM_RANDOM_")}
+                   if not name.startswith("MODMEM_") or name.startswith("MODMEM_RANDOM_")
+                   or name == "MODMEM_HARDENING"}
     environment.update(MODMEM_HOST=host, MODMEM_POLICY=policy)
     result = subprocess.run(command, env=environment, text=True, errors="replace",
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
