@@ -38,7 +38,7 @@ std::optional<tools::Summary> summary_of(std::string_view text, const char* name
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace modmem::fuzz;
   using namespace modmem::tools;
-  static const InputFolder folder;
+  static InputFolder folder;
   const auto [budget_text, a_text, b_text] = parts_of(text_of(data, size));
   const std::string path = folder.write("budget.toml", budget_text).string();
   std::optional<Budget> budget;

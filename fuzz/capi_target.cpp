@@ -2,8 +2,7 @@
 // what lives and of how often it was misused. The first byte chooses the host and the policy that
 // each input boots.
 // Planted: somebody writes into a block that is not his.
-#include <signal.h>
-
+#include <csignal>
 #include <cstdlib>
 #include <string>
 

@@ -79,7 +79,7 @@ void rerun(trace::CtfEvents& events) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace modmem::fuzz;
   using namespace modmem;
-  static const InputFolder folder;
+  static InputFolder folder;
   write_files(text_of(data, size), folder);
   const std::string name = folder.path().string();
   accepts(name, [&] {

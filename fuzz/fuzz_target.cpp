@@ -20,8 +20,8 @@ void report(const std::string& what) {
 }
 
 bool shows() {
-  static const bool is = is_set("MODMEM_FUZZ_SHOW");
-  return is;
+  static const bool kIs = is_set("MODMEM_FUZZ_SHOW");
+  return kIs;
 }
 
 void show(const std::string& line) {
@@ -30,8 +30,8 @@ void show(const std::string& line) {
 }
 
 bool is_planted() {
-  static const bool is = is_set("MODMEM_FUZZ_PLANT");
-  return is;
+  static const bool kIs = is_set("MODMEM_FUZZ_PLANT");
+  return kIs;
 }
 
 }  // namespace modmem::fuzz

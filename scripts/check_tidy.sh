@@ -23,7 +23,7 @@ files=("$@")
 if [[ ${#files[@]} -eq 0 ]]; then
   # "file" is an absolute path in the compile database.
   mapfile -t files < <(sed -n "s|^ *\"file\": \"$PWD/\(.*\.cpp\)\",\{0,1\}\$|\1|p" \
-    "$build/compile_commands.json" | grep -v '_test\.cpp$\|/testing/' | sort -u)
+    "$build/compile_commands.json" | grep -v '_test\.cpp$\|/testing/\|^fuzz/' | sort -u)
 fi
 [[ ${#files[@]} -gt 0 ]] || { printf 'check_tidy: nothing to look at\n' >&2; exit 1; }
 

@@ -134,6 +134,9 @@ class AflTarget(Target):
         os.makedirs(self.queue, exist_ok=True)
         inputs = os.path.join(self.work, "inputs")
         os.mkdir(inputs)
+        # It begins with inputs that find nothing, and wants one.
+        with open(os.path.join(inputs, "least"), "wb") as file:
+            file.write(b"\n")
         for folder in self.inputs():
             for path in glob.glob(os.path.join(folder, "*")):
                 if 0 < os.path.getsize(path) <= 4 * MOST_BYTES:
