@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "port/host/host_port.hpp"
 #include "testbench/system.hpp"
@@ -78,6 +80,52 @@ TEST(CoreThreadsTest, WhatIsThrownComesBackAndTheCoreLivesOn) {
   EXPECT_EQ(done, (std::array<int, 3>{2, 2, 2}));
   cores.run_on_each({2}, [&](std::uint32_t core) { ++done[core]; });
   EXPECT_EQ(done, (std::array<int, 3>{2, 2, 3}));
+}
+
+// Gives the last of those that wait its turn, and notes whose turns there were.
+class LastFirst final : public CoreTurns {
+ public:
+  void begin_turn(std::uint32_t core) override {
+    EXPECT_FALSE(at_work) << "another core is at work";
+    turns.push_back(core);
+  }
+  std::uint32_t pick(std::uint32_t count) override { return count - 1; }
+
+  std::vector<std::uint32_t> turns;
+  std::atomic<bool> at_work{false};
+};
+
+TEST(CoreThreadsTest, CoresThatTakeTurnsRunOneAfterAnother) {
+  const HostPort port(find_platform("mtl"));
+  LastFirst turns;
+  CoreThreads cores({0, 1, 2}, &turns);
+  std::vector<std::uint32_t> ran;
+  const auto work = [&](std::uint32_t core) {
+    EXPECT_FALSE(turns.at_work.exchange(true));
+    EXPECT_EQ(port.core_id(), core);
+    EXPECT_EQ(turns.turns.back(), core);
+    ran.push_back(core);
+    turns.at_work = false;
+  };
+  cores.run_on_each({0, 1, 2}, work);
+  EXPECT_EQ(ran, (std::vector<std::uint32_t>{2, 1, 0}));
+  EXPECT_EQ(turns.turns, (std::vector<std::uint32_t>{2, 1, 0, 0}));
+  cores.run_on(1, work);
+  EXPECT_EQ(ran.back(), 1U);
+  EXPECT_EQ(turns.turns.back(), 0U);
+  // All have their turn, and then what the first threw is thrown.
+  const auto fail = [&](std::uint32_t core) {
+    ran.push_back(core);
+    throw std::runtime_error("core " + std::to_string(core));
+  };
+  try {
+    cores.run_on_each({1, 0}, fail);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "core 0");
+  }
+  EXPECT_EQ(ran.back(), 1U);
+  EXPECT_EQ(turns.turns.back(), 0U);
 }
 
 }  // namespace

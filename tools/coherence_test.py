@@ -79,7 +79,7 @@ class GoodTest(CoherenceTest):
     def test_production_topologies(self):
         for topology in program.production_topologies():
             with self.subTest(topology):
-                self.assert_same_audio(topology, "--seconds", "0.05")
+                self.assert_same_audio(topology, "--seconds", "0.02")
 
     def test_heaps_that_all_cores_share(self):
         for policy in ("slots", "single"):

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kBytes = 16 * kLine;  // so many that not all of them are evicted by chance
-constexpr std::uint64_t kSeeds = 30;
+constexpr std::uint64_t kSeeds = 10;
 
 // A system whose cores have caches, and programs on its cores.
 class CachedSystem {
@@ -236,7 +236,7 @@ TEST_P(CoherenceCheckTest, ALineThatTwoCoresWriteIsFound) {
   std::byte* const block = system.allocate(0, kBytes, flag::kShared);
   const auto write_own = [&](std::uint32_t core) {
     system.on(core, [&] {
-      for (std::size_t at = core * 8; at < kBytes; at += kLine) {
+      for (std::size_t at = std::size_t{core} * 8; at < kBytes; at += kLine) {
         std::memset(block + at, static_cast<int>(core) + 1, 8);
       }
     });
@@ -284,9 +284,9 @@ TEST_P(CoherenceCheckTest, AnAccessToMetadataThroughACacheIsFound) {
   for (const bool writes : {false, true}) {
     CachedSystem system(GetParam());
     Memory& memory = system.memory();
-    std::vector<void*> blocks;
-    for (int i = 0; i < 3000; ++i) {
-      blocks.push_back(memory.allocate({nullptr, 16, 0, 0, {}}));
+    std::vector<void*> blocks(3000);
+    for (void*& block : blocks) {
+      block = memory.allocate({nullptr, 16, 0, 0, {}});
     }
     const AddressSpace& space = memory.space();
     std::byte* metadata = nullptr;
