@@ -241,6 +241,29 @@ TEST_P(AllocTest, L3OutlivesAPowerCycle) {
   modmem_host_set_core(0);
 }
 
+TEST_P(AllocTest, CallsOnTheAudioPathAreTold) {
+  void* kept = rmalloc(0, 100);
+  EXPECT_EQ(modmem_audio_path_calls(nullptr, 0), 0U);
+  modmem_audio_path_enter();
+  for (int i = 0; i < 3; ++i) {
+    void* block = rmalloc(0, 24);
+    rfree(block);
+  }
+  modmem_audio_path_leave();
+  rfree(rmalloc(0, 50));
+  modmem_audio_path_call calls[4] = {};
+  ASSERT_EQ(modmem_audio_path_calls(calls, 4), 2U);
+  EXPECT_STREQ(calls[0].function, "");
+  EXPECT_EQ(calls[0].count, 3U);
+  EXPECT_EQ(calls[0].bytes, 72U);
+  EXPECT_NE(calls[0].site, nullptr);
+  EXPECT_STREQ(calls[1].function, "rfree");
+  EXPECT_EQ(calls[1].count, 3U);
+  EXPECT_NE(calls[1].site, calls[0].site);
+  EXPECT_EQ(modmem_audio_path_calls(calls, 1), 2U);
+  rfree(kept);
+}
+
 TEST_P(AllocTest, AForkedChildHasAMemoryOfItsOwn) {
   char* block = static_cast<char*>(rmalloc(0, 5000));
   char* coherent = static_cast<char*>(rmalloc(SOF_MEM_FLAG_COHERENT, 100));

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/bits.hpp"
+#include "capi/audio_path.hpp"
 #include "capi/blob.hpp"
 #include "capi/fast_get.hpp"
 #include "capi/module_accounts.hpp"
@@ -160,6 +161,7 @@ int release(const Call& call, const void* pointer) {
   if (pointer == nullptr) {
     return 0;
   }
+  note_audio_path_free(call.system(), call.function(), call.site());
   const ModuleAccounts::Use account = call.find();
   if (!account) {
     return call.misuse(fault_kind(call.system().memory.status(pointer)), pointer);

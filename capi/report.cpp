@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "capi/audio_path.hpp"
 #include "capi/hooks.hpp"
 #include "capi/system.hpp"
 
@@ -386,6 +387,7 @@ void Reporter::on_leak(const Leak& leak) {
 }
 
 bool Reporter::on_request(const Request& request) {
+  note_audio_path_request(port_, request);
   const auto asked = filter.get();
   return asked.function == nullptr || asked.function(request.bytes, asked.context);
 }

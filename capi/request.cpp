@@ -2,6 +2,7 @@
 
 #include "base/bits.hpp"
 #include "base/check.hpp"
+#include "capi/audio_path.hpp"
 
 namespace modmem {
 
@@ -86,6 +87,7 @@ void free_block(const char* function, void* pointer, const Site& site) {
   if (system == nullptr) {
     return;
   }
+  note_audio_path_free(*system, function, site);
   const PointerStatus status = system->memory.free(pointer, nullptr, site);
   if (status != PointerStatus::live) {
     report_misuse({.kind = fault_kind(status),

@@ -4,6 +4,7 @@
 
 #include "testbench/modules/c_module.hpp"
 #include "testbench/modules/factory.hpp"
+#include "testbench/modules/module_call.hpp"
 
 namespace modmem::testbench {
 
@@ -71,6 +72,7 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
     }
     module_ = own_module_.get();
   }
+  const ModuleCall scope(node.component_id, ModulePhase::init);
   return module_ != nullptr && module_->init(*node.widget, memory_);
 }
 
@@ -111,6 +113,7 @@ bool Component::prepare(const std::vector<StreamBuffer*>& inputs,
     output_formats.push_back(file->format);
   }
   prepared_ = true;  // reset() may follow even where the module gets only half of what it wants
+  const ModuleCall scope(node_->component_id, ModulePhase::prepare);
   return module_->prepare(input_formats, output_formats, memory_);
 }
 
@@ -143,6 +146,7 @@ bool Component::ready(std::uint64_t period) const {
 bool Component::process(std::uint64_t period) {
   const bool complete = gather_inputs(period);
   plan_outputs(period);
+  const ModuleCall scope(node_->component_id, ModulePhase::process);
   module_->process({input_views_.data(), input_views_.size()},
                    {output_views_.data(), output_views_.size()});
   return module_->kept_up() && complete;

@@ -65,6 +65,13 @@ RunReport run(const RunOptions& options, const Progress& progress) {
     save_topology(*options.trace, {options.topology, probe.format(), options.pipelines});
   }
   CFunctions c_functions(system);
+  forget_audio_path_notes();
+  const AudioPathWatch watch;
+  std::optional<CrashCatcher> catcher;
+  // Where failures are injected runs are processes of their own; simulated caches need the faults.
+  if (options.injector == nullptr && options.coherence == nullptr) {
+    catcher.emplace(System::describe_access, &system);
+  }
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
   Housekeeping keeping(system, options.compact.value_or(default_compaction(policy)));
@@ -119,6 +126,7 @@ RunReport run(const RunOptions& options, const Progress& progress) {
   if (options.coherence != nullptr) {
     report.coherence = options.coherence->report();
   }
+  note_findings(report);
   note_trace(system, report);
   return report;
 }

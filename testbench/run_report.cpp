@@ -8,7 +8,7 @@ namespace modmem::testbench {
 
 bool RunReport::failed() const {
   return failure.has_value() || !failed_step.empty() || !leaks.empty() || !faults.empty() ||
-         audio_path_allocations != 0 || mapped_bytes != boot_mapped_bytes ||
+         audio_path_allocations != 0 || !findings.empty() || mapped_bytes != boot_mapped_bytes ||
          (coherence && !coherence->findings.empty()) ||
          std::any_of(modules.begin(), modules.end(),
                      [](const ModuleReport& module) { return module.errors.count != 0; });
@@ -66,6 +66,11 @@ void PeriodMeans::note(RunReport& report) const {
   report.periods = periods_;
   report.banks_on_mean = periods_ != 0 ? banks_ / count : 0;
   report.mapped_mean_bytes = periods_ != 0 ? mapped_ / count : 0;
+}
+
+void note_findings(RunReport& report) {
+  report.findings = findings_of(report.leaks, report.faults, CrashCatcher::notes(),
+                                audio_path_notes(), report.modules);
 }
 
 void note_trace(System& system, RunReport& report) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "testbench/coherence/coherence_report.hpp"
+#include "testbench/findings.hpp"
 #include "testbench/session.hpp"
 #include "testbench/system.hpp"
 #include "trace/memory_figures.hpp"
@@ -56,8 +57,9 @@ struct RunReport {
   std::vector<ModuleReport> modules;
   std::vector<LeakNote> leaks;
   std::vector<FaultNote> faults;
-  std::uint64_t frames_in = 0;   // taken from the file, all sources together
-  std::uint64_t frames_out = 0;  // given by all sinks together
+  std::vector<Finding> findings;  // all that modules did that they must not
+  std::uint64_t frames_in = 0;    // taken from the file, all sources together
+  std::uint64_t frames_out = 0;   // given by all sinks together
   std::uint64_t xruns = 0;
   std::uint64_t periods = 0;
   std::uint64_t cycles = 0;  // completed
@@ -83,6 +85,9 @@ void sample(System& system, const Session& session, RunReport& report);
 
 // Notes what can be seen when all is torn down.
 void close_report(System& system, RunReport& report);
+
+// Notes what modules did that they must not, once all leaks are known and before their files go.
+void note_findings(RunReport& report);
 
 // Completes the system's trace, if there is one, and notes it. Throws TraceError where it can't be
 // written.

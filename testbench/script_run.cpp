@@ -180,6 +180,13 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
     save_topology(*options.trace, {options.topology, probe.format(), {}});
   }
   CFunctions c_functions(system);
+  forget_audio_path_notes();
+  const AudioPathWatch watch;
+  std::optional<CrashCatcher> catcher;
+  // Where failures are injected runs are processes of their own; simulated caches need the faults.
+  if (options.injector == nullptr && options.coherence == nullptr) {
+    catcher.emplace(System::describe_access, &system);
+  }
   loaded.load(options.modules, topology);
   RunReport report = begin_report(system, options.topology);
   report.script = ScriptFigures{};
@@ -209,6 +216,7 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
   if (options.coherence != nullptr) {
     report.coherence = options.coherence->report();
   }
+  note_findings(report);
   note_trace(system, report);
   return report;
 }

@@ -10,9 +10,11 @@
 #include "base/line.hpp"
 #include "memory/stray_access.hpp"
 #include "modmem/presets.hpp"
+#include "testbench/audio_path_guard.hpp"
 #include "testbench/coherence/coherence_check.hpp"
 #include "testbench/injector.hpp"
 #include "testbench/input_error.hpp"
+#include "testbench/modules/call_site.hpp"
 #include "testbench/run_trace.hpp"
 #include "testbench/trace_recorder.hpp"
 
@@ -205,6 +207,7 @@ std::size_t System::mapped_bytes() const {
 }
 
 void System::on_failure(const Failure& failure) {
+  const AudioPathPause pause;
   if (injector_ != nullptr) {
     injector_->note(failure);
   }
@@ -232,15 +235,22 @@ void System::on_damage(const Fault& damage) {
 }
 
 void System::note(const Fault& fault, const char* damage) {
+  const AudioPathPause pause;
+  const CallSite from = module_call_site();
   FaultNote note;
   note.heap = fault.heap;
   note.owner = fault.owner_name;
   note.owner_id = fault.owner_id;
   note.status = fault.status;
+  note.kind = fault.kind;
+  note.bytes = fault.bytes;
   note.damage = damage;
   note.advice = advice(fault.kind);
   note.taken_at = fault.site.where != nullptr ? to_text(fault.site) : "";
   note.freed_at = fault.freed_at.where != nullptr ? to_text(fault.freed_at) : "";
+  note.place = ModuleCall::current();
+  note.function = name_of(from.function);
+  note.site = from.site != nullptr ? to_text(Site{from.site, 0}) : "";
   const std::lock_guard<std::mutex> guard(damage_mutex_);
   faults_.push_back(std::move(note));
 }
@@ -251,6 +261,8 @@ void System::look_for_damage() {
 }
 
 bool System::on_request(const Request& request) {
+  AudioPathWatch::add_bytes(request.bytes);
+  const AudioPathPause pause;
   if (recorder_ != nullptr) {
     recorder_->note(request);
   }
@@ -264,6 +276,16 @@ bool System::on_request(const Request& request) {
 void System::on_leak(const Leak& leak) {
   leaks_.push_back(
       {leak.owner_name, leak.owner_id, leak.bytes, leak.alignment, to_text(leak.site)});
+}
+
+void System::describe_access(const void* system, const void* address, char* text,
+                             std::size_t size) {
+  const auto& memory = static_cast<const System*>(system)->memory_;
+  text[0] = '\0';
+  if (memory.locate(address).name != nullptr ||
+      memory.page_state(address) != PageState::not_mapped) {
+    describe(system, address, text, size);
+  }
 }
 
 // Called from a signal handler: only what neither locks nor allocates.

@@ -17,6 +17,7 @@
 #include "port/host/host_port.hpp"
 #include "testbench/admission.hpp"
 #include "testbench/core_turns.hpp"
+#include "testbench/modules/module_call.hpp"
 
 namespace modmem::testbench {
 
@@ -47,12 +48,17 @@ struct FaultNote {
   std::string owner;
   std::uint32_t owner_id = 0;
   PointerStatus status = PointerStatus::live;
+  FaultKind kind = FaultKind::pointer;
+  std::size_t bytes = 0;  // of the block, where it is known
   // What hardening found: "overrun: 4 bytes behind a block of ...", and what to do about it; empty
   // where a wrong pointer was given back. Where the block was taken and freed, if that is known.
   std::string damage;
   std::string advice;
   std::string taken_at;
   std::string freed_at;
+  ModulePlace place;     // who was at work
+  std::string function;  // that a loaded module had called, and where; "" where it was none
+  std::string site;
 };
 
 // "file:line"; of an address of code, "libx.so+0x<offset>" while its file is loaded, else
@@ -123,6 +129,11 @@ class System final : private MemoryObserver {
   // Bytes that were mapped when boot() had finished.
   std::size_t boot_mapped_bytes() const { return boot_mapped_bytes_; }
   std::size_t mapped_bytes() const;
+
+  // Writes what lies at the address into `text`; nothing of one that is in none of its memories.
+  // Takes no lock.
+  static void describe_access(const void* system, const void* address, char* text,
+                              std::size_t size);
 
   // What parts of pipelines took when they were set up, and what became of admissions.
   NeedsBook& needs() { return needs_; }

@@ -1,6 +1,7 @@
 #include "tools/run_report_json.hpp"
 
 #include "tools/coherence_text.hpp"
+#include "tools/findings_report.hpp"
 #include "tools/hex_id.hpp"
 
 namespace modmem::tools {
@@ -210,6 +211,7 @@ Json to_json(const testbench::RunReport& report) {
                {"pipelines", pipelines_json(report)},
                {"modules", modules_json(report)},
                {"leaks", leaks_json(report)},
+               {"findings", to_json(report.findings)},
                {"audio",
                 {{"frames_in", report.frames_in},
                  {"frames_out", report.frames_out},

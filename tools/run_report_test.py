@@ -32,7 +32,7 @@ FAILURE = {"owner": str, "bytes": int, "alignment": int, "reason": str,
 ADMISSIONS = dict.fromkeys("admitted refused recorded reserved_bytes returned_bytes".split(), int)
 ADMISSIONS.update(shortage=(str, type(None)))
 REPORT = {"platform": str, "policy": str, "pool": dict, "heaps": list, "pipelines": list,
-          "modules": list, "leaks": list, "audio": dict, "admissions": dict,
+          "modules": list, "leaks": list, "findings": list, "audio": dict, "admissions": dict,
           "failure": (dict, type(None))}
 
 POLICIES = ("elastic", "module-heaps", "single", "slots", "slots-modules", "slots-all")

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "tools/coherence_text.hpp"
+#include "tools/findings_report.hpp"
 #include "tools/hex_id.hpp"
 
 namespace modmem::tools {
@@ -240,6 +241,7 @@ void add_verdict(std::string& text, const RunReport& report) {
   if (report.audio_path_allocations != 0) {
     add(text, "The audio path allocated: %s calls\n", count(report.audio_path_allocations).c_str());
   }
+  text += to_text(report.findings);
   if (report.mapped_bytes != report.boot_mapped_bytes) {
     add(text, "The pool is not as it was at boot: %s mapped, %s then\n",
         bytes(report.mapped_bytes).c_str(), bytes(report.boot_mapped_bytes).c_str());

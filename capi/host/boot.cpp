@@ -14,6 +14,7 @@
 #include <new>
 #include <span>
 
+#include "capi/audio_path.hpp"
 #include "capi/hooks.hpp"
 #include "capi/host/settings.hpp"
 #include "capi/report.hpp"
@@ -183,7 +184,11 @@ int Host::start() {
   }
   memory.restore_l3();
   SharedCopies& copies = copies_.create(memory);
-  adopt(system_.create(memory, copies, to_string(settings_.host), settings_.ipc_fragment_bytes));
+  forget_audio_path();
+  CSystem& system =
+      system_.create(memory, copies, to_string(settings_.host), settings_.ipc_fragment_bytes);
+  system.notes_audio_path = true;
+  adopt(system);
   up_ = true;
   return 0;
 }
@@ -275,6 +280,7 @@ int Host::shutdown() {
   const std::size_t copies = copies_.get().close();
   const std::size_t leaks = modules + copies + memory_.get().shutdown();
   reporter_.get().flush();
+  flush_audio_path();
   stop();
   close();
   return static_cast<int>(leaks);
@@ -338,6 +344,10 @@ int modmem_shutdown(void) {
 }
 
 void modmem_host_set_core(unsigned int core) { modmem::set_host_core(core); }
+
+void modmem_audio_path_enter(void) { modmem::AudioPathScope::enter(); }
+
+void modmem_audio_path_leave(void) { modmem::AudioPathScope::leave(); }
 
 int modmem_host_power_cycle(void) {
   const modmem::BootGuard guard;

@@ -12,6 +12,7 @@
 #include <new>
 #include <span>
 
+#include "capi/audio_path.hpp"
 #include "capi/hooks.hpp"
 #include "capi/report.hpp"
 #include "capi/system.hpp"
@@ -112,9 +113,12 @@ int boot(const modmem_config& config) {
                                 << " do not fit the pool");
   }
   memory.get().restore_l3();
-  adopt(c_system.create(
+  forget_audio_path();
+  CSystem& system = c_system.create(
       memory.get(), copies.create(memory.get()), "zephyr",
-      config.ipc_fragment_bytes != 0 ? config.ipc_fragment_bytes : CSystem::kIpcFragmentBytes));
+      config.ipc_fragment_bytes != 0 ? config.ipc_fragment_bytes : CSystem::kIpcFragmentBytes);
+  system.notes_audio_path = true;
+  adopt(system);
   return 0;
 }
 

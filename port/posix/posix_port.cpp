@@ -15,6 +15,7 @@ namespace {
 
 thread_local int audio_path_depth = 0;
 thread_local std::uint32_t this_core = 0;
+std::atomic<void (*)()> audio_path_hook{nullptr};
 
 }  // namespace
 
@@ -30,7 +31,19 @@ std::uintptr_t PosixPort::thread_id() const {
 
 std::uint32_t PosixPort::core_id() const { return this_core; }
 
-bool PosixPort::on_audio_path() const { return AudioPathScope::active(); }
+bool PosixPort::on_audio_path() const {
+  if (!AudioPathScope::active()) {
+    return false;
+  }
+  if (auto* hook = audio_path_hook.load(std::memory_order_acquire)) {
+    hook();
+  }
+  return true;
+}
+
+void PosixPort::set_audio_path_hook(void (*hook)()) {
+  audio_path_hook.store(hook, std::memory_order_release);
+}
 
 std::uint64_t PosixPort::time_us() const {
   const std::uint64_t set = set_time_us_.load(std::memory_order_relaxed);
@@ -69,8 +82,10 @@ void PosixPort::set_log_sink(LogSink sink, void* context) {
   sink_context_ = context;
 }
 
-AudioPathScope::AudioPathScope() { ++audio_path_depth; }
-AudioPathScope::~AudioPathScope() { --audio_path_depth; }
+AudioPathScope::AudioPathScope() { enter(); }
+AudioPathScope::~AudioPathScope() { leave(); }
+void AudioPathScope::enter() { ++audio_path_depth; }
+void AudioPathScope::leave() { --audio_path_depth; }
 bool AudioPathScope::active() { return audio_path_depth > 0; }
 
 void set_host_core(std::uint32_t core) { this_core = core; }

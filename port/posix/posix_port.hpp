@@ -39,6 +39,10 @@ class PosixPort : public Port {
   // back.
   void set_time_us(std::uint64_t time) { set_time_us_.store(time, std::memory_order_relaxed); }
 
+  // Called from now on, on its thread and with the lock held, for each call on the audio path that
+  // Memory counts; nullptr: nothing. For all ports. Not while somebody is on the audio path.
+  static void set_audio_path_hook(void (*hook)());
+
   // Lines go to `sink` from now on, which is called with `context`; nullptr: to stderr again, as
   // "modmem: LEVEL: LINE". Not while another thread may log.
   void set_log_sink(LogSink sink, void* context);
@@ -65,6 +69,10 @@ class AudioPathScope {
 
   // True where the calling thread is in such a scope.
   static bool active();
+
+  // The same where there is no scope: as often left as entered.
+  static void enter();
+  static void leave();
 };
 
 // Sets which simulated core the calling thread is.

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 #include <variant>
 
+#include "testbench/audio/convert.hpp"
 #include "testbench/input_error.hpp"
 #include "testbench/modules/configuration_blob.hpp"
+#include "testbench/modules/crash_catcher.hpp"
 
 namespace modmem::testbench {
 namespace {
@@ -15,6 +18,9 @@ namespace {
 constexpr std::size_t kFragmentBytes = 4096;
 
 constexpr std::size_t kMostBlockSeconds = 10;
+
+// What no function returns.
+constexpr int kCrashed = INT_MIN;
 
 modmem_fragment position_of(bool first, bool last) {
   if (first) {
@@ -34,16 +40,31 @@ const Stream* find_too_large(std::span<Stream> streams) {
 
 }  // namespace
 
+template <typename Call>
+int CModule::guarded(ModulePhase phase, Call call) {
+  if (crashed_) {
+    return kCrashed;
+  }
+  const ModuleCall scope(id_, phase);
+  int result = 0;
+  crashed_ = !CrashCatcher::survives([&] { result = call(); });
+  return crashed_ ? kCrashed : result;
+}
+
 CModule::~CModule() {
   if (initialised_ && interface_.free != nullptr) {
-    interface_.free(instance_.get());
+    guarded(ModulePhase::free, [&] { return interface_.free(instance_.get()); });
+  }
+  if (crashed_) {
+    instance_.release();  // nobody is left to do it, and that is not what is to be said of it
   }
 }
 
-// What one of the module's functions returned: true where it succeeded, false where memory ran out.
+// What one of the module's functions returned: true where it succeeded, or is not there any more,
+// false where memory ran out.
 bool CModule::succeeded(int error, const char* what) const {
-  if (error == 0 || error == -ENOMEM) {
-    return error == 0;
+  if (error == 0 || error == -ENOMEM || error == kCrashed) {
+    return error != -ENOMEM;
   }
   throw InputError(who_ + " " + what + ": error " + std::to_string(error) + ", " +
                    std::generic_category().message(error < 0 ? -error : error));
@@ -52,7 +73,8 @@ bool CModule::succeeded(int error, const char* what) const {
 bool CModule::init(const Widget& widget, ModuleMemory& memory) {
   who_ = "widget '" + widget.name + "' (id " + hex(memory.owner()->spec.id) + "): " + module_.name +
          " of " + module_.file;
-  if (const int error = interface_.init(instance_.get()); error != 0) {
+  const auto init = [&] { return interface_.init(instance_.get()); };
+  if (const int error = guarded(ModulePhase::init, init); error != 0) {
     instance_.release();
     return succeeded(error, "refuses it");
   }
@@ -77,10 +99,12 @@ bool CModule::configure(std::uint32_t id, std::span<const std::byte> blob) {
     const auto offset_or_size = static_cast<std::uint32_t>(first ? blob.size() : at);
     const auto* fragment = reinterpret_cast<const std::uint8_t*>(blob.data()) + at;
     at += bytes;
-    if (!succeeded(
-            interface_.set_configuration(instance_.get(), id, position_of(first, at == blob.size()),
-                                         offset_or_size, fragment, bytes),
-            "refuses its configuration")) {
+    const auto set = [&] {
+      return interface_.set_configuration(instance_.get(), id,
+                                          position_of(first, at == blob.size()), offset_or_size,
+                                          fragment, bytes);
+    };
+    if (!succeeded(guarded(ModulePhase::configure, set), "refuses its configuration")) {
       return false;
     }
   } while (at < blob.size());
@@ -99,10 +123,12 @@ bool CModule::prepare(std::span<const StreamFormat> inputs, std::span<const Stre
   }
   const std::span<modmem_source> sources = streams_.sources();
   const std::span<modmem_sink> sinks = streams_.sinks();
+  const auto prepare = [&] {
+    return interface_.prepare(instance_.get(), sources.data(), sources.size(), sinks.data(),
+                              sinks.size());
+  };
   if (interface_.prepare != nullptr &&
-      !succeeded(interface_.prepare(instance_.get(), sources.data(), sources.size(), sinks.data(),
-                                    sinks.size()),
-                 "refuses the formats of its streams")) {
+      !succeeded(guarded(ModulePhase::prepare, prepare), "refuses the formats of its streams")) {
     return false;
   }
   if (find_too_large(sources) != nullptr || find_too_large(sinks) != nullptr) {
@@ -113,12 +139,21 @@ bool CModule::prepare(std::span<const StreamFormat> inputs, std::span<const Stre
 }
 
 void CModule::process(std::span<const InputView> inputs, std::span<const OutputView> outputs) {
-  kept_up_ = streams_.process(interface_, instance_.get(), inputs, outputs, errors_);
+  const auto process = [&] {
+    kept_up_ = streams_.process(interface_, instance_.get(), inputs, outputs, errors_);
+    return 0;
+  };
+  if (guarded(ModulePhase::process, process) == kCrashed) {
+    kept_up_ = true;
+    for (const OutputView& out : outputs) {
+      silence_frames(out.data, out.format, out.frames);
+    }
+  }
 }
 
 void CModule::reset(ModuleMemory& /*memory*/) {
   if (interface_.reset != nullptr) {
-    interface_.reset(instance_.get());
+    guarded(ModulePhase::reset, [&] { return interface_.reset(instance_.get()); });
   }
   streams_.end();
 }

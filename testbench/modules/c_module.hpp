@@ -1,7 +1,8 @@
 // CModule: a module of a shared object at work, behind the testbench's own interface.
 //
 // What modmem/module_interface.h says to modules is kept here and in CStreams. Errors other than
-// -ENOMEM become InputErrors that name the widget, its id, the module and the file.
+// -ENOMEM become InputErrors that name the widget, its id, the module and the file. One that
+// crashes is not called again, where a CrashCatcher lives.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "testbench/modules/c_streams.hpp"
 #include "testbench/modules/loaded_modules.hpp"
 #include "testbench/modules/module.hpp"
+#include "testbench/modules/module_call.hpp"
 
 namespace modmem::testbench {
 
@@ -19,7 +21,10 @@ class CModule final : public Module {
  public:
   // An instance of `module`, which must outlive it, for the component that `memory` is open for.
   CModule(const LoadedModule& module, ModuleMemory& memory)
-      : module_(module), interface_(*module.interface), instance_(memory) {}
+      : module_(module),
+        interface_(*module.interface),
+        instance_(memory),
+        id_(memory.owner()->spec.id) {}
   // Has the module free what it took; what it does not free is reported as leaks.
   ~CModule() override;
 
@@ -41,12 +46,17 @@ class CModule final : public Module {
  private:
   bool succeeded(int error, const char* what) const;
   bool configure(std::uint32_t id, std::span<const std::byte> blob);
+  // What `call`, which calls a function of the module, returns; kCrashed where that crashed.
+  template <typename Call>
+  int guarded(ModulePhase phase, Call call);
 
   const LoadedModule& module_;
   const modmem_module_interface& interface_;
   CInstance instance_;
   std::string who_;  // the widget, its id and the module, for messages
+  std::uint32_t id_;
   bool initialised_ = false;
+  bool crashed_ = false;  // not called any more: its outputs are silent
   CStreams streams_;
   bool kept_up_ = true;
   ProcessErrors errors_;

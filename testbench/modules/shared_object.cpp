@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "testbench/input_error.hpp"
+#include "testbench/modules/call_site.hpp"
 
 namespace modmem::testbench {
 namespace {
@@ -78,6 +79,12 @@ std::string loader_error(const std::string& name) {
   return text.starts_with(name + ": ") ? text.substr(name.size() + 2) : text;
 }
 
+// An address in what was loaded.
+const void* place_of(void* handle) {
+  link_map* map = nullptr;
+  return dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&map)) == 0 ? map->l_ld : nullptr;
+}
+
 }  // namespace
 
 SharedObject::SharedObject(const std::filesystem::path& file) {
@@ -88,10 +95,12 @@ SharedObject::SharedObject(const std::filesystem::path& file) {
   if (handle_ == nullptr) {
     fail(file, loader_error(name));
   }
+  note_module_file(place_of(handle_));
 }
 
 SharedObject::~SharedObject() {
   if (handle_ != nullptr) {
+    forget_module_file(place_of(handle_));
     dlclose(handle_);
   }
 }

@@ -216,6 +216,26 @@ struct vregion* modmem_vregion_create_growing(size_t most);
  */
 size_t modmem_drain(uint32_t most);
 
+/* --- the audio path --- */
+
+/*
+ * A place in the program that takes or frees memory on the audio path, which it must not: that
+ * takes a lock, and may map a page or power a bank.
+ */
+struct modmem_audio_path_call {
+  const char* function; /* that freed; "" where memory was asked for */
+  const void* site;     /* the call, as a code address; NULL: places beyond the first 32 */
+  uint64_t count;
+  size_t bytes; /* asked for, by all of these calls */
+};
+
+/*
+ * Fills `calls` with up to `most` such places since boot, and returns how many there are. The first
+ * call of each is logged as well, and at shutdown how many there were. Who is on the audio path
+ * says the port, in firmware, and modmem_audio_path_enter() on hosts. O(places).
+ */
+size_t modmem_audio_path_calls(struct modmem_audio_path_call* calls, size_t most);
+
 /* --- tests of what happens without memory --- */
 
 /*
@@ -317,6 +337,13 @@ bool modmem_is_mapped(const void* ptr);
 
 /* The calling thread runs on simulated core `core` from now on (0, the primary one, before). */
 void modmem_host_set_core(unsigned int core);
+
+/*
+ * The calling thread is on the audio path from now on, until it has left it as often as it entered
+ * it: modmem_audio_path_calls(). O(1), no lock, also before boot.
+ */
+void modmem_audio_path_enter(void);
+void modmem_audio_path_leave(void);
 
 /*
  * What the DSP goes through when it loses power and boots again: everything but L3 is gone, and
