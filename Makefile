@@ -31,7 +31,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
-  check-threads check-models stress check-goals check-tune bench format \
+  check-threads check-coverage check-models stress check-goals check-tune bench format \
   compare-policies check-report-page report-page menuconfig coverage fuzz check-fuzz clean firmware firmware-test \
   size check-size size-builds latency check-latency latency-builds
 
@@ -63,6 +63,7 @@ help:
 	@echo 'make report-page   build the page of modmem report from web/'
 	@echo 'make menuconfig    edit a configuration in a menu (CONFIG=...)'
 	@echo 'make fuzz          fuzz each target for a while (SECONDS_EACH=60 TARGETS=... ENGINE=libfuzzer|afl)'
+	@echo 'make check-coverage   that tests reach every line of the core, and nearly every branch'
 	@echo 'make coverage      run the tests, see which lines they reach'
 	@echo 'make clean         remove everything that was built'
 
@@ -251,6 +252,13 @@ check-fuzz:
 	$(CONFIGURE) fuzz -DMODMEM_BUILD_TESTS=ON
 	@cmake --build --preset fuzz --target fuzz_heap
 	@/usr/bin/python3 -B scripts/fuzz_test.py build/fuzz
+
+# The tests of the layers that firmware links, held against what they have to reach.
+check-coverage:
+	$(PACKAGES) run test coverage
+	$(CONFIGURE) coverage -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset coverage --target page/all heap/all memory/all module/all capi/all
+	@scripts/check_coverage.py build/coverage
 
 clean:
 	@rm -rf build

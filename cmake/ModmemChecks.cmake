@@ -31,7 +31,7 @@ if(freestanding_libraries AND NOT MODMEM_SANITIZE AND NOT MODMEM_COVERAGE)
 endif()
 
 if(MODMEM_BUILD_TESTS)
-  foreach(script gen_config edit_config check_layers check_freestanding install_packages size_report latency_report)
+  foreach(script gen_config edit_config check_layers check_freestanding install_packages size_report latency_report check_coverage)
     add_test(NAME ${script}_test
       COMMAND "${MODMEM_PYTHON}" -B "${PROJECT_SOURCE_DIR}/scripts/${script}_test.py")
     set_tests_properties(${script}_test PROPERTIES
