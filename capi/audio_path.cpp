@@ -9,7 +9,7 @@ namespace modmem {
 namespace {
 
 struct Entry {
-  const char* function = "";
+  const char* function = nullptr;  // nullptr: of a request; all zero, so that it takes no flash
   Site site;
   std::uint64_t count = 0;
   std::size_t bytes = 0;
@@ -41,7 +41,7 @@ const Entry* count(const char* function, const Site& site, std::size_t bytes) {
 }
 
 Line& describe(Line& line, const Entry& entry) {
-  line << "audio path: " << (entry.function[0] != '\0' ? entry.function : "memory was asked for");
+  line << "audio path: " << (entry.function != nullptr ? entry.function : "memory was asked for");
   if (entry.bytes != 0) {
     line << ", " << std::uint64_t{entry.bytes} << " bytes";
   }
@@ -72,7 +72,7 @@ void note_audio_path_request(Port& port, const Request& request) {
   if (!port.on_audio_path()) {
     return;
   }
-  if (const Entry* entry = count("", request.site, request.bytes)) {
+  if (const Entry* entry = count(nullptr, request.site, request.bytes)) {
     Line line;
     log_line(LogLevel::error, describe(line, *entry));
   }
@@ -105,7 +105,7 @@ size_t modmem_audio_path_calls(struct modmem_audio_path_call* calls, size_t most
   const std::size_t places = modmem::used + (more ? 1 : 0);
   for (std::size_t i = 0; i < places && i < most && calls != nullptr; ++i) {
     const modmem::Entry& entry = modmem::entries[i];
-    calls[i].function = entry.function;
+    calls[i].function = entry.function != nullptr ? entry.function : "";
     calls[i].site = entry.site.where;
     calls[i].count = entry.count;
     calls[i].bytes = entry.bytes;
