@@ -43,6 +43,10 @@ void* rbrealloc_align(void* ptr, uint32_t flags, size_t bytes, size_t /*old_byte
   }
   if (ptr != nullptr) {
     const PointerStatus status = system->memory.status(ptr);
+    if (status == PointerStatus::live && !is_in_callers_heap(*system, ptr)) {
+      report_strange(*system, "rbrealloc_align", ptr, wanted.site, true);
+      return nullptr;
+    }
     if (status != PointerStatus::live) {
       modmem::report_misuse({.kind = modmem::fault_kind(status),
                              .function = "rbrealloc_align",

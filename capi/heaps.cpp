@@ -12,10 +12,12 @@ using modmem::OwnerSpec;
 
 namespace {
 
-// Whether `owner` is a private heap that modmem_heap_create() made and that still is one.
+// Whether `owner` is a private heap that the caller made with modmem_heap_create() and that still
+// is one.
 bool is_private_heap(CSystem& system, const Owner* owner) {
+  const Owner& maker = caller(system.memory);
   const modmem::LockGuard guard(system.port());
-  for (const Owner* at = system.memory.system().first_child; at != nullptr; at = at->next_sibling) {
+  for (const Owner* at = maker.first_child; at != nullptr; at = at->next_sibling) {
     if (at == owner) {
       return at->spec.kind == modmem::OwnerKind::heap && at != system.pages;
     }
@@ -26,7 +28,10 @@ bool is_private_heap(CSystem& system, const Owner* owner) {
 // The owner that `heap` is, NULL: the system; nullptr where it is none.
 Owner* owner_or_system(CSystem& system, struct k_heap* heap) {
   Owner* owner = heap != nullptr ? modmem::owner_of(heap) : &system.memory.system();
-  return system.memory.is_owner(owner) ? owner : nullptr;
+  // A domain does not choose its own limits.
+  const bool is_domain = owner == system.memory.entered_domain();
+  return system.memory.is_owner(owner) && is_callers(system.memory, *owner) && !is_domain ? owner
+                                                                                          : nullptr;
 }
 
 }  // namespace
@@ -40,7 +45,7 @@ struct k_heap* modmem_heap_create(const char* name, size_t limit) {
   spec.kind = modmem::OwnerKind::heap;
   spec.name = name != nullptr ? name : "heap";
   spec.limit = limit != 0 ? limit : OwnerSpec::kNoLimit;
-  return reinterpret_cast<k_heap*>(system->memory.create_owner(system->memory.system(), spec));
+  return reinterpret_cast<k_heap*>(system->memory.create_owner(caller(system->memory), spec));
 }
 
 int modmem_heap_destroy(struct k_heap* heap) {

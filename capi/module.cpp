@@ -214,6 +214,9 @@ int modmem_module_set_ctx(struct processing_module* mod, const struct mod_alloc_
   if (from != nullptr && !call.system().memory.is_owner(from)) {
     return call.misuse(MODMEM_FAULT_NOT_LIVE, from);
   }
+  if (from != nullptr && !is_callers(call.system().memory, *from)) {
+    return call.misuse(MODMEM_FAULT_FOREIGN, from);
+  }
   call.accounts().end(call.resources());
   call.resources().heap = ctx != nullptr ? ctx->heap : nullptr;
   call.resources().vreg = ctx != nullptr ? ctx->vreg : nullptr;

@@ -107,11 +107,12 @@ ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const
 ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, const OwnerSpec& spec,
                                               Site site) {
   Owner* region = owner_of(module.vreg);
-  Owner* heap = module.heap != nullptr ? owner_of(module.heap) : &memory_.system();
+  Owner* heap = module.heap != nullptr ? owner_of(module.heap) : &caller(memory_);
   Owner* parent = region != nullptr ? region : heap;
-  if (!memory_.is_owner(parent)) {
+  if (!memory_.is_owner(parent) || !is_callers(memory_, *parent)) {
     Line line;
-    (line << "the heap of " << spec.name << " ").hex(spec.id) << " has ended, from " << site;
+    (line << "the heap of " << spec.name << " ").hex(spec.id)
+        << " has ended, or is not the caller's, from " << site;
     log_line(LogLevel::error, line);
     return nullptr;
   }

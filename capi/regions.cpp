@@ -34,7 +34,7 @@ vregion* create(std::size_t bytes, bool grows) {
     return nullptr;
   }
   Owner* owner = system->memory.create_owner(
-      system->memory.system(), {.kind = modmem::OwnerKind::region, .name = "region"},
+      caller(system->memory), {.kind = modmem::OwnerKind::region, .name = "region"},
       {.kind = modmem::HeapKind::region, .bytes = bytes, .grows = grows});
   return reinterpret_cast<vregion*>(owner);
 }

@@ -29,6 +29,13 @@ void report_dead(const Owner* owner, const char* function, const Site& site, boo
                  .fatal = fatal});
 }
 
+// Ends a block that the caller may end. In a domain's heaps there is nobody else's block; elsewhere
+// there may be what it took for itself.
+PointerStatus end_block(CSystem& system, void* pointer, const Site& site) {
+  const bool is_own = is_in_callers_heap(system, pointer);
+  return system.memory.free(pointer, is_own ? nullptr : &caller(system.memory), site);
+}
+
 void* take(const CRequest& request, void* (Memory::*function)(const Request& request)) {
   CSystem* system = booted();
   Request wanted;
@@ -56,11 +63,50 @@ bool translate(const CSystem* system, const CRequest& request, Request& out) {
     return false;
   }
   out.owner = request.owner;
+  if (system->memory.entered_domain() != nullptr) {
+    if (request.owner == nullptr) {
+      out.owner = &caller(system->memory);
+    } else if (system->memory.is_owner(request.owner) &&
+               !is_callers(system->memory, *request.owner)) {
+      report_strange(*system, request.function, request.owner, request.site, false);
+      return false;
+    }
+  }
   out.bytes = request.bytes;
   out.alignment = request.alignment != 0 ? request.alignment : kNaturalAlignment;
   out.flags = known_flags(request);
   out.site = request.site;
   return true;
+}
+
+Owner& caller(Memory& memory) {
+  Owner* domain = memory.entered_domain();
+  return domain != nullptr ? *domain : memory.system();
+}
+
+bool is_callers(Memory& memory, const Owner& owner) {
+  const Owner* const who = &caller(memory);
+  const Owner* at = &owner;
+  while (at != nullptr && at != who) {
+    at = at->parent;
+  }
+  return at != nullptr;
+}
+
+bool is_in_callers_heap(const CSystem& system, const void* pointer) {
+  const Owner* owner = system.memory.locate(pointer).owner;
+  return system.memory.entered_domain() == nullptr ||
+         (owner != nullptr && is_callers(system.memory, *owner));
+}
+
+void report_strange(const CSystem& system, const char* function, const void* pointer,
+                    const Site& site, bool fatal) {
+  report_misuse({.kind = MODMEM_FAULT_FOREIGN,
+                 .function = function,
+                 .pointer = pointer,
+                 .site = site,
+                 .fatal = fatal,
+                 .owner = &caller(system.memory)});
 }
 
 void* allocate(const CRequest& request) { return take(request, &Memory::allocate); }
@@ -76,7 +122,11 @@ void explain_owner(const CSystem& system, const CRequest& request) {
 Owner* living(const CSystem& system, Owner* owner, OwnerKind kind, const char* function,
               const Site& site, bool fatal) {
   if (system.memory.is_owner(owner) && owner->spec.kind == kind) {
-    return owner;
+    if (is_callers(system.memory, *owner)) {
+      return owner;
+    }
+    report_strange(system, function, owner, site, fatal);
+    return nullptr;
   }
   report_dead(owner, function, site, fatal);
   return nullptr;
@@ -88,8 +138,10 @@ void free_block(const char* function, void* pointer, const Site& site) {
     return;
   }
   note_audio_path_free(*system, function, site);
-  const PointerStatus status = system->memory.free(pointer, nullptr, site);
-  if (status != PointerStatus::live) {
+  const PointerStatus status = end_block(*system, pointer, site);
+  if (status == PointerStatus::foreign && system->memory.entered_domain() != nullptr) {
+    report_strange(*system, function, pointer, site, true);
+  } else if (status != PointerStatus::live) {
     report_misuse({.kind = fault_kind(status),
                    .function = function,
                    .pointer = pointer,

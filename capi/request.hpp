@@ -27,13 +27,27 @@ inline constexpr std::size_t kNaturalAlignment = alignof(std::max_align_t);
 Flags known_flags(const CRequest& request);
 
 // The request for the Memory of `system`. Returns false where there is nothing to ask: no system, 0
-// bytes, or an alignment that is no power of two, which gets a line.
+// bytes, or an alignment that is no power of two, which gets a line; or a domain asks for somebody
+// else, which is a misuse. What it asks for nobody in particular is for itself, within its limits.
 bool translate(const CSystem* system, const CRequest& request, Request& out);
 
 // A block for the request, from the system that is up or comes up now. nullptr where there is none,
 // as rtos/alloc.h says.
 void* allocate(const CRequest& request);
 void* allocate_zeroed(const CRequest& request);
+
+// Who calls: the domain that is entered; where none is, the system, which may name everything.
+Owner& caller(Memory& memory);
+
+// Whether `owner`, which lives, is the caller or below it.
+bool is_callers(Memory& memory, const Owner& owner);
+
+// The same of who the heap at `pointer` belongs to. True for all others than domains.
+bool is_in_callers_heap(const CSystem& system, const void* pointer);
+
+// Reports as a misuse that the caller, a domain, gave `function` what is another one's.
+void report_strange(const CSystem& system, const char* function, const void* pointer,
+                    const Site& site, bool fatal);
 
 // After a request that was not served: reports a misuse where its owner has ended, or never was
 // one.
@@ -44,7 +58,8 @@ void explain_owner(const CSystem& system, const CRequest& request);
 Owner* living(const CSystem& system, Owner* owner, OwnerKind kind, const char* function,
               const Site& site, bool fatal);
 
-// Ends the block at `pointer`, whoever's it is; a misuse of `function` where it is none.
+// Ends the block at `pointer`, whoever's it is; a misuse of `function` where it is none, or another
+// one's than the domain's that calls.
 void free_block(const char* function, void* pointer, const Site& site);
 
 // Heaps, regions and heaps of slots are owners.

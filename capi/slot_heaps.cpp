@@ -87,12 +87,12 @@ struct vmh_heap* vmh_init_heap(const struct vmh_heap_config* cfg, bool allocatin
   if (system == nullptr) {
     return nullptr;
   }
-  Owner* owner = system->memory.create_owner(system->memory.system(),
-                                             {.kind = OwnerKind::slots, .name = "vmh"},
-                                             {.kind = modmem::HeapKind::slots,
-                                              .bytes = table.bytes,
-                                              .bundles = {table.bundles.data(), table.count},
-                                              .contiguous = allocating_continuously});
+  Owner* owner =
+      system->memory.create_owner(caller(system->memory), {.kind = OwnerKind::slots, .name = "vmh"},
+                                  {.kind = modmem::HeapKind::slots,
+                                   .bytes = table.bytes,
+                                   .bundles = {table.bundles.data(), table.count},
+                                   .contiguous = allocating_continuously});
   return reinterpret_cast<vmh_heap*>(owner);
 }
 

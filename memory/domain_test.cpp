@@ -238,6 +238,29 @@ TEST_P(Domains, AreNamedWhereAnAccessFails) {
   EXPECT_EQ(text(nullptr), "in no heap");
 }
 
+// A limit in frames is one of pages, and bounds the metadata of what fits into them.
+TEST_P(Domains, KeepToTheirQuota) {
+  constexpr std::uint32_t kFrames = 4;
+  Owner* owner = memory_.create_owner(memory_.system(), {OwnerKind::heap, 0x21, "small"},
+                                      {.frame_limit = kFrames, .isolated = true});
+  ASSERT_NE(owner, nullptr);
+  const std::size_t before = memory_.metadata_use().live;
+  std::size_t blocks = 0;
+  while (memory_.allocate({owner, 1, 0, flag::kSilent, MODMEM_HERE}) != nullptr) {
+    ++blocks;
+  }
+  EXPECT_EQ(blocks, kFrames * kPage / config::kGranuleBytes);
+  EXPECT_EQ(memory_.heap_report(*owner).mapped_bytes, kFrames * kPage);
+  EXPECT_LE(memory_.metadata_use().live - before, kFrames * (kPage + kPage / 8));
+  EXPECT_EQ(memory_.allocate({owner, 1, 0, flag::kSilent, MODMEM_HERE}), nullptr);
+  // Nor does anybody below it get more, and the others get theirs.
+  Owner& below = system_.owner(*owner, {OwnerKind::module, 1, "module"});
+  EXPECT_EQ(memory_.allocate({&below, 1, 0, flag::kSilent, MODMEM_HERE}), nullptr);
+  EXPECT_NE(memory_.allocate({nullptr, kPage, 0, 0, MODMEM_HERE}), nullptr);
+  memory_.release_owner(*owner);
+  EXPECT_TRUE(system_.check());
+}
+
 TEST_P(Domains, FaultForOthers) {
   Owner& owner = domain("domain");
   std::byte* block = allocate(owner, 100);

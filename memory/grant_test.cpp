@@ -87,6 +87,28 @@ TEST_P(Grants, LetSeveralReadTheSameBlock) {
   EXPECT_EQ(probe_.access(block), Access::closed);
 }
 
+// docs/isolation.md shows this.
+TEST_P(Grants, AreGivenAndTakenBack) {
+  Memory& memory = memory_;
+  Owner* first = &first_;
+  Owner* second = &second_;
+  // clang-format off
+  Owner* table = memory.create_owner(memory.system(), {OwnerKind::heap, 1, "table"}, {.isolated = true});
+  ASSERT_NE(table, nullptr);
+  std::byte* block = allocate(*table, 100);
+  memory.grant(*first, *table, Access::read_only);
+  memory.grant(*second, *table, Access::read_only);
+  memory.enter_domain(first);
+  EXPECT_EQ(probe_.access(block), Access::read_only);
+  memory.enter_domain(nullptr);
+  memory.revoke(*first, *table);
+  // clang-format on
+  memory.enter_domain(first);
+  EXPECT_EQ(probe_.access(block), Access::closed);
+  memory.enter_domain(second);
+  EXPECT_EQ(probe_.access(block), Access::read_only);
+}
+
 TEST_P(Grants, HoldThroughBothAliases) {
   const std::ptrdiff_t offset = system_.port().alias_offset();
   std::byte* block = allocate(table_, 100);

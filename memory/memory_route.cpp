@@ -54,7 +54,8 @@ Memory::Route Memory::route(const Request& request) const {
             .bytes = request.bytes,
             .alignment = request.alignment != 0 ? request.alignment : 1};
   }
-  if (keeper != &owner && (request.flags & flag::kKernel) != 0) {
+  const bool is_own = keeper == &owner && domain_heap(keeper) == nullptr;
+  if (keeper != nullptr && !is_own && (request.flags & flag::kKernel) != 0) {
     // What a module takes for the kernel is never where that module can write.
     keeper = nullptr;
   }

@@ -146,6 +146,8 @@ class ModuleHandle {
       object_ = nullptr;
     }
   }
+  // Owns it no longer: its memory is the module's still, and it is never destroyed.
+  void forget() { object_ = nullptr; }
 
  private:
   template <typename U>

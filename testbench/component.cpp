@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "testbench/audio_path_guard.hpp"
 #include "testbench/modules/c_module.hpp"
 #include "testbench/modules/factory.hpp"
 #include "testbench/modules/module_call.hpp"
@@ -47,14 +48,42 @@ std::uint32_t Component::stack_bytes(const StreamNode& node) {
   return declared != 0 ? declared : kDefaultStackBytes;
 }
 
+// Does a step that reaches what is in the module's memory. One that its module ends by reaching
+// elsewhere is the last one.
+template <typename Step>
+void Component::within(const Step& step) {
+  if (domain_ == nullptr) {
+    step();
+  } else if (!strayed_ && !fence_->run(*domain_, step)) {
+    strayed_ = true;
+    const AudioPathPause pause;  // for the note
+    fence_->note(Fence::describe_last(domain_->spec, node_->component_id >> 16));
+  }
+}
+
 bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
-                     const LoadedModules& loaded, const StandIns* stand_ins) {
+                     const LoadedModules& loaded, const StandIns* stand_ins, Fence* fence) {
   node_ = &node;
+  fence_ = fence;
   const OwnerSpec spec{
       .kind = OwnerKind::module, .id = node.component_id, .name = node.widget->name.c_str()};
-  if (!memory_.open(memory, pipeline, spec)) {
+  if (fence != nullptr) {
+    domain_ = fence->make_domain(pipeline, spec.id, spec.name);
+    if (domain_ == nullptr) {
+      return false;
+    }
+  }
+  if (!memory_.open(memory, domain_ != nullptr ? *domain_ : pipeline, spec)) {
     return false;
   }
+  bool taken = true;
+  within([&] { taken = take(node, loaded, stand_ins); });
+  return taken;
+}
+
+// What open() takes in its account.
+bool Component::take(const StreamNode& node, const LoadedModules& loaded,
+                     const StandIns* stand_ins) {
   if (node.task) {
     stack_ = memory_.make_array<std::byte>(stack_bytes(node), flag::kKernel, MODMEM_HERE);
     if (!stack_) {
@@ -78,29 +107,49 @@ bool Component::open(Memory& memory, Owner& pipeline, const StreamNode& node,
 
 void Component::close() {
   reset();
+  within([this] {
+    stand_in_.reset();
+    own_module_.reset();
+  });
+  if (strayed_) {
+    remove();
+  }
   module_ = nullptr;
-  stand_in_.reset();
-  own_module_.reset();
   stack_.reset();
   memory_.close();
+  if (domain_ != nullptr) {
+    fence_->memory().destroy_owner(*domain_);
+    domain_ = nullptr;
+  }
+  strayed_ = false;
+  errors_ = {};
   node_ = nullptr;
+}
+
+// Ends what the module holds without a call to it. What it made of its own memory, nobody knows, so
+// whatever looks at that may be ended half-way as well.
+void Component::remove() {
+  const auto try_to = [this](const auto& step) { return fence_->run(*domain_, step); };
+  if (!try_to([this] {
+        if (module_ != nullptr) {
+          module_->abandon();
+        }
+        own_module_.reset();
+      })) {
+    own_module_.forget();
+  }
+  stack_.reset();
+  try_to([this] { memory_.release_all(); });
 }
 
 bool Component::prepare(const std::vector<StreamBuffer*>& inputs,
                         const std::vector<StreamBuffer*>& outputs, FilePort* file) {
   file_ = file;
-  const bool reads = file != nullptr && node_->endpoint == Endpoint::source;
-  const bool writes = file != nullptr && node_->endpoint == Endpoint::sink;
-  if (!keep(memory_, inputs, inputs_) || !keep(memory_, outputs, outputs_) ||
-      !make_table(memory_, inputs.size() + (reads ? 1 : 0), input_views_) ||
-      !make_table(memory_, outputs.size() + (writes ? 1 : 0), output_views_)) {
-    return false;
-  }
   std::vector<StreamFormat> input_formats;
   std::vector<StreamFormat> output_formats;
   input_formats.reserve(inputs.size() + 1);
   output_formats.reserve(outputs.size() + 1);
-  if (reads) {
+  if (file != nullptr && node_->endpoint == Endpoint::source) {
     input_formats.push_back(file->format);
   }
   for (const StreamBuffer* buffer : inputs) {
@@ -109,26 +158,44 @@ bool Component::prepare(const std::vector<StreamBuffer*>& inputs,
   for (const StreamBuffer* buffer : outputs) {
     output_formats.push_back(buffer->format());
   }
-  if (writes) {
+  if (file != nullptr && node_->endpoint == Endpoint::sink) {
     output_formats.push_back(file->format);
   }
-  prepared_ = true;  // reset() may follow even where the module gets only half of what it wants
+  bool done = true;
   const ModuleCall scope(node_->component_id, ModulePhase::prepare);
-  return module_->prepare(input_formats, output_formats, memory_);
+  within([&] {
+    done = keep(memory_, inputs, inputs_) && keep(memory_, outputs, outputs_) &&
+           make_table(memory_, input_formats.size(), input_views_) &&
+           make_table(memory_, output_formats.size(), output_views_);
+    if (done) {
+      prepared_ = true;  // reset() may follow even where the module gets half of what it wants
+      done = module_->prepare(input_formats, output_formats, memory_);
+    }
+  });
+  return done;
 }
 
 void Component::reset() {
-  if (prepared_) {
-    module_->reset(memory_);
-    prepared_ = false;
-  }
+  within([this] {
+    if (prepared_) {
+      module_->reset(memory_);
+    }
+  });
+  prepared_ = false;
+  // Nothing in these has an end of its own: what they hold is given back from outside.
   output_views_.reset();
   input_views_.reset();
   outputs_.reset();
   inputs_.reset();
 }
 
-bool Component::ready(std::uint64_t period) const {
+bool Component::ready(std::uint64_t period) {
+  bool ready = false;
+  within([&] { ready = has_enough(period); });
+  return ready;
+}
+
+bool Component::has_enough(std::uint64_t period) const {
   bool any = inputs_.size() == 0;
   for (const StreamBuffer* buffer : inputs_) {
     if (buffer->live()) {
@@ -144,13 +211,38 @@ bool Component::ready(std::uint64_t period) const {
 }
 
 bool Component::process(std::uint64_t period) {
-  const bool complete = gather_inputs(period);
-  plan_outputs(period);
+  bool in_time = true;
   const ModuleCall scope(node_->component_id, ModulePhase::process);
-  module_->process({input_views_.data(), input_views_.size()},
-                   {output_views_.data(), output_views_.size()});
-  return module_->kept_up() && complete;
+  within([&] {
+    const bool complete = gather_inputs(period);
+    plan_outputs(period);
+    module_->process({input_views_.data(), input_views_.size()},
+                     {output_views_.data(), output_views_.size()});
+    in_time = module_->kept_up() && complete;
+    errors_ = module_->errors();
+  });
+  return in_time;
 }
+
+bool Component::set_control(const Control& control, std::span<const std::int64_t> values) {
+  bool taken = true;
+  within([&] { taken = module_->set_control(control, values, memory_); });
+  return taken;
+}
+
+bool Component::set_control_blob(const Control& control, std::span<const std::byte> blob) {
+  bool taken = true;
+  within([&] { taken = module_->set_control_blob(control, blob, memory_); });
+  return taken;
+}
+
+bool Component::trigger() {
+  bool triggered = false;
+  within([&] { triggered = module_->trigger(); });
+  return triggered;
+}
+
+ProcessErrors Component::errors() const { return errors_; }
 
 // Makes the views of what came in. False where something is missing.
 bool Component::gather_inputs(std::uint64_t period) {
@@ -201,12 +293,16 @@ void Component::plan_outputs(std::uint64_t period) {
   }
 }
 
-std::size_t Component::host_frames(std::uint64_t period) const {
-  return module_->host_frames(frames_in_period(file_->format.rate, period));
+std::size_t Component::host_frames(std::uint64_t period) {
+  std::size_t frames = 0;
+  within([&] { frames = module_->host_frames(frames_in_period(file_->format.rate, period)); });
+  return frames;
 }
 
-std::size_t Component::most_host_frames() const {
-  return module_->most_host_frames(most_frames_in_period(file_->format.rate));
+std::size_t Component::most_host_frames() {
+  std::size_t frames = 0;
+  within([&] { frames = module_->most_host_frames(most_frames_in_period(file_->format.rate)); });
+  return frames;
 }
 
 }  // namespace modmem::testbench

@@ -19,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "testbench/fence.hpp"
 #include "testbench/modules/loaded_modules.hpp"
 #include "testbench/modules/module.hpp"
 #include "testbench/stream_buffer.hpp"
@@ -48,14 +49,22 @@ class Component {
   // Opens the account, makes the module, a stand-in where there are `stand_ins`, else a loaded one
   // where `loaded` has its UUID, and lets it initialise. False exactly when memory ran out; what
   // was taken stays until close(). Throws InputError where the widget makes no sense. Requires that
-  // it is closed. `loaded` must outlive it.
+  // it is closed. `loaded` must outlive it, and `fence`, where there is one: then all that the
+  // module takes is in a domain, and it is called in there.
   bool open(Memory& memory, Owner& pipeline, const StreamNode& node, const LoadedModules& loaded,
-            const StandIns* stand_ins = nullptr);
+            const StandIns* stand_ins = nullptr, Fence* fence = nullptr);
   // Destroys the module and ends the account; what is left then is a leak. Does nothing where
   // closed.
   void close();
   // Bytes of the stack that the node's task is given.
   static std::uint32_t stack_bytes(const StreamNode& node);
+  // Its domain; nullptr where it has none.
+  Owner* domain() const { return domain_; }
+  // Whether it is to be removed, as its module reached for what is not its own, which the fence has
+  // noted: the module is not called any more, nothing comes in or goes out, and all functions do as
+  // where everything is in order.
+  bool strayed() const { return strayed_; }
+
   // Between open() and close(), whatever open() returned.
   bool exists() const { return node_ != nullptr; }
 
@@ -71,7 +80,7 @@ class Component {
 
   // Whether there is enough to read and room to write for a task to run in this period. The audio
   // path.
-  bool ready(std::uint64_t period) const;
+  bool ready(std::uint64_t period);
   // One period, or one chunk of a task that is ready. The audio path. Returns false where a live
   // input that keeps the common pace had not the frames that are due, or the module did not keep
   // up.
@@ -79,23 +88,33 @@ class Component {
 
   // What the file of a source endpoint is to give before the next period, and at most ever. Valid
   // once prepared.
-  std::size_t host_frames(std::uint64_t period) const;
-  std::size_t most_host_frames() const;
+  std::size_t host_frames(std::uint64_t period);
+  std::size_t most_host_frames();
 
-  // The module, to be told things. Valid while it exists and open() returned true.
-  Module& module() { return *module_; }
-  // nullptr where open() did not come so far.
-  const Module* made() const { return module_; }
-  ModuleMemory& memory() { return memory_; }
+  // What the module is told: see Module. While it exists and open() returned true.
+  bool set_control(const Control& control, std::span<const std::int64_t> values);
+  bool set_control_blob(const Control& control, std::span<const std::byte> blob);
+  bool trigger();
+  // Of all calls of process(); none where open() did not come so far.
+  ProcessErrors errors() const;
 
   const StreamNode& node() const { return *node_; }
   const Owner* account() const { return memory_.owner(); }
 
  private:
+  template <typename Step>
+  void within(const Step& step);
+  bool take(const StreamNode& node, const LoadedModules& loaded, const StandIns* stand_ins);
+  bool has_enough(std::uint64_t period) const;
+  void remove();
   bool gather_inputs(std::uint64_t period);
   void plan_outputs(std::uint64_t period);
 
   const StreamNode* node_ = nullptr;
+  Fence* fence_ = nullptr;
+  Owner* domain_ = nullptr;
+  bool strayed_ = false;
+  ProcessErrors errors_;  // as of when it was last called
   ModuleMemory memory_;
   ModuleArray<std::byte> stack_;
   ModuleHandle<Module> own_module_;  // or

@@ -49,6 +49,7 @@ struct RunOptions {
   Injector* injector = nullptr;         // has something fail, where it is given
   CoherenceCheck* coherence = nullptr;  // has caches that are not coherent, likewise
   std::uint64_t cycles = 1;             // set-ups and tear-downs; the last one plays
+  bool isolate = false;                 // a domain for each module, and for each buffer
 };
 
 // How a run is hardened: as it says, else `standard`, but not where caches are simulated, whose

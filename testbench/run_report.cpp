@@ -8,8 +8,8 @@ namespace modmem::testbench {
 
 bool RunReport::failed() const {
   return failure.has_value() || !failed_step.empty() || !leaks.empty() || !faults.empty() ||
-         audio_path_allocations != 0 || !findings.empty() || mapped_bytes != boot_mapped_bytes ||
-         (coherence && !coherence->findings.empty()) ||
+         !strays.empty() || audio_path_allocations != 0 || !findings.empty() ||
+         mapped_bytes != boot_mapped_bytes || (coherence && !coherence->findings.empty()) ||
          std::any_of(modules.begin(), modules.end(),
                      [](const ModuleReport& module) { return module.errors.count != 0; });
 }
@@ -51,6 +51,10 @@ void close_report(System& system, RunReport& report) {
   report.mapped_bytes = system.mapped_bytes();
   report.leaks = system.leaks();
   report.faults = system.faults();
+  if (const Fence* fence = system.fence()) {
+    report.isolated = true;
+    report.strays = fence->strays();
+  }
   report.admissions = system.admissions();
 }
 

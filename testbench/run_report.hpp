@@ -57,6 +57,8 @@ struct RunReport {
   std::vector<ModuleReport> modules;
   std::vector<LeakNote> leaks;
   std::vector<FaultNote> faults;
+  bool isolated = false;          // modules ran in domains
+  std::vector<StrayNote> strays;  // what they reached for, and were removed
   std::vector<Finding> findings;  // all that modules did that they must not
   std::uint64_t frames_in = 0;    // taken from the file, all sources together
   std::uint64_t frames_out = 0;   // given by all sinks together

@@ -179,12 +179,18 @@ RunReport run_script(const std::filesystem::path& script_path, const RunOptions&
   if (options.trace) {
     save_topology(*options.trace, {options.topology, probe.format(), {}});
   }
+  if (options.isolate) {
+    if (options.coherence != nullptr) {
+      throw InputError("--isolate: not with --coherence-check");
+    }
+    system.isolate();
+  }
   CFunctions c_functions(system);
   forget_audio_path_notes();
   const AudioPathWatch watch;
   std::optional<CrashCatcher> catcher;
   // Where failures are injected runs are processes of their own; simulated caches need the faults.
-  if (options.injector == nullptr && options.coherence == nullptr) {
+  if (options.injector == nullptr && options.coherence == nullptr && !options.isolate) {
     catcher.emplace(System::describe_access, &system);
   }
   loaded.load(options.modules, topology);

@@ -39,6 +39,7 @@ Session::Session(System& system, const Topology& topology, const StreamGraph& gr
       components_(graph.nodes.size()),
       file_ports_(graph.nodes.size(), nullptr),
       runs_(graph.nodes.size(), false),
+      removed_(topology.pipelines.size(), false),
       wishes_(graph.nodes.size()) {
   for (const StreamEdge& edge : graph.edges) {
     buffers_.emplace_back(edge);
@@ -85,7 +86,7 @@ bool Session::runs(std::size_t node) const { return runs_[node]; }
 
 bool Session::idle() const { return busy_.empty(); }
 
-std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) const {
+std::size_t Session::frames_wanted(std::size_t node, std::uint64_t period) {
   std::size_t frames = wishes_[node].frames;
   if (wishes_[node].period != period) {
     on_core(graph_.nodes[node].core, [&] { frames = components_[node].host_frames(period); });
@@ -105,6 +106,7 @@ void Session::set_up() {
   const States states = wanted();
   raise(states, true);
   run_what_is_wanted(states);
+  remove_strays();
 }
 
 void Session::tear_down() {
@@ -129,6 +131,7 @@ void Session::start(std::size_t stream) {
     throw;
   }
   run_what_is_wanted(wanted());
+  remove_strays();
 }
 
 void Session::pause(std::size_t stream) {
@@ -157,6 +160,7 @@ void Session::lower(std::size_t stream, PlayState state) {
   const States states = wanted();
   run_what_is_wanted(states);
   trim(states);
+  remove_strays();
 }
 
 void Session::refuse(std::size_t stream, const char* reason) const {
@@ -178,6 +182,7 @@ void Session::set(Setting setting) {
   wishes_[setting.node] = {};
   if (components_[setting.node].exists()) {
     on_core(graph_.nodes[setting.node].core, [&] { apply(setting); });
+    remove_strays();
   }
   const auto known = std::find_if(settings_.begin(), settings_.end(), [&](const Setting& other) {
     return other.node == setting.node && other.control == setting.control;
@@ -194,14 +199,14 @@ void Session::apply(const Setting& setting) {
   Component& component = components_[setting.node];
   const std::string name = graph_.nodes[setting.node].widget->name + " " + setting.control->name;
   if (!setting.values.empty()) {
-    if (!component.module().set_control(*setting.control, setting.values, component.memory())) {
+    if (!component.set_control(*setting.control, setting.values)) {
       throw InputError("control " + name + ": it does not take these values");
     }
     return;
   }
   bool set = false;
   try {
-    set = component.module().set_control_blob(*setting.control, setting.blob, component.memory());
+    set = component.set_control_blob(*setting.control, setting.blob);
   } catch (const InputError& error) {
     throw InputError("control " + name + ": " + error.what());
   }
@@ -214,7 +219,8 @@ bool Session::trigger(std::size_t node) {
   bool triggered = false;
   if (runs_[node]) {
     wishes_[node] = {};
-    on_core(graph_.nodes[node].core, [&] { triggered = components_[node].module().trigger(); });
+    on_core(graph_.nodes[node].core, [&] { triggered = components_[node].trigger(); });
+    remove_strays();
   }
   return triggered;
 }
@@ -243,7 +249,12 @@ void Session::run_core(CorePlan& plan, std::uint64_t period) {
 }
 
 void Session::run_period(std::uint64_t period) {
-  if (threads_) {
+  if (threads_ && system_.fence() != nullptr) {
+    // One domain is entered at a time, whichever core it is that works in it.
+    for (const std::uint32_t core : busy_) {
+      threads_->run_on(core, [&](std::uint32_t) { run_core(plan_of(core), period); });
+    }
+  } else if (threads_) {
     threads_->run_on_each(busy_, [&](std::uint32_t core) { run_core(plan_of(core), period); });
   } else {
     if (CoreTurns* turns = system_.turns()) {
@@ -253,6 +264,24 @@ void Session::run_period(std::uint64_t period) {
   }
   for (StreamBuffer* queue : queues_) {
     queue->settle();
+  }
+  remove_strays();
+}
+
+// Ends the pipelines with modules that reached for what is not theirs. They stay absent, whatever
+// streams ask for, and the others go on as when streams that used these pipelines stop.
+void Session::remove_strays() {
+  bool found = false;
+  for (std::size_t i = 0; system_.fence() != nullptr && i < components_.size(); ++i) {
+    if (components_[i].strayed()) {
+      removed_[graph_.nodes[i].pipeline] = true;
+      found = true;
+    }
+  }
+  if (found) {
+    const States states = wanted();
+    run_what_is_wanted(states);
+    trim(states);
   }
 }
 

@@ -24,6 +24,10 @@
 // independent of how they interleave (stream_flow.hpp). There are threads only where pipelines are
 // on other cores than 0.
 //
+// Where the system has a fence, each module and each buffer is in a domain of its own: a module
+// reaches what it took, writes the buffers behind it, and reads those before it. The pipeline of
+// one that reaches for anything else is ended, at the latest after the period; the others go on.
+//
 // Cost: an operation O(nodes + edges), besides what the modules do; a period O(what runs).
 #pragma once
 
@@ -95,7 +99,7 @@ class Session {
   // Whether nothing runs.
   bool idle() const;
   // What a source that runs wants to find in its port before period number `period`.
-  std::size_t frames_wanted(std::size_t node, std::uint64_t period) const;
+  std::size_t frames_wanted(std::size_t node, std::uint64_t period);
 
   // --- everything at once ---
 
@@ -204,9 +208,11 @@ class Session {
   std::vector<Part> missing_parts(const States& wanted) const;
   void admit(Transaction& setup, const States& wanted);
   void return_unused();
+  bool grant(std::size_t buffer);
   void on_core(std::uint32_t core, const std::function<void()>& step) const;
   void prepare(std::size_t node);
   void trim(const States& wanted);
+  void remove_strays();
   void note_states(const States& wanted, PlayState most = PlayState::running);
   void run_what_is_wanted(const States& wanted);
   void run_core(CorePlan& plan, std::uint64_t period);
@@ -229,6 +235,7 @@ class Session {
   std::deque<std::vector<std::byte>> port_data_;          // of ports_
   std::vector<Setting> settings_;                         // one for each control that was set
   std::vector<bool> runs_;                                // by node
+  std::vector<bool> removed_;                             // pipelines, by index
   std::vector<Wish> wishes_;                              // by node
   std::vector<CorePlan> plans_;                           // one for each core in use, by core
   std::vector<std::uint32_t> busy_;                       // cores that have something to run

@@ -59,6 +59,9 @@ std::vector<Part> Session::missing_parts(const States& wanted) const {
 // much of what is missing, with nothing reserved, where that does not fit.
 void Session::admit(Transaction& setup, const States& wanted) {
   Memory& memory = system_.memory();
+  if (system_.fence() != nullptr) {
+    return;  // what modules take comes from heaps that do not exist yet
+  }
   const bool module_heaps = memory.policy().module != HeapKind::none;
   std::map<std::size_t, PipelineNeeds> pipelines;  // by index
   std::vector<Need> of_system;

@@ -92,9 +92,7 @@ ModuleReport Session::report_of(const Component& component) const {
     report.peak_live_bytes = account->tree_peak;
     add_counts(report, *account);
   }
-  if (const Module* module = component.made()) {
-    on_core(node.core, [&] { report.errors = module->errors(); });
-  }
+  report.errors = component.errors();
   return report;
 }
 

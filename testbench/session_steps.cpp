@@ -20,6 +20,9 @@ Session::States Session::wanted() const {
       states[index] = std::max(states[index], states_[i]);
     }
   }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    states[i] = removed_[i] ? PlayState::absent : states[i];
+  }
   return states;
 }
 
@@ -93,8 +96,8 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
       undo([](void* self, std::size_t at) { static_cast<Session*>(self)->end_component(at); }, i);
       set_up_part({PartKind::module, i}, node.core, [&] {
         Owner& pipeline = *pipelines_[node.pipeline].owner();
-        require(components_[i].open(memory, pipeline, node, loaded_, stand_ins_), "creating ",
-                node.widget->name);
+        require(components_[i].open(memory, pipeline, node, loaded_, stand_ins_, system_.fence()),
+                "creating ", node.widget->name);
         for (const Setting& setting : settings_) {
           if (setting.node == i) {
             apply(setting);
@@ -112,7 +115,8 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
       undo([](void* self, std::size_t at) { static_cast<Session*>(self)->close_buffer(at); }, i);
       set_up_part({PartKind::buffer, i}, source.core, [&] {
         Owner& pipeline = *pipelines_[source.pipeline].owner();
-        require(buffers_[i].open(memory, pipeline), "binding ", edge.name);
+        require(buffers_[i].open(memory, pipeline, system_.fence()) && grant(i), "binding ",
+                edge.name);
       });
     }
   }
@@ -125,6 +129,20 @@ void Session::set_up_missing(Transaction& setup, const States& wanted) {
     }
   }
   note_states(wanted, PlayState::paused);
+}
+
+// Where there are domains, has a buffer's source write it and its sink read it. False exactly when
+// memory ran out.
+bool Session::grant(std::size_t buffer) {
+  Memory& memory = system_.memory();
+  const StreamEdge& edge = graph_.edges[buffer];
+  const Owner* domain = buffers_[buffer].domain();
+  const auto allow = [&](std::size_t node, Access access) {
+    const Owner* to = components_[node].domain();
+    return to == nullptr || memory.grant(*to, *domain, access);
+  };
+  return domain == nullptr ||
+         (allow(edge.source, Access::open) && allow(edge.sink, Access::read_only));
 }
 
 // Does a step of setting up, and notes what it takes for the next time.

@@ -4,13 +4,20 @@
 
 namespace modmem::testbench {
 
-bool StreamBuffer::open(Memory& memory, Owner& pipeline) {
+bool StreamBuffer::open(Memory& memory, Owner& pipeline, Fence* fence) {
   bound_ = true;
-  if (!memory_.open(memory, pipeline,
+  fence_ = fence;
+  if (fence != nullptr) {
+    domain_ = fence->make_domain(pipeline, edge_.id, edge_.name.c_str());
+    if (domain_ == nullptr) {
+      return false;
+    }
+  }
+  if (!memory_.open(memory, domain_ != nullptr ? *domain_ : pipeline,
                     {.kind = OwnerKind::buffer, .id = edge_.id, .name = edge_.name.c_str()})) {
     return false;
   }
-  data_ = memory_.make_array<std::byte>(edge_.bytes, flags(), MODMEM_HERE);
+  within([this] { data_ = memory_.make_array<std::byte>(edge_.bytes, flags(), MODMEM_HERE); });
   return static_cast<bool>(data_);
 }
 
@@ -23,6 +30,10 @@ void StreamBuffer::close() {
   set_live(false);
   data_.reset();
   memory_.close();
+  if (domain_ != nullptr) {
+    fence_->memory().destroy_owner(*domain_);
+    domain_ = nullptr;
+  }
   bound_ = false;
 }
 
@@ -37,7 +48,7 @@ void StreamBuffer::set_live(bool live) {
   written_ = 0;
   frames_ = live ? edge_.silence : 0;
   if (frames_ != 0) {
-    std::memset(data_.data(), 0, frames_ * frame_bytes());
+    within([this] { std::memset(data_.data(), 0, frames_ * frame_bytes()); });
   }
 }
 
@@ -65,7 +76,9 @@ void StreamBuffer::wrote(std::size_t frames, bool own_pace) {
 void StreamBuffer::settle() {
   if (taken_ + written_ != 0) {
     frames_ += written_ - taken_;
-    std::memmove(data_.data(), data_.data() + taken_ * frame_bytes(), frames_ * frame_bytes());
+    within([this] {
+      std::memmove(data_.data(), data_.data() + taken_ * frame_bytes(), frames_ * frame_bytes());
+    });
   }
   taken_ = 0;
   written_ = 0;

@@ -19,6 +19,7 @@
 #include <cstddef>
 
 #include "module/module_memory.hpp"
+#include "testbench/fence.hpp"
 #include "testbench/stream_graph.hpp"
 
 namespace modmem::testbench {
@@ -30,7 +31,10 @@ class StreamBuffer {
 
   // Opens the account and takes the memory. False exactly when memory ran out; close() is due all
   // the same. Requires that it is closed.
-  bool open(Memory& memory, Owner& pipeline);
+  // `fence`, where there is one, must outlive it: then the memory is in a domain of its own.
+  bool open(Memory& memory, Owner& pipeline, Fence* fence = nullptr);
+  // That domain; nullptr where there is none.
+  Owner* domain() const { return domain_; }
   // What open() asks for its memory.
   Flags flags() const;
   // Gives all back. Does nothing where closed.
@@ -71,8 +75,19 @@ class StreamBuffer {
 
  private:
   std::size_t frame_bytes() const { return edge_.format.frame_bytes(); }
+  // Does what reaches its memory.
+  template <typename Step>
+  void within(const Step& step) const {
+    if (domain_ == nullptr) {
+      step();
+    } else {
+      fence_->run(*domain_, step);
+    }
+  }
 
   const StreamEdge& edge_;
+  Fence* fence_ = nullptr;
+  Owner* domain_ = nullptr;
   ModuleMemory memory_;
   ModuleArray<std::byte> data_;
   bool bound_ = false;

@@ -148,20 +148,28 @@ System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder
   }
   Port& recorded = trace_ ? trace_->port() : cached;
   Port& port = injector_ != nullptr ? injector_->stand_before(recorded) : recorded;
-  // Room to align within: what a vector gives is aligned for any fundamental type only.
+  // Whole pages of the host, so that their access can be changed.
+  constexpr std::size_t kHostPage = 4096;
   const std::size_t needed = Memory::arena_bytes(config, port_);
-  arena_.resize(needed + MetadataArena::kAlignment);
+  const std::size_t whole = align_up(needed, kHostPage);
+  arena_.resize(whole + kHostPage);
   void* start = arena_.data();
   std::size_t space = arena_.size();
-  std::align(MetadataArena::kAlignment, needed, start, space);
-  const std::span<std::byte> arena(static_cast<std::byte*>(start), needed);
+  std::align(kHostPage, whole, start, space);
+  guarded_arena_ = {static_cast<std::byte*>(start), whole};
+  const std::span<std::byte> arena = guarded_arena_.first(needed);
   memory_.set_hardening(hardening_);
   if (!memory_.boot(config, policy, port, this, arena)) {
     throw InputError(std::string("platform ") + config.name + ": the heaps of policy " +
                      policy.name + " do not fit its memory");
   }
   boot_mapped_bytes_ = mapped_bytes();
-  fault_reporter_.emplace(port_, &System::describe, this);
+  fault_reporter_.emplace(
+      port_,
+      [](const void* self, const void* address, char* text, std::size_t size) {
+        static_cast<const System*>(self)->describe(address, text, size);
+      },
+      this);
   fault_reporter_->watch(arena);
   if (coherence_ != nullptr) {
     coherence_->start();
@@ -169,6 +177,11 @@ System::System(const PlatformConfig& config, const Policy& policy, TraceRecorder
 }
 
 System::~System() { shut_down(); }
+
+void System::isolate() {
+  fence_.emplace(*this, guarded_arena_);
+  fault_reporter_->set_escape(&Fence::escape, &*fence_);
+}
 
 void System::pass_time(std::uint64_t time_us) {
   port_.set_time_us(time_us_ += time_us);
@@ -280,19 +293,29 @@ void System::on_leak(const Leak& leak) {
 
 void System::describe_access(const void* system, const void* address, char* text,
                              std::size_t size) {
-  const auto& memory = static_cast<const System*>(system)->memory_;
+  const auto& self = *static_cast<const System*>(system);
   text[0] = '\0';
-  if (memory.locate(address).name != nullptr ||
-      memory.page_state(address) != PageState::not_mapped) {
-    describe(system, address, text, size);
+  if (self.memory_.locate(address).name != nullptr ||
+      self.memory_.page_state(address) != PageState::not_mapped) {
+    self.describe(address, text, size);
   }
 }
 
-// Called from a signal handler: only what neither locks nor allocates.
-void System::describe(const void* context, const void* address, char* text, std::size_t size) {
-  const auto& self = *static_cast<const System*>(context);
+void System::describe(const void* address, char* text, std::size_t size) const {
+  const auto offset =
+      reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(arena_.data());
+  if (offset < arena_.size()) {
+    std::snprintf(text, size, "in the arena of the library's metadata");
+    return;
+  }
+  const AddressSpace& space = memory_.space();
+  if (const std::optional<std::uint32_t> page = space.page_of(address);
+      page && space.heap_of(*page) == Fence::kMetadata) {
+    std::snprintf(text, size, "in a page of the library's metadata");
+    return;
+  }
   Line line;
-  std::snprintf(text, size, "%s", describe_stray_access(line, self.memory_, address).text());
+  std::snprintf(text, size, "%s", describe_stray_access(line, memory_, address).text());
 }
 
 }  // namespace modmem::testbench

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "port/host/host_port.hpp"
 #include "testbench/admission.hpp"
 #include "testbench/core_turns.hpp"
+#include "testbench/fence.hpp"
 #include "testbench/modules/module_call.hpp"
 
 namespace modmem::testbench {
@@ -126,6 +128,17 @@ class System final : private MemoryObserver {
   // written. Once.
   void finish_trace();
 
+  // From now on sessions have a domain for each module and each buffer, and modules that reach for
+  // what is not theirs are removed.
+  void isolate();
+  // nullptr where that was not asked for.
+  Fence* fence() { return fence_ ? &*fence_ : nullptr; }
+  const Fence* fence() const { return fence_ ? &*fence_ : nullptr; }
+
+  // Writes what lies at `address`, and what an access there meets, into `text` (`size` bytes,
+  // ending included). Neither locks nor allocates: for signal handlers.
+  void describe(const void* address, char* text, std::size_t size) const;
+
   // Bytes that were mapped when boot() had finished.
   std::size_t boot_mapped_bytes() const { return boot_mapped_bytes_; }
   std::size_t mapped_bytes() const;
@@ -155,15 +168,16 @@ class System final : private MemoryObserver {
   void on_leak(const Leak& leak) override;
   bool on_request(const Request& request) override;
   void note(const Fault& fault, const char* damage);
-  static void describe(const void* context, const void* address, char* text, std::size_t size);
 
   HostPort port_;
   std::unique_ptr<RunTrace> trace_;
   std::uint64_t time_us_ = 0;
   std::vector<std::byte> arena_;
+  std::span<std::byte> guarded_arena_;  // the whole pages of it that the library has
   Hardening hardening_;
   Memory memory_;
   std::optional<FaultReporter> fault_reporter_;
+  std::optional<Fence> fence_;
   std::size_t boot_mapped_bytes_ = 0;
   bool shut_down_ = false;
   std::optional<FailureNote> first_failure_;

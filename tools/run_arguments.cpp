@@ -59,6 +59,8 @@ void add_run_options(CLI::App& command, RunArguments& arguments, const char* sec
       "Frames to move a period, to empty banks; 8 under elastic policies");
   add("--hardening", arguments.hardening, "LEVEL",
       "none, standard (default) or full: docs/hardening.md");
+  command.add_flag("--isolate", arguments.isolate,
+                   "Each module in a domain; one that leaves it is removed");
   add("--trace", arguments.trace, "DIR",
       "Trace what happens to memory (docs/tracing.md) to a new or empty DIR");
 }
@@ -96,6 +98,7 @@ testbench::RunOptions to_run_options(const CLI::App& command, const RunArguments
   if (given("--hardening")) {
     options.hardening = arguments.hardening;
   }
+  options.isolate = arguments.isolate;
   if (given("--trace")) {
     options.trace = parse_path("--trace", arguments.trace);
   }

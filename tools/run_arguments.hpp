@@ -26,6 +26,7 @@ struct RunArguments {
   std::string compact;
   std::string hardening;
   std::string trace;
+  bool isolate = false;
   std::vector<std::string> modules;
 };
 

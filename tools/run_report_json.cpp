@@ -112,6 +112,20 @@ Json leaks_json(const testbench::RunReport& report) {
   return leaks;
 }
 
+Json strays_json(const std::vector<testbench::StrayNote>& strays) {
+  Json json = Json::array();
+  for (const testbench::StrayNote& stray : strays) {
+    json.push_back({{"module", stray.module},
+                    {"id", hex_id(stray.id)},
+                    {"pipeline", stray.pipeline},
+                    {"access", stray.write ? "write" : "read"},
+                    {"address", stray.address},
+                    {"place", stray.place},
+                    {"site", stray.site}});
+  }
+  return json;
+}
+
 Json guarantees_json(const GuaranteeFigures& figures) {
   if (figures.asked == 0) {
     return nullptr;
@@ -220,6 +234,9 @@ Json to_json(const testbench::RunReport& report) {
                {"failure", failure_json(report.failure)}};
   if (!report.faults.empty()) {
     json["faults"] = faults_json(report);
+  }
+  if (report.isolated) {
+    json["removed"] = strays_json(report.strays);
   }
   if (report.trace) {
     json["trace"] = {{"events", report.trace->events}, {"lost", report.trace->lost}};

@@ -228,6 +228,16 @@ void add_verdict(std::string& text, const RunReport& report) {
     add(text, "Wrong free: %s\n  heap %s, %s (%s)\n", to_string(fault.status),
         fit(fault.heap, 35).c_str(), fit(fault.owner, 35).c_str(), hex_id(fault.owner_id).c_str());
   }
+  if (report.isolated && report.strays.empty()) {
+    add(text, "Isolation: no module reached for what is not its own\n");
+  }
+  for (const testbench::StrayNote& stray : report.strays) {
+    add(text, "Removed: %s (%s), with pipeline %u, as it %s what is not its own\n",
+        fit(stray.module, 50).c_str(), hex_id(stray.id).c_str(), stray.pipeline,
+        stray.write ? "wrote to" : "read");
+    add(text, "  at 0x%llx, %s\n  by code at %s\n", static_cast<unsigned long long>(stray.address),
+        stray.place.c_str(), fit(stray.site, 60).c_str());
+  }
   for (const testbench::ModuleReport& module : report.modules) {
     if (module.errors.count != 0) {
       add(text, "Failed to process: %s (%s)\n  %s times, first with error %d\n",

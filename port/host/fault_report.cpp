@@ -1,5 +1,6 @@
 #include "port/host/fault_report.hpp"
 
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -18,6 +19,19 @@ void restore(int signal, void (*handler)(int, siginfo_t*, void*), const struct s
   if (sigaction(signal, nullptr, &now) == 0 && now.sa_sigaction == handler) {
     sigaction(signal, &before, nullptr);
   }
+}
+
+StrayAccess access_of(const siginfo_t& info, const void* context) {
+  StrayAccess access{.address = info.si_addr};
+#ifdef __x86_64__
+  constexpr greg_t kWrite = 2;  // of the error code of a page fault
+  const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
+  access.pc = reinterpret_cast<const void*>(registers[REG_RIP]);
+  access.is_write = (registers[REG_ERR] & kWrite) != 0;
+#else
+  static_cast<void>(context);
+#endif
+  return access;
 }
 
 }  // namespace
@@ -39,8 +53,17 @@ FaultReporter::~FaultReporter() {
   active = nullptr;
 }
 
-void FaultReporter::handle(int signal, siginfo_t* info, void* /*context*/) {
+void FaultReporter::handle(int signal, siginfo_t* info, void* context) {
   const FaultReporter& self = *active;
+  if (self.escape_ != nullptr) {
+    sigset_t blocked;
+    sigset_t before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, signal);
+    pthread_sigmask(SIG_UNBLOCK, &blocked, &before);
+    self.escape_(self.escape_context_, access_of(*info, context));
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   const auto window = reinterpret_cast<std::uintptr_t>(self.port_.window());
   const auto alias = window + static_cast<std::uintptr_t>(self.port_.alias_offset());
@@ -61,7 +84,6 @@ void FaultReporter::handle(int signal, siginfo_t* info, void* /*context*/) {
   // The access is tried again when this returns, and meets the handler that was there before.
   sigaction(SIGSEGV, &self.previous_segv_, nullptr);
   sigaction(SIGBUS, &self.previous_bus_, nullptr);
-  static_cast<void>(signal);
 }
 
 }  // namespace modmem

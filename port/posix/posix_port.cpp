@@ -21,8 +21,21 @@ std::atomic<void (*)()> audio_path_hook{nullptr};
 
 PosixPort::~PosixPort() { pthread_mutex_destroy(&mutex_); }
 
-void PosixPort::lock() { pthread_mutex_lock(&mutex_); }
-void PosixPort::unlock() { pthread_mutex_unlock(&mutex_); }
+void PosixPort::lock() {
+  pthread_mutex_lock(&mutex_);
+  holder_.store(thread_id(), std::memory_order_relaxed);
+  if (watch_ != nullptr) {
+    watch_->on_lock();
+  }
+}
+
+void PosixPort::unlock() {
+  if (watch_ != nullptr) {
+    watch_->on_unlock();
+  }
+  holder_.store(0, std::memory_order_relaxed);
+  pthread_mutex_unlock(&mutex_);
+}
 
 std::uintptr_t PosixPort::thread_id() const {
   // The address of a thread's own variable is as good as a number, and never zero.

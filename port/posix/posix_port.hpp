@@ -14,6 +14,17 @@
 
 namespace modmem {
 
+// Is told of the lock, and holds it meanwhile.
+class LockWatch {
+ public:
+  // Right after it was taken, and right before it is given back.
+  virtual void on_lock() = 0;
+  virtual void on_unlock() = 0;
+
+ protected:
+  ~LockWatch() = default;
+};
+
 class PosixPort : public Port {
  public:
   // What simulated SRAM holds when its power comes back.
@@ -29,6 +40,10 @@ class PosixPort : public Port {
   void unlock() override;
   std::uintptr_t thread_id() const override;
   std::uint32_t core_id() const override;
+  // nullptr: nobody. Not while another thread may take the lock.
+  void set_lock_watch(LockWatch* watch) { watch_ = watch; }
+  // Whether the calling thread holds the lock: for those who would end what it does half-way.
+  bool holds_lock() const { return holder_.load(std::memory_order_relaxed) == thread_id(); }
   bool on_audio_path() const override;
   std::uint64_t time_us() const override;
   void log(LogLevel level, const char* line) override;
@@ -53,6 +68,8 @@ class PosixPort : public Port {
 
  private:
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  std::atomic<std::uintptr_t> holder_{0};
+  LockWatch* watch_ = nullptr;
   static constexpr std::uint64_t kRealTime = UINT64_MAX;
   std::atomic<std::uint64_t> set_time_us_{kRealTime};  // read with and without the lock
   LogSink sink_ = nullptr;

@@ -151,6 +151,11 @@ void CModule::process(std::span<const InputView> inputs, std::span<const OutputV
   }
 }
 
+void CModule::abandon() {
+  initialised_ = false;
+  instance_.release();
+}
+
 void CModule::reset(ModuleMemory& /*memory*/) {
   if (interface_.reset != nullptr) {
     guarded(ModulePhase::reset, [&] { return interface_.reset(instance_.get()); });

@@ -37,6 +37,7 @@ class CModule final : public Module {
                ModuleMemory& memory) override;
   void process(std::span<const InputView> inputs, std::span<const OutputView> outputs) override;
   void reset(ModuleMemory& memory) override;
+  void abandon() override;
   bool set_control_blob(const Control& control, std::span<const std::byte> blob,
                         ModuleMemory& memory) override;
 

@@ -57,6 +57,9 @@ class Module {
   // Back to where it was before prepare(), giving back what prepare() took.
   virtual void reset(ModuleMemory& memory) = 0;
 
+  // Before the end of a module that must not work any more: gives back what others know of it.
+  virtual void abandon() {}
+
   // --- what a driver tells it; between periods, off the audio path ---
 
   // Takes new values of one of its widget's controls: one for each channel of a volume or switch,

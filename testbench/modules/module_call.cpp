@@ -31,4 +31,6 @@ ModuleCall::~ModuleCall() { here = before_; }
 
 const ModulePlace& ModuleCall::current() { return here; }
 
+void ModuleCall::restore(const ModulePlace& place) { here = place; }
+
 }  // namespace modmem::testbench

@@ -28,6 +28,8 @@ class ModuleCall {
 
   // Where the calling thread is.
   static const ModulePlace& current();
+  // Has it be there again, where scopes were left without their ends.
+  static void restore(const ModulePlace& place);
 
  private:
   ModulePlace before_;

@@ -1,0 +1,166 @@
+// What a domain gives to functions of the C interface: its own, and nobody else's.
+
+#include <gtest/gtest.h>
+#include <modmem/module.h>
+#include <rtos/alloc.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "capi/capi_testing.hpp"
+#include "capi/request.hpp"
+
+namespace modmem {
+namespace {
+
+class CDomains : public BootedTest {
+ protected:
+  void SetUp() override {
+    boot("sim");
+    ASSERT_NE(memory(), nullptr);
+    domain_ = make("domain");
+    other_ = make("other");
+    foreign_ = rmalloc(SOF_MEM_FLAG_USER, 100);
+    ASSERT_NE(foreign_, nullptr);
+    take_lines();
+    memory()->enter_domain(domain_);
+  }
+  void TearDown() override {
+    memory()->enter_domain(nullptr);
+    rfree(foreign_);
+    memory()->destroy_owner(*domain_);
+    memory()->destroy_owner(*other_);
+    BootedTest::TearDown();
+  }
+
+  static Memory* memory() { return &booted()->memory; }
+  Owner* make(const char* name) {
+    return memory()->create_owner(memory()->system(), {OwnerKind::heap, 0x21, name, kLimit},
+                                  {.isolated = true});
+  }
+  static k_heap* heap_of(Owner* owner) { return reinterpret_cast<k_heap*>(owner); }
+
+  // There was one misuse: the domain gave `pointer` to `function`.
+  void expect_refused(const char* function, const void* pointer, const char* by = "domain") {
+    const std::vector<SeenFault> seen = take_faults();
+    ASSERT_EQ(seen.size(), 1U) << function;
+    EXPECT_EQ(seen[0].kind, MODMEM_FAULT_FOREIGN);
+    EXPECT_EQ(seen[0].function, function);
+    EXPECT_EQ(seen[0].pointer, pointer);
+    EXPECT_EQ(seen[0].owner, by);
+    EXPECT_NE(seen[0].site, nullptr);
+  }
+
+  static constexpr std::size_t kLimit = 16384;
+  Owner* domain_ = nullptr;
+  Owner* other_ = nullptr;
+  void* foreign_ = nullptr;
+};
+
+TEST_F(CDomains, EndTheirOwnBlocks) {
+  void* own = rmalloc(SOF_MEM_FLAG_USER, 100);
+  ASSERT_NE(own, nullptr);
+  EXPECT_EQ(memory()->locate(own).owner, domain_);
+  std::memset(own, 1, 100);
+  void* longer = rbrealloc_align(own, SOF_MEM_FLAG_USER, 5000, 100, 0);
+  ASSERT_NE(longer, nullptr);
+  EXPECT_EQ(static_cast<const std::uint8_t*>(longer)[99], 1);
+  rfree(longer);
+  // What it takes for the kernel lies elsewhere.
+  void* kernel = rmalloc(SOF_MEM_FLAG_KERNEL, 100);
+  ASSERT_NE(kernel, nullptr);
+  EXPECT_NE(memory()->locate(kernel).owner, domain_);
+  rfree(kernel);
+  EXPECT_TRUE(take_faults().empty());
+  EXPECT_EQ(domain_->tree, 0U);
+}
+
+TEST_F(CDomains, DoNotEndOthersBlocks) {
+  rfree(foreign_);
+  expect_refused("rfree", foreign_);
+  sof_heap_free(heap_of(domain_), foreign_);
+  expect_refused("sof_heap_free", foreign_);
+  EXPECT_EQ(rbrealloc_align(foreign_, SOF_MEM_FLAG_USER, 200, 100, 0), nullptr);
+  expect_refused("rbrealloc_align", foreign_);
+  EXPECT_EQ(memory()->status(foreign_), PointerStatus::live);
+  EXPECT_EQ(memory()->usable_size(foreign_) >= 100, true);
+}
+
+TEST_F(CDomains, DoNotAskForOthers) {
+  EXPECT_EQ(sof_heap_alloc(heap_of(other_), SOF_MEM_FLAG_USER, 100, 0), nullptr);
+  expect_refused("sof_heap_alloc", other_);
+  mod_alloc_ctx context{.heap = sof_sys_heap_get(), .vreg = nullptr};
+  EXPECT_EQ(sof_ctx_alloc(&context, SOF_MEM_FLAG_USER, 100, 0), nullptr);
+  expect_refused("sof_ctx_alloc", sof_sys_heap_get());
+  EXPECT_EQ(other_->tree, 0U);
+}
+
+TEST_F(CDomains, DoNotMakeModulesOfOthers) {
+  processing_module module{};
+  mod_resource_init(&module);
+  const mod_alloc_ctx context{.heap = heap_of(other_), .vreg = nullptr};
+  EXPECT_EQ(modmem_module_set_ctx(&module, &context), -EINVAL);
+  expect_refused("modmem_module_set_ctx", other_, "module");
+  // Nor by a struct that says so all the same.
+  module.resources.heap = heap_of(other_);
+  EXPECT_EQ(mod_alloc(&module, 100), nullptr);
+  EXPECT_EQ(other_->tree, 0U);
+  // One that names nobody is the domain's own.
+  module.resources.heap = nullptr;
+  void* block = mod_alloc(&module, 100);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(memory()->locate(block).owner, domain_);
+  mod_free_all(&module);
+  take_faults();
+}
+
+TEST_F(CDomains, DoNotPassTheirLimits) {
+  std::size_t held = 0;
+  while (rmalloc(SOF_MEM_FLAG_USER, 1000) != nullptr) {
+    held += 1000;
+  }
+  EXPECT_LE(held, kLimit);
+  EXPECT_GT(held, kLimit / 2);
+  EXPECT_NE(modmem_set_limit(heap_of(domain_), 0), 0);
+  EXPECT_NE(modmem_set_limit(nullptr, 0), 0);
+  EXPECT_EQ(rmalloc(SOF_MEM_FLAG_USER, 1000), nullptr);
+  // What it makes for itself is below it.
+  k_heap* heap = modmem_heap_create("private", 0);
+  ASSERT_NE(heap, nullptr);
+  EXPECT_EQ(sof_heap_alloc(heap, SOF_MEM_FLAG_USER, 2000, 0), nullptr);
+  EXPECT_EQ(modmem_heap_destroy(heap), 0);
+  memory()->enter_domain(nullptr);
+  void* other = rmalloc(SOF_MEM_FLAG_USER, 1000);
+  EXPECT_NE(other, nullptr);
+  rfree(other);
+  memory()->release_all(*domain_);
+}
+
+TEST_F(CDomains, AreRefusedSizesAndAlignmentsThatMakeNoSense) {
+  for (const std::size_t bytes : {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX / 2}) {
+    EXPECT_EQ(rmalloc(SOF_MEM_FLAG_USER, bytes), nullptr);
+    EXPECT_EQ(rballoc_align(SOF_MEM_FLAG_USER, bytes, 4096), nullptr);
+  }
+  for (const std::uint32_t alignment : {3U, 48U, 0x80000000U}) {
+    EXPECT_EQ(rmalloc_align(SOF_MEM_FLAG_USER, 16, alignment), nullptr);
+  }
+  EXPECT_EQ(domain_->tree, 0U);
+  EXPECT_TRUE(take_faults().empty());
+}
+
+TEST_F(CDomains, DoNotEndOthersHeaps) {
+  memory()->enter_domain(nullptr);
+  k_heap* heap = modmem_heap_create("kernel's", 0);
+  ASSERT_NE(heap, nullptr);
+  memory()->enter_domain(domain_);
+  EXPECT_EQ(modmem_heap_destroy(heap), -EINVAL);
+  EXPECT_EQ(take_faults().size(), 1U);
+  EXPECT_EQ(modmem_heap_premap(heap, 1, 1), -EINVAL);
+  memory()->enter_domain(nullptr);
+  EXPECT_EQ(modmem_heap_destroy(heap), 0);
+}
+
+}  // namespace
+}  // namespace modmem
