@@ -31,7 +31,7 @@ SOURCES = git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test install check check-format check-layers check-freestanding check-tidy \
-  check-threads check-coverage check-models stress check-goals check-tune bench format \
+  check-threads check-sanitizers check-coverage check-models stress check-goals check-tune bench format \
   compare-policies check-report-page report-page menuconfig coverage fuzz check-fuzz clean firmware firmware-test \
   size check-size size-builds latency check-latency latency-builds
 
@@ -51,6 +51,7 @@ help:
 	@echo '  check-tidy         clang-tidy'
 	@echo '  check-latency      that no call takes more instructions than docs/latency.md says'
 	@echo '  check-size         that no feature has become larger than docs/size.md says'
+	@echo '  check-sanitizers   the tests with clang, AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-threads      the tests with threads, under ThreadSanitizer'
 	@echo '  check-models       the models of what several cores do at once, with spin'
 	@echo '  check-goals        the goals of docs/benchmarks.md that are the same in every run, shortened'
@@ -133,6 +134,14 @@ check-threads:
 	$(CONFIGURE) tsan -DMODMEM_BUILD_TESTS=ON
 	@cmake --build --preset tsan --target thread-tests
 	@ctest --preset tsan --label-regex threads --parallel $$(nproc)
+
+# All of it with clang, AddressSanitizer and UndefinedBehaviorSanitizer, and all tests but those that
+# play everything there is.
+check-sanitizers:
+	$(PACKAGES) run test
+	$(CONFIGURE) asan-ubsan -DMODMEM_BUILD_TESTS=ON
+	@cmake --build --preset asan-ubsan
+	@ctest --preset asan-ubsan --label-exclude sweep --parallel $$(nproc)
 
 # In the build of PRESET: debug checks invariants, tsan looks for races.
 stress:
