@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "memory/testing/test_system.hpp"
 #include "base/crc32.hpp"
+#include "memory/testing/test_system.hpp"
 
 namespace modmem {
 namespace {
