@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -20,6 +21,14 @@ struct Lines {
     static_cast<Lines*>(self)->seen.emplace_back(line);
   }
 };
+
+// Has `signal` end the program with kSignalled, which writes what was counted of the lines that
+// ran. Returns no flags.
+constexpr int kSignalled = 61;
+std::uint32_t exit_at(int signal) {
+  std::signal(signal, [](int) { std::exit(kSignalled); });
+  return 0;
+}
 
 class BootTest : public testing::Test {
  protected:
@@ -53,6 +62,7 @@ TEST_F(BootTest, TheFirstAllocationBootsAndTheNextOneAfterShutdown) {
 TEST_F(BootTest, ThreadsThatAllocateFirstBootOnce) {
   for (int round = 0; round < 20; ++round) {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([] { rfree(rmalloc(0, 100)); });
     }
@@ -76,6 +86,7 @@ TEST_F(BootTest, ThreadsMayDoEverythingAtOnce) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 50;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([] {
       for (int round = 0; round < kRounds; ++round) {
@@ -104,7 +115,7 @@ TEST_F(BootTest, ThreadsMayDoEverythingAtOnce) {
   EXPECT_GE(lines, 3 * kThreads * kRounds);
   struct modmem_info info {};
   ASSERT_EQ(modmem_info(&info), 0);
-  EXPECT_EQ(info.faults, std::uint64_t{kThreads * kRounds});
+  EXPECT_EQ(info.faults, std::uint64_t{kThreads} * kRounds);
   EXPECT_EQ(info.owners, 2U);  // the system, and who has the pages
   EXPECT_TRUE(modmem_check(true));
   modmem_set_fault_handler(nullptr, nullptr);
@@ -162,7 +173,53 @@ TEST_F(BootTest, WhatThereIsNotIsRefusedInOneLine) {
   EXPECT_EQ(lines_.seen[3], "policy slots: needs an MMU, which platform mcu has not");
   EXPECT_EQ(lines_.seen[5], "MODMEM_HOST: host somewhere: unknown; there are sim, plain, libc");
   unsetenv("MODMEM_HOST");
+  setenv("MODMEM_FAULT", "ignore", 1);
+  EXPECT_EQ(modmem_boot(nullptr), -EINVAL);
+  unsetenv("MODMEM_FAULT");
+  setenv("MODMEM_LOG", "loud", 1);
+  EXPECT_EQ(modmem_boot(nullptr), -EINVAL);
+  unsetenv("MODMEM_LOG");
+  ASSERT_EQ(lines_.seen.size(), 8U);
+  EXPECT_EQ(lines_.seen[6], "MODMEM_FAULT: fault mode ignore: unknown; there are abort, report");
+  EXPECT_EQ(lines_.seen[7],
+            "MODMEM_LOG: log level loud: unknown; there are error, warning, info, debug");
   EXPECT_EQ(modmem_boot(nullptr), 0);
+}
+
+TEST_F(BootTest, WhatNobodyTakesTheLineOfGoesToStderr) {
+  setenv("MODMEM_HOST", "somewhere", 1);
+  EXPECT_EXIT(std::exit(modmem_boot(nullptr) == -EINVAL ? 0 : 1), testing::ExitedWithCode(0),
+              "^modmem: error: MODMEM_HOST: host somewhere: unknown");
+}
+
+TEST_F(BootTest, AProgramWhoseDefaultSystemDoesNotComeUpEnds) {
+  setenv("MODMEM_PLATFORM", "pdp-11", 1);
+  EXPECT_EXIT(rmalloc(exit_at(SIGABRT), 100), testing::ExitedWithCode(kSignalled),
+              "^modmem: error: MODMEM_PLATFORM: platform pdp-11: unknown");
+}
+
+// Its own memory, with what was in it; and the lock, whoever held it.
+TEST_F(BootTest, AChildHasAMemoryOfItsOwn) {
+  for (const char* host : {"sim", "plain", "libc"}) {
+    setenv("MODMEM_HOST", host, 1);
+    char* block = static_cast<char*>(rmalloc(0, 100));
+    ASSERT_NE(block, nullptr);
+    std::memset(block, 1, 100);
+    const auto live_in_child = [&] {
+      const bool same = block[0] == 1 && block[99] == 1;
+      std::memset(block, 2, 100);
+      void* more = rmalloc(0, 5000);
+      const bool good = same && more != nullptr && modmem_check(true);
+      rfree(more);
+      rfree(block);
+      std::exit(modmem_shutdown() == 0 && good ? 0 : 1);
+    };
+    EXPECT_EXIT(live_in_child(), testing::ExitedWithCode(0), "") << host;
+    EXPECT_EQ(block[0], 1) << host;
+    EXPECT_EQ(block[99], 1) << host;
+    rfree(block);
+    EXPECT_EQ(modmem_shutdown(), 0) << host;
+  }
 }
 
 TEST_F(BootTest, ShutdownCountsLeaks) {
@@ -198,6 +255,8 @@ TEST_F(BootTest, LevelsDropLines) {
 
 TEST_F(BootTest, TheDefaultHandlerEndsTheProgramWhereAFaultIsFatal) {
   EXPECT_DEATH(rfree(&lines_), "modmem: error: rfree: 0x.* is none of its blocks");
+  EXPECT_EXIT((exit_at(SIGABRT), rfree(&lines_)), testing::ExitedWithCode(kSignalled),
+              "modmem: error: rfree: 0x.* is none of its blocks");
   modmem_set_fault_mode(MODMEM_FAULT_REPORT);
   modmem_set_log_sink(Lines::add, &lines_);
   rfree(&lines_);
@@ -212,6 +271,20 @@ TEST_F(BootTest, AStrayAccessInTheSimulatorIsExplained) {
   void* address = const_cast<char*>(block);
   rfree(address);
   EXPECT_DEATH(block[0] = 2, "modmem: stray access to 0x.*: page not mapped, in heap system");
+}
+
+// Who handles the signal else, does so after that.
+TEST_F(BootTest, AStrayAccessInTheSimulatorIsExplainedBesideAnotherHandler) {
+  setenv("MODMEM_HOST", "sim", 1);
+  const auto stray = [] {
+    exit_at(SIGSEGV);
+    volatile char* block = static_cast<char*>(rmalloc(0, 5000));
+    block[0] = 1;
+    rfree(const_cast<char*>(block));
+    block[0] = 2;
+  };
+  EXPECT_EXIT(stray(), testing::ExitedWithCode(kSignalled),
+              "modmem: stray access to 0x.*: page not mapped, in heap system");
 }
 
 // Every policy serves what the functions promise.

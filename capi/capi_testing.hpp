@@ -108,7 +108,7 @@ class QuietTest : public BootedTest {
   // Takes the only fault away.
   SeenFault fault() {
     EXPECT_EQ(faults_.size(), 1U);
-    const SeenFault last = faults_.empty() ? SeenFault{} : faults_.back();
+    SeenFault last = faults_.empty() ? SeenFault{} : faults_.back();
     faults_.clear();
     return last;
   }

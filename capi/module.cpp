@@ -65,11 +65,8 @@ class Call {
   }
   void refuse(const char* what, std::size_t bytes, std::size_t alignment) const {
     Line line;
-    line << function_ << ": " << what << " " << std::uint64_t{bytes} << " bytes";
-    if (alignment != 0) {
-      line << ", alignment " << std::uint64_t{alignment} << " bytes";
-    }
-    fail(line);
+    fail(line << function_ << ": " << what << " " << std::uint64_t{bytes} << " bytes, alignment "
+              << std::uint64_t{alignment} << " bytes");
   }
   // The same, of a line that has FUNCTION and WHAT.
   void fail(Line& line) const {

@@ -25,15 +25,15 @@ class Callback {
 
   // Tries again only where it was set meanwhile.
   Value get() const {
-    for (;;) {
-      const std::uint32_t settings = settings_.load(std::memory_order_acquire);
+    std::uint32_t settings = 0;
+    Value value;
+    do {
+      settings = settings_.load(std::memory_order_acquire);
       const Place& place = places_[settings % 2];
-      const Value value{place.function.load(std::memory_order_acquire),
-                        place.context.load(std::memory_order_acquire)};
-      if (settings_.load(std::memory_order_relaxed) == settings) {
-        return value;
-      }
-    }
+      value = {place.function.load(std::memory_order_acquire),
+               place.context.load(std::memory_order_acquire)};
+    } while (settings_.load(std::memory_order_relaxed) != settings);
+    return value;
   }
 
   // Returns what was set before. One call at a time, which the port's lock sees to; while there is

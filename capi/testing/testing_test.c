@@ -31,7 +31,7 @@ static void the_host_is_libc_or_what_the_environment_says(void** state) {
   struct modmem_info info;
   assert_int_equal(modmem_info(&info), 0);
   const char* asked = getenv("MODMEM_HOST");
-  assert_string_equal(info.host, asked != NULL ? asked : "libc");
+  assert_string_equal(info.host, asked != NULL && asked[0] != '\0' ? asked : "libc");
 }
 
 static void what_is_held_at_the_end_is_counted(void** state) {
@@ -97,10 +97,13 @@ static void one_request_fails_or_all_from_it_on(void** state) {
       assert_int_equal(modmem_testing_refused(), refused);
     }
   }
-  modmem_testing_fail_nth(0);
-  void* block = rmalloc(0, 10);
-  assert_non_null(block);
-  rfree(block);
+  for (int on = 0; on < 2; on++) {
+    on ? modmem_testing_fail_from(0) : modmem_testing_fail_nth(0);
+    void* block = rmalloc(0, 10);
+    assert_non_null(block);
+    rfree(block);
+    assert_int_equal(modmem_testing_refused(), 0);
+  }
 }
 
 static void every_way_to_take_memory_can_fail(void** state) {
@@ -148,6 +151,7 @@ static void a_limit_in_bytes_holds(void** state) {
 }
 
 struct life {
+  bool leaks_first;
   bool leaks_second;
   bool succeeds;
   unsigned calls;
@@ -165,7 +169,9 @@ static int live(void* argument) {
   if (good || !life->leaks_second) {
     rfree(two);
   }
-  rfree(one);
+  if (!good || !life->leaks_first) {
+    rfree(one);
+  }
   return good && life->succeeds ? 0 : -ENOMEM;
 }
 
@@ -179,6 +185,7 @@ static void each_request_fails_in_turn(void** state) {
 static void what_a_run_leaves_is_counted(void** state) {
   struct life careless = {.leaks_second = true, .succeeds = true};
   struct life stubborn = {.succeeds = false};
+  struct life forgetful = {.leaks_first = true, .succeeds = true};
   (void)state;
   assert_int_equal(modmem_testing_begin(), 0);
   assert_int_equal(modmem_testing_fail_each(live, &careless), 3);
@@ -186,6 +193,9 @@ static void what_a_run_leaves_is_counted(void** state) {
   assert_int_equal(modmem_testing_begin(), 0);
   assert_int_equal(modmem_testing_fail_each(live, &stubborn), 3);
   assert_int_equal(modmem_testing_end(), 1);
+  assert_int_equal(modmem_testing_begin(), 0);
+  assert_int_equal(modmem_testing_fail_each(live, &forgetful), 3);
+  assert_int_equal(modmem_testing_end(), 2); /* left by the run in which nothing failed */
 }
 
 #define IN_A_SYSTEM(test) \
