@@ -12,7 +12,6 @@
 #include "memory/memory.hpp"
 #include "port/host/host_port.hpp"
 #include "testbench/modules/call_site.hpp"
-#include "testbench/system.hpp"
 
 #ifndef __has_feature
 #define __has_feature(feature) 0

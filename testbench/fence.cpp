@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "testbench/audio_path_guard.hpp"
+#include "testbench/modules/call_site.hpp"
 #include "testbench/system.hpp"
 
 namespace modmem::testbench {

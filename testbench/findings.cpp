@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "testbench/modules/call_site.hpp"
+
 namespace modmem::testbench {
 
 namespace {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "port/forwarding_port.hpp"
+#include "testbench/modules/call_site.hpp"
 #include "testbench/system.hpp"
 
 namespace modmem::testbench {

@@ -1,7 +1,5 @@
 #include "testbench/system.hpp"
 
-#include <dlfcn.h>
-
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -19,22 +17,6 @@
 #include "testbench/trace_recorder.hpp"
 
 namespace modmem::testbench {
-
-std::string to_text(const Site& site) {
-  if (site.line != 0) {
-    return std::string(static_cast<const char*>(site.where)) + ":" + std::to_string(site.line);
-  }
-  char text[32];
-  Dl_info info{};
-  if (dladdr(site.where, &info) != 0 && info.dli_fname != nullptr) {
-    const auto offset = reinterpret_cast<std::uintptr_t>(site.where) -
-                        reinterpret_cast<std::uintptr_t>(info.dli_fbase);
-    std::snprintf(text, sizeof text, "+%#zx", static_cast<std::size_t>(offset));
-    return std::filesystem::path(info.dli_fname).filename().string() + text;
-  }
-  std::snprintf(text, sizeof text, "%p", site.where);
-  return text;
-}
 
 std::string to_text(const GuaranteeFigures& figures) {
   char text[256];

@@ -63,10 +63,6 @@ struct FaultNote {
   std::string site;
 };
 
-// "file:line"; of an address of code, "libx.so+0x<offset>" while its file is loaded, else
-// "0x<address>".
-std::string to_text(const Site& site);
-
 std::string to_text(const GuaranteeFigures& figures);
 // "12,288 B missing: asked ..."
 std::string to_text(const Shortage& shortage);

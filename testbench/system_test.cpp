@@ -8,6 +8,7 @@
 
 #include "modmem/presets.hpp"
 #include "testbench/input_error.hpp"
+#include "testbench/modules/call_site.hpp"
 #include "testbench/testing/system_state.hpp"
 
 namespace modmem::testbench {

@@ -1,5 +1,6 @@
 #include "testbench/trace_recorder.hpp"
 
+#include "testbench/modules/call_site.hpp"
 #include "testbench/system.hpp"
 
 namespace modmem::testbench {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "testbench/modules/call_site.hpp"
 #include "testbench/system.hpp"
 
 namespace modmem::testbench {

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <atomic>
+#include <cstdio>
+#include <filesystem>
 
 namespace modmem::testbench {
 
@@ -63,6 +65,22 @@ bool is_module_code(const void* address) {
 }
 
 bool is_program_code(const void* address) { return object_of(address) == object_of(&files); }
+
+std::string to_text(const Site& site) {
+  if (site.line != 0) {
+    return std::string(static_cast<const char*>(site.where)) + ":" + std::to_string(site.line);
+  }
+  char text[32];
+  Dl_info info{};
+  if (dladdr(site.where, &info) != 0 && info.dli_fname != nullptr) {
+    const auto offset = reinterpret_cast<std::uintptr_t>(site.where) -
+                        reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+    std::snprintf(text, sizeof text, "+%#zx", static_cast<std::size_t>(offset));
+    return std::filesystem::path(info.dli_fname).filename().string() + text;
+  }
+  std::snprintf(text, sizeof text, "%p", site.where);
+  return text;
+}
 
 std::string name_of(const void* function) {
   Dl_info info{};

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <string>
 
+#include "memory/site_table.hpp"
+
 namespace modmem::testbench {
 
 // From now on the code around `symbol`, of a shared object, is a module's; then no longer. At most
@@ -27,6 +29,10 @@ CallSite module_call_site();
 // The function that has this address, as far as its object tells: "mod_free", "operator new"; ""
 // for none. Not in a signal handler.
 std::string name_of(const void* function);
+
+// "file:line"; of an address of code, "libx.so+0x<offset>" while its file is loaded, else
+// "0x<address>".
+std::string to_text(const Site& site);
 
 // Whether `address` is code of a module; of the program itself.
 bool is_module_code(const void* address);
