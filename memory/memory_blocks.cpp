@@ -7,10 +7,6 @@
 
 namespace modmem {
 
-namespace {
-constexpr std::uint32_t kAll = UINT32_MAX;
-}
-
 bool Memory::well_formed(const Request& request) const {
   return request.bytes != 0 && (request.alignment == 0 || is_power_of_two(request.alignment)) &&
          (request.owner == nullptr || lives(*request.owner));
