@@ -273,6 +273,32 @@ TEST_F(LentSystemTest, OnlyPrivateHeapsAreDestroyed) {
   vpage_free(page);
 }
 
+TEST_F(LentSystemTest, PagesThatNobodyTookAreNotFreed) {
+  const LentSystem lent;
+  int local = 0;
+  vpage_free(&local);
+  const SeenFault seen = fault();
+  EXPECT_EQ(seen.kind, MODMEM_FAULT_FOREIGN);
+  EXPECT_EQ(seen.function, "vpage_free");
+  EXPECT_TRUE(seen.fatal);
+  EXPECT_EQ(info().owners, 1U);  // nothing was made for it
+}
+
+TEST_F(LentSystemTest, AModuleThatNobodyManagesIsAnybodys) {
+  const LentSystem lent;
+  processing_module module{};
+  module.resources.check_thread = 1;
+  ASSERT_NE(mod_alloc(&module, 100), nullptr);
+  module.resources.manager = 2;  // the port's thread is 1
+  EXPECT_EQ(mod_alloc(&module, 100), nullptr);
+  EXPECT_EQ(fault().kind, MODMEM_FAULT_THREAD);
+  EXPECT_EQ(module_adapter_heap_usage(&module, nullptr), 0U);
+  EXPECT_EQ(fault().kind, MODMEM_FAULT_THREAD);
+  module.resources.manager = 1;
+  EXPECT_EQ(module_adapter_heap_usage(&module, nullptr), 100U);
+  mod_free_all(&module);
+}
+
 TEST_F(LentSystemTest, AHeapWithoutAName) {
   const LentSystem lent;
   k_heap* heap = modmem_heap_create(nullptr, 0);
