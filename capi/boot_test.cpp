@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "capi/capi_testing.hpp"
+#include "capi/system.hpp"
 
 namespace modmem {
 namespace {
@@ -179,7 +180,12 @@ TEST_F(BootTest, WhatThereIsNotIsRefusedInOneLine) {
   setenv("MODMEM_LOG", "loud", 1);
   EXPECT_EQ(modmem_boot(nullptr), -EINVAL);
   unsetenv("MODMEM_LOG");
-  ASSERT_EQ(lines_.seen.size(), 8U);
+  config = {};
+  config.hardening = "granite";
+  EXPECT_EQ(modmem_boot(&config), -EINVAL);
+  ASSERT_EQ(lines_.seen.size(), 9U);
+  EXPECT_EQ(lines_.seen[8],
+            "modmem_boot: hardening level granite: unknown; there are none, standard, full");
   EXPECT_EQ(lines_.seen[6], "MODMEM_FAULT: fault mode ignore: unknown; there are abort, report");
   EXPECT_EQ(lines_.seen[7],
             "MODMEM_LOG: log level loud: unknown; there are error, warning, info, debug");
@@ -262,6 +268,53 @@ TEST_F(BootTest, TheDefaultHandlerEndsTheProgramWhereAFaultIsFatal) {
   rfree(&lines_);
   EXPECT_EQ(lines_.seen.size(), 1U);
   modmem_set_fault_mode(MODMEM_FAULT_DEFAULT);
+}
+
+TEST_F(BootTest, AHardenedSystemKnowsWhereABlockWasTakenAndFreed) {
+  modmem_config config{};
+  config.host = "sim";
+  config.hardening = "full";
+  config.fault_mode = MODMEM_FAULT_REPORT;
+  config.log_sink = Lines::add;
+  config.log_context = &lines_;
+  ASSERT_EQ(modmem_boot(&config), 0);
+  void* block = rmalloc(0, 100);
+  ASSERT_NE(block, nullptr);
+  rfree(block);
+  EXPECT_TRUE(lines_.seen.empty());
+  rfree(block);
+  ASSERT_EQ(lines_.seen.size(), 1U);
+  EXPECT_EQ(lines_.seen[0].find("rfree: 0x"), 0U);
+  EXPECT_NE(lines_.seen[0].find(", taken at capi_test+0x"), std::string::npos) << lines_.seen[0];
+  EXPECT_NE(lines_.seen[0].find(", freed at capi_test+0x"), std::string::npos) << lines_.seen[0];
+}
+
+TEST_F(BootTest, PlacesOnTheAudioPathBeyondThoseThereIsRoomForShareOne) {
+  constexpr std::uint32_t kPlaces = 40;
+  constexpr std::size_t kKnown = 32;
+  modmem_set_log_sink(Lines::add, &lines_);
+  ASSERT_EQ(modmem_boot(nullptr), 0);
+  Memory& memory = current_system()->memory;
+  std::vector<void*> blocks;
+  blocks.reserve(kPlaces);
+  modmem_audio_path_enter();
+  for (std::uint32_t line = 1; line <= kPlaces; ++line) {
+    blocks.push_back(memory.allocate({nullptr, 10, 0, 0, {"gain.c", line}}));
+  }
+  modmem_audio_path_leave();
+  EXPECT_EQ(lines_.seen.size(), kKnown + 1);  // the first call of each
+  modmem_audio_path_call calls[kKnown + 2] = {};
+  ASSERT_EQ(modmem_audio_path_calls(calls, kKnown + 2), kKnown + 1);
+  EXPECT_EQ(modmem_audio_path_calls(nullptr, 10), kKnown + 1);
+  EXPECT_NE(calls[kKnown - 1].site, nullptr);
+  EXPECT_EQ(calls[kKnown - 1].count, 1U);
+  EXPECT_EQ(calls[kKnown].site, nullptr);
+  EXPECT_EQ(calls[kKnown].count, kPlaces - kKnown);
+  EXPECT_EQ(calls[kKnown].bytes, 10 * (kPlaces - kKnown));
+  for (void* block : blocks) {
+    rfree(block);
+  }
+  EXPECT_EQ(modmem_shutdown(), 0);
 }
 
 TEST_F(BootTest, AStrayAccessInTheSimulatorIsExplained) {

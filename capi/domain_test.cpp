@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <modmem/module.h>
 #include <rtos/alloc.h>
+#include <sof/lib/vregion.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -160,6 +161,22 @@ TEST_F(CDomains, DoNotEndOthersHeaps) {
   EXPECT_EQ(modmem_heap_premap(heap, 1, 1), -EINVAL);
   memory()->enter_domain(nullptr);
   EXPECT_EQ(modmem_heap_destroy(heap), 0);
+}
+
+TEST_F(CDomains, DoNotUseOthersRegions) {
+  memory()->enter_domain(nullptr);
+  vregion* region = vregion_create(8192);
+  ASSERT_NE(region, nullptr);
+  memory()->enter_domain(domain_);
+  EXPECT_EQ(vregion_get(region), nullptr);
+  expect_refused("vregion_get", region);
+  EXPECT_EQ(vregion_put(region), nullptr);
+  expect_refused("vregion_put", region);
+  EXPECT_EQ(vregion_alloc(region, 100), nullptr);
+  expect_refused("vregion_alloc", region);
+  memory()->enter_domain(nullptr);
+  EXPECT_EQ(vregion_put(region), nullptr);
+  EXPECT_TRUE(take_faults().empty());
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 // is no system, a line says why, and nothing of it is left. The program is linked with
 // --wrap for these calls: see CMakeLists.txt.
 
-#include <cxxabi.h>
 #include <gtest/gtest.h>
 #include <modmem/modmem.h>
 #include <rtos/alloc.h>
@@ -10,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
@@ -176,7 +174,7 @@ TEST_P(BootFailuresTest, AfterAPowerCycleThatFailsThereIsNoSystem) {
   EXPECT_GE(calls, 100U);
 }
 
-// --- what else a host says and does (code_name.cpp, cxx_runtime.cpp) ---
+// --- what else a host says (code_name.cpp) ---
 
 TEST(HostHooksTest, CodeIsNamedByItsFile) {
   char text[96] = "as before";
@@ -197,14 +195,6 @@ TEST(HostHooksTest, CodeIsNamedByItsFile) {
   ASSERT_TRUE(name_code(mine, text, sizeof text));
   program_invocation_name = before;
   EXPECT_EQ(std::string(text).find("bare+0x"), 0U) << text;
-}
-
-TEST(HostHooksTest, ACallOfWhatAClassLeavesOpenEndsTheProgram) {
-  const auto call = [] {
-    std::signal(SIGABRT, [](int) { std::exit(61); });
-    abi::__cxa_pure_virtual();
-  };
-  EXPECT_EXIT(call(), testing::ExitedWithCode(61), "");
 }
 
 }  // namespace

@@ -260,6 +260,30 @@ static void the_default_prints_and_aborts(void** state) {
   }
 }
 
+/* What C++ calls for a function that a class leaves open. C programs have the library's own. */
+void __cxa_pure_virtual(void);
+
+enum { ABORTED = 61 };
+
+static void leave_by_exit(int number) {
+  (void)number;
+  exit(ABORTED); /* coverage is counted then, which abort() alone does not see to */
+}
+
+static void call_a_pure_virtual_function(void* unused) {
+  (void)unused;
+  signal(SIGABRT, leave_by_exit);
+  __cxa_pure_virtual();
+}
+
+static void a_pure_virtual_function_aborts(void** state) {
+  (void)state;
+  static char output[4096];
+  const int status = run_child(call_a_pure_virtual_function, NULL, output, sizeof(output));
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), ABORTED);
+}
+
 static void report_and_go_on(void* index) {
   modmem_set_fault_handler(NULL, NULL);
   modmem_set_fault_mode(MODMEM_FAULT_REPORT);
@@ -398,6 +422,7 @@ int main(void) {
       TEST(misuse_with_an_error_result_never_aborts),
       TEST(misuse_of_a_void_free_calls_the_handler),
       TEST(the_default_prints_and_aborts),
+      TEST(a_pure_virtual_function_aborts),
       TEST(report_mode_changes_nothing_else),
       TEST(the_handler_can_be_replaced),
       TEST(the_handler_gets_heap_pointer_owner_and_kind),
