@@ -530,6 +530,7 @@ class Memory {
   bool check_plan(std::span<const PlanEntry> plan, Shortage& shortage) const;
   Sizes sizes_of(const PlanEntry& entry, Shortage& shortage) const;
   bool reserve(Owner& owner, const Sizes& sizes, std::uint32_t accounts);
+  void undo_admission(Plan plan, std::uint32_t pages);
   void fail_plan(const PlanEntry& entry, const Shortage& shortage);
   bool has_new_heap(const PlanEntry& entry) const;
   HeapSpec heap_for(const Owner& parent, const OwnerSpec& spec, const HeapSpec& heap) const;
@@ -541,6 +542,8 @@ class Memory {
   Reservation* reservation_of(const Owner& owner) const;
   Reservation* reservation_for(const Owner& owner) const;
   void drop_reservation(const Owner& owner);
+  bool promise(Reservation& reservation, const Reservation& terms);
+  void end_promise(Reservation& reservation);
   void make_ready(HeapSlot* slot, const Owner& owner) const;
   void lend_frames(Reservation& reservation, HeapSlot& slot) const;
   void settle() const;

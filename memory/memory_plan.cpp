@@ -267,39 +267,29 @@ bool Memory::admit(Plan plan, Shortage* shortage) {
   Shortage missing;
   bool done = check_plan(plan, missing);
   ++admissions_;
-  std::size_t made = 0;
-  for (; done && made < plan.size(); ++made) {
+  const std::uint32_t pages = metadata_.pages();
+  for (std::size_t made = 0; done && made < plan.size(); ++made) {
     PlanEntry& entry = plan[made];
     Shortage none;
     const Sizes sizes = sizes_of(entry, none);
     const bool is_new = entry.owner == nullptr;
     entry.created = is_new;
+    settle();
+    const Reservation* old = is_new ? reservation_for(*entry.parent) : reservation_of(*entry.owner);
+    entry.before = old != nullptr ? *old : Reservation{};
     if (is_new) {
       entry.owner = create_owner_locked(*entry.parent, entry.spec,
                                         heap_for(*entry.parent, entry.spec, entry.heap));
     }
     done = entry.owner != nullptr && reserve(*entry.owner, sizes, entry.accounts);
-    if (done) {
-      continue;
+    if (!done) {
+      // The port gave less than the pool has, or the owner's heap took what was counted as free.
+      missing = {};
+      missing.entry = made;
+      missing.need = entry.needs.size();
+      missing.reason = FailureReason::pool;
+      undo_admission(plan.first(made + 1), pages);
     }
-    // The port gave less than the pool has.
-    missing = {};
-    missing.entry = made;
-    missing.need = entry.needs.size();
-    missing.reason = FailureReason::pool;
-    if (is_new && entry.owner != nullptr) {
-      destroy_owner_locked(*entry.owner, false, false);
-      entry.owner = nullptr;
-    }
-    while (made-- > 0) {
-      if (plan[made].created) {
-        destroy_owner_locked(*plan[made].owner, false, false);
-        plan[made].owner = nullptr;
-      } else {
-        drop_reservation(*plan[made].owner);
-      }
-    }
-    break;
   }
   note_plan(plan, done);
   verify();
@@ -312,35 +302,60 @@ bool Memory::admit(Plan plan, Shortage* shortage) {
   return done;
 }
 
-// Reserves for an owner in place of what was reserved for it.
+// Has all as it was before the first of `plan`, of which the last one failed, with `pages` pages of
+// metadata. Promises end first, so that there is room for those that come back.
+void Memory::undo_admission(Plan plan, std::uint32_t pages) {
+  settle();
+  for (std::size_t i = plan.size(); i-- > 0;) {
+    PlanEntry& entry = plan[i];
+    if (!entry.created && entry.before.owner == nullptr) {
+      drop_reservation(*entry.owner);
+    } else if (!entry.created) {
+      end_promise(*reservation_of(*entry.owner));
+    } else if (entry.owner != nullptr) {
+      destroy_owner_locked(*entry.owner, false, false);
+      entry.owner = nullptr;
+    }
+  }
+  for (std::size_t i = plan.size(); i-- > 0;) {
+    const Reservation& before = plan[i].before;
+    Reservation* reservation = before.owner != nullptr ? reservation_of(*before.owner) : nullptr;
+    if (reservation != nullptr) {
+      end_promise(*reservation);
+      promise(*reservation, before);
+    }
+  }
+  if (metadata_.pages() > pages) {
+    metadata_.drop_spare();
+  }
+}
+
+// Reserves for an owner in place of what was reserved for it, which is no more where that fails.
 bool Memory::reserve(Owner& owner, const Sizes& sizes, std::uint32_t accounts) {
-  drop_reservation(owner);
-  metadata_.hold_back(0);  // what the reservation itself takes is counted
-  const std::uint16_t handle = reservations_.create();
-  if (handle == SlotStore::kNone) {
-    return false;
+  settle();
+  Reservation* reservation = reservation_of(owner);
+  if (reservation == nullptr) {
+    metadata_.hold_back(0);  // what the reservation itself takes is counted
+    const std::uint16_t handle = reservations_.create();
+    if (handle == SlotStore::kNone) {
+      return false;
+    }
+    reservation = &reservations_[handle];
+    reservation->owner = &owner;
+    reservation->handle = handle;
+    reservation->next = first_reservation_;
+    first_reservation_ = handle;
   }
-  set_metadata_aside(nullptr);
-  Reservation& reservation = reservations_[handle];
-  reservation.owner = &owner;
-  reservation.handle = handle;
-  reservation.plan = admissions_;
-  reservation.most = sizes.frames;
-  reservation.metadata = sizes.metadata;
-  reservation.accounts = accounts;
+  end_promise(*reservation);
   const Claim claim = inner_claim(owner, nullptr);
-  reservation.bytes = claim.passed_on + claim.bytes + sizes.bytes;
-  if (!pool_.set_guarantee(reservation.account, sizes.frames)) {
-    reservations_.destroy(handle);
-    return false;
-  }
-  set_aside_ += sizes.metadata;
-  reservation.chunks = reservation.most_chunks = sizes.chunks;
-  promised_chunks_ += sizes.chunks;
-  reservation.next = first_reservation_;
-  first_reservation_ = handle;
-  set_metadata_aside(nullptr);
-  return true;
+  Reservation terms;
+  terms.account.guarantee = terms.most = sizes.frames;
+  terms.metadata = sizes.metadata;
+  terms.chunks = terms.most_chunks = sizes.chunks;
+  terms.accounts = accounts;
+  terms.plan = admissions_;
+  terms.bytes = claim.passed_on + claim.bytes + sizes.bytes;
+  return promise(*reservation, terms);
 }
 
 void Memory::fail_plan(const PlanEntry& entry, const Shortage& shortage) {

@@ -46,11 +46,39 @@ void Memory::drop_reservation(const Owner& owner) {
     return;
   }
   Reservation& reservation = reservations_[*link];
+  end_promise(reservation);
+  *link = reservation.next;
+  reservations_.destroy(reservation.handle);
+}
+
+// Promises what `terms` say to who has promised nothing. Returns false, with nothing changed, where
+// the pool has too little.
+bool Memory::promise(Reservation& reservation, const Reservation& terms) {
+  if (!pool_.set_guarantee(reservation.account, terms.account.guarantee)) {
+    return false;
+  }
+  reservation.most = terms.most;
+  reservation.metadata = terms.metadata;
+  reservation.chunks = terms.chunks;
+  reservation.most_chunks = terms.most_chunks;
+  reservation.accounts = terms.accounts;
+  reservation.plan = terms.plan;
+  reservation.bytes = terms.bytes;
+  set_aside_ += terms.metadata;
+  promised_chunks_ += terms.chunks;
+  set_metadata_aside(nullptr);
+  return true;
+}
+
+// The reservation stays, and nothing is promised by it.
+void Memory::end_promise(Reservation& reservation) {
   pool_.set_guarantee(reservation.account, 0);
   set_aside_ -= reservation.metadata;
   promised_chunks_ -= reservation.chunks;
-  *link = reservation.next;
-  reservations_.destroy(reservation.handle);
+  reservation.metadata = 0;
+  reservation.chunks = 0;
+  reservation.accounts = 0;
+  reservation.bytes = 0;
   set_metadata_aside(nullptr);
 }
 

@@ -35,31 +35,6 @@ struct Need {
   bool apart = false;
 };
 
-struct PlanEntry {
-  Owner* owner = nullptr;      // who needs it; nullptr: who admit() is to create, and notes here
-  Owner* parent = nullptr;     // below this one,
-  OwnerSpec spec;              // as this
-  HeapSpec heap;               // and with this heap, as create_owner() does
-  bool created = false;        // whether admit() created it
-  std::uint32_t accounts = 0;  // owners that will be created below it
-  std::uint32_t heaps = 0;     // of these, those with heaps of their own
-  std::span<const Need> needs;
-};
-
-using Plan = std::span<PlanEntry>;
-
-// What a plan that is not admitted lacks.
-struct Shortage {
-  std::size_t entry = 0;  // the first for which it is not enough
-  std::size_t need = 0;   // its need, or the number of its needs where it is none of them alone
-  FailureReason reason = FailureReason::none;
-  std::size_t asked = 0;      // bytes
-  std::size_t available = 0;  // bytes
-  GuaranteeFigures frames;    // where it is frames that are missing
-
-  constexpr std::size_t missing() const { return asked > available ? asked - available : 0; }
-};
-
 // What is reserved for an owner and those below it.
 //
 // Invariant: account.guarantee <= most; the account holds no frames.
@@ -75,6 +50,32 @@ struct Reservation {
   std::size_t bytes = 0;          // what is sure below limits: as OwnerSpec::guarantee
   std::uint16_t handle = SlotStore::kNone;
   std::uint16_t next = SlotStore::kNone;
+};
+
+struct PlanEntry {
+  Owner* owner = nullptr;      // who needs it; nullptr: who admit() is to create, and notes here
+  Owner* parent = nullptr;     // below this one,
+  OwnerSpec spec;              // as this
+  HeapSpec heap;               // and with this heap, as create_owner() does
+  bool created = false;        // whether admit() created it
+  std::uint32_t accounts = 0;  // owners that will be created below it
+  std::uint32_t heaps = 0;     // of these, those with heaps of their own
+  std::span<const Need> needs;
+  Reservation before;  // for admit() alone: what was reserved before, to be restored where it fails
+};
+
+using Plan = std::span<PlanEntry>;
+
+// What a plan that is not admitted lacks.
+struct Shortage {
+  std::size_t entry = 0;  // the first for which it is not enough
+  std::size_t need = 0;   // its need, or the number of its needs where it is none of them alone
+  FailureReason reason = FailureReason::none;
+  std::size_t asked = 0;      // bytes
+  std::size_t available = 0;  // bytes
+  GuaranteeFigures frames;    // where it is frames that are missing
+
+  constexpr std::size_t missing() const { return asked > available ? asked - available : 0; }
 };
 
 }  // namespace modmem
