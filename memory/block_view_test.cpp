@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "memory/testing/test_system.hpp"
@@ -103,6 +104,146 @@ TEST_P(BlockViews, RegionsAndOwnersEndWithTheirStandIns) {
   void* block = allocate(200);
   EXPECT_EQ(memory_.release_all(memory_.system()), 1U);
   EXPECT_NE(block, nullptr);
+}
+
+// --- a host that has no memory for its view ---
+
+// Hands blocks out as the host's own view does, where it has one, or not at all.
+class RefusingView final : public BlockView {
+ public:
+  // Has the memories of `port` watched by this one before its own.
+  explicit RefusingView(HostPort& port) : next_(port.blocks()) { port.set_block_view(this); }
+
+  void start(std::byte* window, std::size_t bytes) override {
+    if (next_ != nullptr) {
+      next_->start(window, bytes);
+    }
+  }
+  void stop(std::byte* window, std::size_t bytes) override {
+    if (next_ != nullptr) {
+      next_->stop(window, bytes);
+    }
+  }
+  void expose(std::byte* address, std::size_t bytes) override {
+    if (next_ != nullptr) {
+      next_->expose(address, bytes);
+    }
+  }
+  void cover(std::byte* address, std::size_t bytes) override {
+    if (next_ != nullptr) {
+      next_->cover(address, bytes);
+    }
+  }
+  std::byte* hand_out(std::byte* block, std::size_t bytes, std::size_t alignment) override {
+    if (refuses) {
+      return nullptr;
+    }
+    ++out;
+    return next_ != nullptr ? next_->hand_out(block, bytes, alignment) : block;
+  }
+  bool resize(std::byte* block, std::size_t old_bytes, std::size_t bytes) override {
+    return !refuses_sizes && (next_ == nullptr || next_->resize(block, old_bytes, bytes));
+  }
+  void take_back(std::byte* block, std::size_t bytes) override {
+    --out;
+    if (next_ != nullptr) {
+      next_->take_back(block, bytes);
+    }
+  }
+  std::byte* user_of(std::byte* block) const override {
+    return next_ != nullptr ? next_->user_of(block) : block;
+  }
+  const void* block_of(const void* user) const override {
+    return next_ != nullptr ? next_->block_of(user) : user;
+  }
+
+  bool refuses = false;
+  bool refuses_sizes = false;
+  int out = 0;  // blocks
+
+ private:
+  BlockView* next_;
+};
+
+class RefusedView : public ::testing::Test {
+ protected:
+  RefusedView() : config_(testing::preset("mtl")), port_(config_), view_(port_) { boot(); }
+  ~RefusedView() override {
+    EXPECT_TRUE(memory_->check(CheckDepth::deep));
+    memory_->shutdown();
+    EXPECT_EQ(view_.out, 0);
+  }
+  void boot() {
+    arena_ = std::make_unique<testing::ArenaMemory>(Memory::arena_bytes(config_, port_));
+    memory_ = std::make_unique<Memory>();
+    ASSERT_TRUE(memory_->boot(config_, kElasticPolicy, port_, &seen_, arena_->span()));
+  }
+  unsigned char* allocate(std::size_t bytes, Flags flags = 0) {
+    return static_cast<unsigned char*>(memory_->allocate({nullptr, bytes, 0, flags, MODMEM_HERE}));
+  }
+
+  PlatformConfig config_;
+  HostPort port_;
+  RefusingView view_;
+  std::unique_ptr<testing::ArenaMemory> arena_;
+  testing::NotingObserver seen_;
+  std::unique_ptr<Memory> memory_;
+};
+
+TEST_F(RefusedView, ABlockThatIsNotHandedOutIsNone) {
+  const std::uint32_t taken = memory_->pool().taken();
+  view_.refuses = true;
+  EXPECT_EQ(allocate(5000), nullptr);
+  EXPECT_EQ(memory_->allocate_range({nullptr, 100, 0, 0, {}}, 5000).pointer, nullptr);
+  EXPECT_EQ(memory_->system().failures, 2U);
+  EXPECT_EQ(memory_->system().own, 0U);
+  EXPECT_EQ(memory_->pool().taken(), taken);
+  EXPECT_TRUE(memory_->check(CheckDepth::deep));
+  view_.refuses = false;
+  EXPECT_EQ(memory_->free(allocate(5000)), PointerStatus::live);
+}
+
+TEST_F(RefusedView, ABlockThatCanNotBeResizedInPlaceMoves) {
+  unsigned char* block = allocate(100);
+  std::memset(block, 0x41, 100);
+  view_.refuses_sizes = true;
+  for (const std::size_t bytes : {300U, 40U}) {
+    auto* moved =
+        static_cast<unsigned char*>(memory_->reallocate(block, {nullptr, bytes, 0, 0, {}}));
+    ASSERT_NE(moved, nullptr);
+    EXPECT_NE(moved, block);
+    EXPECT_EQ(moved[39], 0x41);
+    EXPECT_EQ(memory_->status(block), PointerStatus::not_live);
+    EXPECT_EQ(memory_->system().own, bytes);
+    EXPECT_TRUE(memory_->check(CheckDepth::deep));
+    block = moved;
+  }
+  // And where nothing else is handed out, it stays as it was.
+  view_.refuses = true;
+  EXPECT_EQ(memory_->reallocate(block, {nullptr, 400, 0, 0, {}}), nullptr);
+  EXPECT_EQ(block[39], 0x41);
+  EXPECT_EQ(memory_->system().own, 40U);
+  EXPECT_EQ(memory_->free(block), PointerStatus::live);
+}
+
+TEST_F(RefusedView, WhatL3SavedStaysSavedWhereItIsNotHandedOut) {
+  unsigned char* block = allocate(500, flag::kL3);
+  ASSERT_NE(block, nullptr);
+  std::memset(block, 0x42, 500);
+  ASSERT_NE(allocate(40, flag::kL3), nullptr);
+  ASSERT_TRUE(memory_->save_l3());
+  port_.power_cycle();
+  memory_.reset();
+  view_.out = 0;
+  boot();
+  view_.refuses = true;
+  EXPECT_FALSE(memory_->restore_l3());
+  EXPECT_EQ(memory_->system().tree, 0U);
+  EXPECT_TRUE(memory_->check(CheckDepth::deep));
+  view_.refuses = false;
+  ASSERT_TRUE(memory_->restore_l3());
+  EXPECT_EQ(memory_->system().tree, 540U);
+  EXPECT_EQ(block[499], 0x42);
 }
 
 }  // namespace

@@ -273,5 +273,44 @@ TEST_P(MemoryFailure, LargestRequestIsExactAtAnyTime) {
   }
 }
 
+// --- words ---
+
+// Each value of an enumeration has the words that belong to it; what is no value is not known.
+template <typename Value>
+void expect_words(const std::vector<const char*>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    EXPECT_STREQ(to_string(static_cast<Value>(i)), words[i]) << i;
+  }
+  EXPECT_STREQ(to_string(static_cast<Value>(words.size())), "unknown");
+}
+
+TEST(FailureWords, SayWhatWasShort) {
+  expect_words<FailureReason>({"none", "pool", "limit", "guarantee", "alignment", "slots",
+                               "fragmentation", "unsupported", "injected"});
+}
+
+TEST(FailureWords, SayWhatAPointerIs) {
+  expect_words<PointerStatus>({"start of a live block", "not a block of this owner",
+                               "inside a live block, not at its start",
+                               "not a live block: freed already, or never allocated",
+                               "a block of L3 whose content was damaged while the power was off"});
+}
+
+TEST(FailureWords, SayWhoAnOwnerIs) {
+  expect_words<OwnerKind>({"system", "pipeline", "module", "buffer", "heap", "region", "slots"});
+}
+
+TEST(FailureWords, SayWhatKindOfHeapItIs) {
+  expect_words<HeapKind>({"none", "elastic", "fixed", "slots", "region"});
+}
+
+TEST(FailureWords, SayWhatToDoAboutEachKindOfFault) {
+  EXPECT_STREQ(advice(FaultKind::pointer), "give back what was taken, once");
+  EXPECT_STREQ(advice(FaultKind::overrun), "write within the block, or ask for more");
+  EXPECT_STREQ(advice(FaultKind::write_after_free),
+               "use nothing that was freed, and forget its address");
+  EXPECT_STREQ(advice(static_cast<FaultKind>(3)), "");
+}
+
 }  // namespace
 }  // namespace modmem

@@ -441,5 +441,82 @@ TEST(L3Image, ChangesNothingWhereOwnersHaveNoRoom) {
   EXPECT_EQ(dsp.memory().status(blocks[1].pointer), PointerStatus::damaged);
 }
 
+// Entries that no save writes, with good sums: nothing of the image is used.
+TEST(L3Image, OfEntriesThatCanNotBeIsNotUsed) {
+  Dsp dsp;
+  const std::vector<Block> blocks = take_filled(dsp, {400, 70});
+  ASSERT_TRUE(dsp.memory().save_l3());
+  const std::vector<std::byte> image = dsp.image();
+  const std::size_t at = header_offset(image);
+  const auto restored = [&](const std::function<void(SavedBlock&)>& change) {
+    dsp.image() = image;
+    SavedHeader header;
+    std::memcpy(static_cast<void*>(&header), &image[at], sizeof header);
+    SavedBlock entries[2];
+    std::byte* list = &dsp.image()[header.first_page * kPage];
+    std::memcpy(static_cast<void*>(entries), list, sizeof entries);
+    change(entries[1]);
+    std::memcpy(list, entries, sizeof entries);
+    header.list_crc = crc32(entries, sizeof entries);
+    header.crc = header.sum();
+    std::memcpy(&dsp.image()[at], &header, sizeof header);
+    dsp.power_cycle();
+    const bool result = dsp.memory().restore_l3();
+    EXPECT_EQ(dsp.live(), result ? 470U : 0U);
+    EXPECT_TRUE(dsp.check());
+    return result;
+  };
+  EXPECT_FALSE(restored([](SavedBlock& entry) { entry.place = UINT32_MAX; }));
+  EXPECT_FALSE(restored([](SavedBlock& entry) { entry.bytes = 0; }));
+  EXPECT_FALSE(restored([](SavedBlock& entry) { entry.bytes = entry.room + 1; }));
+  EXPECT_FALSE(restored([](SavedBlock& entry) { entry.alignment_log2 = 32; }));
+  EXPECT_FALSE(restored([&](SavedBlock& entry) {  // in the place of the other one
+    const Block& other = blocks[entry.bytes == blocks[0].bytes ? 1 : 0];
+    entry.place = static_cast<std::uint32_t>(offset_of(dsp, other.pointer) / Record::kPlaceBytes);
+  }));
+  EXPECT_TRUE(restored([](SavedBlock&) {}));
+}
+
+TEST(L3Image, IsNotBroughtBackIntoAnL3ThatIsInUse) {
+  Dsp dsp;
+  const std::vector<Block> blocks = take_filled(dsp, {400, 70});
+  ASSERT_TRUE(dsp.memory().save_l3());
+  EXPECT_FALSE(dsp.memory().restore_l3()) << "its blocks live";
+  for (const Block& block : blocks) {
+    EXPECT_EQ(dsp.memory().free(block.pointer), PointerStatus::live);
+  }
+  EXPECT_FALSE(dsp.memory().restore_l3()) << "this very boot saved it";
+  dsp.power_cycle();
+  ASSERT_NE(dsp.take(16), nullptr);
+  EXPECT_FALSE(dsp.memory().restore_l3());
+  EXPECT_EQ(dsp.live(), 16U);
+  EXPECT_TRUE(dsp.seen.faults.empty());
+}
+
+// Each of several damaged blocks is ended by itself; their owner goes with the last one.
+TEST(L3Image, DamagedBlocksEndOneByOne) {
+  Dsp dsp;
+  const std::vector<Block> blocks = take_filled(dsp, {400, 70, 90});
+  ASSERT_TRUE(dsp.memory().save_l3());
+  for (const Block& block : blocks) {
+    dsp.image()[offset_of(dsp, block.pointer)] ^= std::byte{1};
+  }
+  dsp.power_cycle();
+  ASSERT_TRUE(dsp.memory().restore_l3());
+  EXPECT_EQ(dsp.seen.faults.size(), 3U);
+  Memory& memory = dsp.memory();
+  const Owner* damaged = memory.system().first_child;
+  ASSERT_NE(damaged, nullptr);
+  std::size_t left = 560;
+  for (const Block& block : blocks) {
+    EXPECT_EQ(damaged->own, left);
+    EXPECT_EQ(memory.free(block.pointer, damaged), PointerStatus::damaged) << "by nobody's name";
+    EXPECT_EQ(memory.free(block.pointer), PointerStatus::live);
+    left -= block.bytes;
+    EXPECT_EQ(memory.system().first_child, left != 0 ? damaged : nullptr);
+  }
+  EXPECT_TRUE(dsp.check());
+}
+
 }  // namespace
 }  // namespace modmem

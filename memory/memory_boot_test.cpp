@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "memory/testing/test_system.hpp"
+#include "port/forwarding_port.hpp"
 
 namespace modmem {
 namespace {
@@ -188,6 +190,12 @@ TEST(MemoryBootRefuses, EveryRuleOfAConfiguration) {
       {"small window", "window", [](auto& c) { c.window_bytes = c.span_bytes - kPage; }},
       {"span", "span", [](auto& c) { c.span_bytes += 1; }},
       {"span 0", "span", [](auto& c) { c.span_bytes = 0; }},
+      {"low-power", "low-power SRAM", [](auto& c) { c.lp_sram_bytes += 1; }},
+      {"large low-power", "low-power SRAM", [](auto& c) { c.lp_sram_bytes = 65535 * kPage; }},
+      {"l3", "L3", [](auto& c) { c.l3_bytes += 1; }},
+      {"large l3", "L3", [](auto& c) { c.l3_bytes = 65535 * kPage; }},
+      {"cores 0", "cores", [](auto& c) { c.cores = 0; }},
+      {"cores 17", "cores", [](auto& c) { c.cores = 17; }},
       {"heaps 0", "heaps", [](auto& c) { c.max_heaps = 0; }},
       {"heaps 255", "heaps", [](auto& c) { c.max_heaps = 255; }},
       {"owners 0", "owners", [](auto& c) { c.max_owners = 0; }},
@@ -302,6 +310,111 @@ TEST(MemoryBootFixedArena, TakesAllButWhatMetadataNeeds) {
     TestSystem other(config, kSinglePolicy);
     EXPECT_EQ(other.heap("system").mapped_bytes, 20 * config::kPageBytes) << name;
   }
+}
+
+// --- with memories beside the SRAM ---
+
+// L3 on a port that says which of its pages are mapped, and maps only so many.
+class CountedL3 final : public ForwardingPort {
+ public:
+  CountedL3(Port& l3, std::size_t maps) : ForwardingPort(&l3), left_(maps) {}
+
+  bool map(Page page, Frame frame) override {
+    if (left_ == 0 || !ForwardingPort::map(page, frame)) {
+      return false;
+    }
+    --left_;
+    mapped_.insert(number(page));
+    return true;
+  }
+  void unmap(Page page) override {
+    EXPECT_EQ(mapped_.erase(number(page)), 1U);
+    ForwardingPort::unmap(page);
+  }
+  std::size_t mapped() const { return mapped_.size(); }
+
+ private:
+  std::size_t left_;
+  std::set<std::uint16_t> mapped_;
+};
+
+class CountedL3Port final : public ForwardingPort {
+ public:
+  CountedL3Port(HostPort& host, std::size_t maps) : ForwardingPort(&host), l3_(*host.l3(), maps) {}
+  ~CountedL3Port() = default;
+  Port* l3() override { return &l3_; }
+  std::size_t mapped() const { return l3_.mapped(); }
+
+ private:
+  CountedL3 l3_;
+};
+
+PlatformConfig with_side_memories() {
+  PlatformConfig config = small_platform(true, 64);
+  config.lp_sram_bytes = 8 * config::kPageBytes;
+  config.l3_bytes = std::size_t{4} << 20;
+  return config;
+}
+
+// Whether it comes up with `maps` pages of L3 to be mapped and `bytes` of arena; where it does not,
+// nothing may be left.
+bool boots_beside(const PlatformConfig& config, std::size_t maps, std::size_t bytes = SIZE_MAX) {
+  HostPort host(config);
+  CountedL3Port port(host, maps);
+  const std::size_t needed = Memory::arena_bytes(config, port);
+  const ArenaMemory arena(bytes < needed ? bytes : needed);
+  Memory memory;
+  const bool done = memory.boot(config, kElasticPolicy, port, nullptr, arena.span());
+  if (done) {
+    EXPECT_GT(port.mapped(), 0U) << "L3 holds its own tables";
+    EXPECT_TRUE(memory.check(CheckDepth::deep));
+    EXPECT_EQ(memory.shutdown(), 0U);
+  }
+  EXPECT_EQ(port.mapped(), 0U);
+  EXPECT_EQ(memory.pool().taken(), 0U);
+  return done;
+}
+
+TEST(MemoryBootBeside, NeedsThePagesThatL3HoldsItsTablesIn) {
+  const PlatformConfig config = with_side_memories();
+  std::size_t maps = 0;
+  while (!boots_beside(config, maps)) {
+    ASSERT_LT(++maps, 100U);
+  }
+  EXPECT_GT(maps, 2U);
+  EXPECT_TRUE(boots_beside(config, maps + 1));
+}
+
+TEST(MemoryBootBeside, NeedsAHeapForEachMemory) {
+  PlatformConfig config = with_side_memories();
+  for (config.max_heaps = 1; config.max_heaps < 4; ++config.max_heaps) {
+    EXPECT_FALSE(boots_beside(config, SIZE_MAX)) << config.max_heaps;
+  }
+  EXPECT_TRUE(boots_beside(config, SIZE_MAX)) << "the system's, the shared one, and two beside";
+}
+
+TEST(MemoryBootBeside, NeedsAllOfItsArena) {
+  const PlatformConfig config = with_side_memories();
+  HostPort port(config);
+  const std::size_t needed = Memory::arena_bytes(config, port);
+  for (std::size_t bytes = 0; bytes < needed; bytes += 16 + needed / 150) {
+    ASSERT_FALSE(boots_beside(config, SIZE_MAX, bytes)) << bytes;
+  }
+  EXPECT_FALSE(boots_beside(config, SIZE_MAX, needed - 1));
+}
+
+TEST(MemoryBootBeside, AnL3TooSmallForItsOwnTablesIsNotUsed) {
+  PlatformConfig config = with_side_memories();
+  config.l3_bytes = 2 * config::kPageBytes;
+  HostPort port(config);
+  const ArenaMemory arena(Memory::arena_bytes(config, port));
+  Memory memory;
+  ASSERT_TRUE(memory.boot(config, kElasticPolicy, port, nullptr, arena.span()));
+  EXPECT_EQ(memory.allocate({nullptr, 16, 0, flag::kL3, {}}), nullptr);
+  EXPECT_FALSE(memory.save_l3());
+  EXPECT_FALSE(memory.restore_l3());
+  EXPECT_TRUE(memory.check(CheckDepth::deep));
+  memory.shutdown();
 }
 
 }  // namespace

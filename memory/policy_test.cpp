@@ -374,5 +374,13 @@ TEST(Policy, SaysWhichHeapsExist) {
   EXPECT_EQ(system.pipeline().heap, kNoHeap);
 }
 
+// A table may start everything in low-power memory: a wish, as everywhere.
+TEST(Policy, LowPowerMemoryIsAWishWhereEveryRequestStartsAsWell) {
+  Policy policy = blank_policy();
+  policy.unflagged.place = Place::lp;
+  EXPECT_EQ(outcome(policy, 0).heap, "low-power");
+  EXPECT_EQ(outcome(policy, 0, false).heap, "pipeline");
+}
+
 }  // namespace
 }  // namespace modmem

@@ -409,5 +409,62 @@ TEST(MemoryPowerRandom, NobodySeesPagesMove) {
   }
 }
 
+// Pages of metadata move with all others, and what is noted there is found afterwards; pages of
+// another core's heap stay.
+TEST(MemoryPowerMetadata, MovesAsWell) {
+  PlatformConfig config = small_platform(true, 62);
+  config.metadata_bytes = 0;
+  TestSystem system(config);
+  Memory& memory = system.memory();
+  Owner& mine = system.pipeline(1);
+  Owner& others =
+      system.owner(memory.system(), {.kind = OwnerKind::pipeline, .name = "other", .core = 1});
+  std::vector<void*> goes;
+  std::vector<void*> stays;
+  for (int i = 0; i < 24; ++i) {
+    goes.push_back(memory.allocate({&mine, kPage, 0, 0, {}}));
+    if (i % 6 == 0) {
+      stays.push_back(memory.allocate({i == 12 ? &others : &mine, kPage, 0, 0, {}}));
+    }
+    if (i % 5 == 0) {
+      for (int small = 0; small < 150; ++small) {
+        stays.push_back(memory.allocate({&mine, 16, 0, 0, {}}));
+        ASSERT_NE(stays.back(), nullptr);
+      }
+    }
+  }
+  for (void* block : goes) {
+    ASSERT_EQ(memory.free(block), PointerStatus::live);
+  }
+  const void* of_other = stays.front();
+  for (const void* block : stays) {
+    of_other = system.heap_of(block).owner == &others ? block : of_other;
+  }
+  ASSERT_EQ(system.heap_of(of_other).owner, &others);
+  const std::uint16_t frame = memory.space().frame_of(*memory.space().page_of(of_other));
+  const std::uint32_t banks = memory.pool().banks_on();
+  EXPECT_GT(memory.compact(kAll).moved, 0U);
+  EXPECT_LT(memory.pool().banks_on(), banks);
+  EXPECT_EQ(memory.space().frame_of(*memory.space().page_of(of_other)), frame);
+  EXPECT_TRUE(system.check());
+  for (void* block : stays) {
+    ASSERT_EQ(memory.free(block), PointerStatus::live);
+  }
+  EXPECT_TRUE(system.check());
+}
+
+// A block is pinned as often as a pin can count, and no more.
+TEST_F(MemoryPower, PinsCountOnlySoFar) {
+  void* block = allocate(memory_.system(), 100);
+  for (std::uint32_t i = 0; i < UINT16_MAX; ++i) {
+    ASSERT_TRUE(memory_.pin(block)) << i;
+  }
+  EXPECT_FALSE(memory_.pin(block));
+  EXPECT_TRUE(memory_.unpin(block));
+  EXPECT_TRUE(memory_.pin(block));
+  EXPECT_TRUE(system_.check());
+  EXPECT_EQ(memory_.free(block), PointerStatus::live);
+}
+
 }  // namespace
 }  // namespace modmem

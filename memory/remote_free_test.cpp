@@ -291,6 +291,67 @@ TEST_F(RemoteFree, OfRegionsAndPrivateHeapsToo) {
   EXPECT_EQ(system_.pool_state(), boot_);
 }
 
+// Where guests live in a heap that ends, its pages become those of the system's heap of its core,
+// and what waits there waits on, behind what waits there already.
+TEST(RemoteFreeWithGuests, WhatWaitsGoesOverToTheHeir) {
+  for (const bool heir_has_some : {false, true}) {
+    PlatformConfig config = testing::small_platform(true, 64);
+    TestSystem system(config);
+    Memory& memory = system.memory();
+    const auto pipeline = [&](std::uint32_t id) -> Owner& {
+      return system.owner(memory.system(),
+                          {.kind = OwnerKind::pipeline, .id = id, .name = "pipeline", .core = 1});
+    };
+    const auto take = [&](Owner& owner, std::size_t bytes) {
+      return memory.allocate({&owner, bytes, 0, flag::kSilent, MODMEM_HERE});
+    };
+    set_host_core(1);
+    Owner& lender = pipeline(1);
+    Owner& borrower = pipeline(2);
+    std::vector<void*> ended;
+    for (int i = 0; i < 3; ++i) {
+      ended.push_back(take(lender, 200));
+    }
+    void* of_heir = take(memory.system(), 100);
+    ASSERT_NE(of_heir, nullptr);
+    // No frame is left, so that who comes next is a guest of the lender.
+    while (take(borrower, kPage) != nullptr) {
+    }
+    void* guest = take(borrower, 300);
+    while (guest != nullptr && system.heap_of(guest).owner != &lender) {
+      guest = take(borrower, 300);
+    }
+    ASSERT_NE(guest, nullptr) << "nobody lent anything";
+    set_host_core(0);
+    if (heir_has_some) {
+      EXPECT_EQ(memory.free(of_heir), PointerStatus::live);
+    }
+    for (void* block : ended) {
+      EXPECT_EQ(memory.free(block), PointerStatus::live);
+    }
+    EXPECT_EQ(memory.heap_report(lender).queued_bytes, 600U);
+    memory.release_owner(lender);
+    EXPECT_EQ(system.heap("system-1").queued_bytes, heir_has_some ? 700U : 600U);
+    EXPECT_EQ(memory.status(guest), PointerStatus::live);
+    EXPECT_TRUE(system.check());
+    set_host_core(1);
+    EXPECT_EQ(memory.drain(1), heir_has_some ? 3U : 2U) << "one at a time";
+    EXPECT_TRUE(system.check());
+    EXPECT_EQ(memory.drain(kAll), 0U);
+    EXPECT_EQ(system.heap("system-1").queued_bytes, 0U);
+    EXPECT_TRUE(system.check());
+    EXPECT_EQ(memory.free(guest), PointerStatus::live);
+    set_host_core(0);
+  }
+}
+
+TEST_F(RemoteFree, ACoreThatThePlatformLacksHasNothingToTakeBack) {
+  queue(pipeline_of(1), 5);
+  EXPECT_EQ(drain(20), 0U);
+  EXPECT_EQ(drain(1, 0), 5U);
+  EXPECT_TRUE(system_.check());
+}
+
 TEST(RemoteFreeOneCore, ThereIsNoOtherCore) {
   TestSystem system(preset("mcu"));
   Memory& memory = system.memory();

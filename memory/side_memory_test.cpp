@@ -341,5 +341,55 @@ TEST(L3, GivesEverythingBackAtShutdown) {
   }
 }
 
+// Where the port maps no page for the list, the save before stays, and so does what was saved.
+TEST(L3, KeepsWhatWasSavedWhereThePortDoesNotMap) {
+  Dsp dsp(preset("mtl"));
+  auto* l3 = static_cast<SimulatedMemory*>(dsp.port().l3());
+  void* block = dsp.take(300);
+  std::memset(block, 5, 300);
+  ASSERT_TRUE(dsp.memory().save_l3());
+  std::memset(block, 6, 300);
+  l3->fail_maps_after(0);
+  EXPECT_FALSE(dsp.memory().save_l3());
+  l3->fail_maps_after(SimulatedMemory::kNever);
+  EXPECT_TRUE(dsp.check());
+  std::memset(block, 5, 300);
+  dsp.power_cycle();
+  l3->fail_maps_after(0);
+  EXPECT_FALSE(dsp.memory().restore_l3());
+  l3->fail_maps_after(1);  // the list, and not the block
+  EXPECT_FALSE(dsp.memory().restore_l3());
+  l3->fail_maps_after(SimulatedMemory::kNever);
+  EXPECT_EQ(dsp.l3().live_bytes, 0U);
+  EXPECT_EQ(dsp.l3().mapped_bytes, 0U);
+  EXPECT_TRUE(dsp.check());
+  ASSERT_TRUE(dsp.memory().restore_l3());
+  EXPECT_EQ(dsp.l3().live_bytes, 300U);
+  EXPECT_EQ(static_cast<unsigned char*>(block)[299], 5);
+}
+
+// Nothing moves there, so that whoever pins a block is served, and a pin is nothing to be ended.
+TEST_F(LowPower, BlocksThereStayPinnedOrNot) {
+  void* block = take(100);
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(memory_.pin(block));
+  EXPECT_TRUE(memory_.unpin(block));
+  EXPECT_TRUE(memory_.unpin(block));
+  EXPECT_EQ(memory_.free(block), PointerStatus::live);
+  EXPECT_FALSE(memory_.pin(block));
+  EXPECT_FALSE(memory_.unpin(block));
+}
+
+// Energy is that of the SRAM's banks.
+TEST_F(LowPower, TakesNoBankOfTheSram) {
+  HostPort& host = system_.port().host();
+  host.set_time_us(host.time_us());
+  ASSERT_NE(take(3 * kPage), nullptr);
+  const Energy before = memory_.energy();
+  host.set_time_us(host.time_us() + 1000000);
+  const Energy after = memory_.energy();
+  EXPECT_EQ(after.heaps_us, before.heaps_us);
+}
+
 }  // namespace
 }  // namespace modmem
