@@ -53,6 +53,23 @@ TEST_P(RegionTest, RefusesWhatCannotBeARegion) {
   EXPECT_TRUE(region.check(CheckDepth::deep));
 }
 
+// The most that leaves frames to others: of the lifetime part first, then of the heap behind it.
+TEST_P(RegionTest, ServesRangesInBothModes) {
+  ASSERT_TRUE(open(4 * kPage));
+  Range range = region.allocate_range(100, 2 * kPage, 1, 1, 1);
+  EXPECT_NE(range.pointer, nullptr);
+  EXPECT_EQ(range.bytes, 2 * kPage);
+  EXPECT_EQ(region.status(range.pointer), PointerStatus::live);
+  EXPECT_EQ(region.allocate_range(3 * kPage, 5 * kPage, 1, 1, 1).pointer, nullptr);
+  region.set_interim();
+  EXPECT_EQ(region.allocate_range(5 * kPage, 6 * kPage, 1, 1, 1).pointer, nullptr);
+  range = region.allocate_range(100, 5 * kPage, 1, 1, 1);
+  EXPECT_NE(range.pointer, nullptr);
+  EXPECT_LE(range.bytes, 2 * kPage);
+  EXPECT_GT(range.bytes, kPage);
+  EXPECT_TRUE(sound());
+}
+
 TEST_P(RegionTest, ServesLifetimeThenAHeapInWhatIsLeft) {
   ASSERT_TRUE(open(3 * kPage));
   ASSERT_NE(take(6000), nullptr);

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "modmem/config.hpp"
 #include "page/address_space.hpp"
 #include "page/testing/page_world.hpp"
+#include "port/forwarding_port.hpp"
 
 namespace modmem {
 namespace {
@@ -221,6 +223,65 @@ TEST(CompactNoMmu, MovesNothing) {
   EXPECT_EQ(world.space().compact(kAll, mover).moved, 0U);
   EXPECT_TRUE(world.space().is_mapped(4));
   EXPECT_TRUE(world.check());
+}
+
+// Without an uncached alias, which knows which pages were written back since they were mapped.
+class WithoutAlias final : public ForwardingPort {
+ public:
+  explicit WithoutAlias(HostPort& host) : ForwardingPort(&host) {}
+  ~WithoutAlias() = default;
+
+  std::ptrdiff_t alias_offset() const override { return 0; }
+  bool map(Page page, Frame frame) override {
+    written_.erase(number(page));
+    return ForwardingPort::map(page, frame);
+  }
+  void unmap(Page page) override {
+    lost_ += written_.count(number(page)) == 0 ? 1U : 0U;
+    ForwardingPort::unmap(page);
+  }
+  void cache_writeback(std::byte* address, std::size_t bytes) override {
+    if (bytes == config::kPageBytes) {
+      written_.insert(static_cast<std::uint16_t>((address - window()) / bytes));
+    }
+    ForwardingPort::cache_writeback(address, bytes);
+  }
+  // Pages that were unmapped with what the cache had of them.
+  std::uint32_t lost() const { return lost_; }
+  void forget() { lost_ = 0; }
+
+ private:
+  std::set<std::uint16_t> written_;
+  std::uint32_t lost_ = 0;
+};
+
+TEST(CompactWithoutAlias, WritesTheCopyBack) {
+  const PlatformConfig config = small_platform(true, kFrames);
+  HostPort host(config);
+  WithoutAlias port(host);
+  std::vector<std::byte> memory(std::size_t{1} << 17);
+  MetadataArena arena(memory);
+  PagePool pool;
+  AddressSpace space;
+  ASSERT_TRUE(pool.boot(config, port, arena) && space.boot(config, port, pool, arena));
+  PageAccount account;
+  Mover mover(space);
+  ASSERT_TRUE(space.map(0, 20, kHeap, account));
+  for (std::uint32_t page = 0; page < 20; ++page) {
+    std::memset(space.address_of(page), static_cast<int>(page + 1), config::kPageBytes);
+  }
+  space.unmap(4, 6, account);
+  space.unmap(12, 3, account);
+  port.forget();
+  EXPECT_EQ(space.compact(kAll, mover).moved, 2U);
+  EXPECT_EQ(port.lost(), 0U);
+  EXPECT_EQ(pool.taken_in(Bank{1}), 0U);
+  for (const std::uint32_t page : {10U, 11U}) {
+    EXPECT_EQ(std::to_integer<std::uint32_t>(space.address_of(page)[0]), page + 1);
+    EXPECT_EQ(std::to_integer<std::uint32_t>(space.address_of(page)[config::kPageBytes - 1]),
+              page + 1);
+  }
+  EXPECT_TRUE(pool.check() && space.check());
 }
 
 }  // namespace

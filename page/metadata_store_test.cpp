@@ -291,6 +291,48 @@ TEST_P(MetadataStoreTest, KeepsNothingWhereItCannotKeepAll) {
   store().drop_all(list);
 }
 
+// Where the page of records fills up and the next one can't be had, all that was taken for it goes,
+// the page among it.
+TEST_P(MetadataStoreTest, KeepsNoPageThatItMappedForTooMuch) {
+  SlotList list;
+  std::vector<Store::Handle> handles;
+  for (std::uint32_t i = 0; i < kPerPage; ++i) {
+    handles.push_back(store().create(list));
+    ASSERT_NE(handles.back(), Store::kNone);
+  }
+  ASSERT_EQ(store().pages(), 1U);
+  setup.world.fail_maps_after(1);
+  EXPECT_FALSE(store().keep(list, 2 * kPerPage));
+  setup.world.fail_maps_after(FakePort::kNever);
+  EXPECT_EQ(store().pages(), 1U);
+  EXPECT_EQ(list.free, 0U);
+  EXPECT_EQ(list.kept, 0U);
+  std::uint32_t live = 0;
+  EXPECT_TRUE(store().check(list, live));
+  EXPECT_EQ(live, kPerPage);
+  EXPECT_TRUE(setup.world.check() && setup.heap.check());
+  store().drop_all(list);
+}
+
+// Objects as large as a page empty it at once: one empty page stays, not two.
+TEST_P(MetadataStoreTest, KeepsOneSpareWhereWholePagesComeBack) {
+  const std::uint8_t id = setup.heap.add_store();
+  const MetadataHeap::Chunk small = setup.heap.take(1, id);
+  ASSERT_NE(small, MetadataHeap::kNoChunk);
+  ASSERT_NE(setup.heap.take(kPerPage - 1, id), MetadataHeap::kNoChunk);
+  const MetadataHeap::Chunk first = setup.heap.take(kPerPage, id);
+  const MetadataHeap::Chunk second = setup.heap.take(kPerPage, id);
+  ASSERT_EQ(setup.heap.pages(), 3U);
+  setup.heap.give(first, kPerPage);
+  EXPECT_EQ(setup.heap.pages(), 3U);
+  EXPECT_TRUE(setup.heap.check());
+  setup.heap.give(second, kPerPage);
+  EXPECT_EQ(setup.heap.pages(), 2U);
+  EXPECT_EQ(setup.account.held, 2U);
+  EXPECT_TRUE(setup.heap.check() && setup.world.check());
+  setup.heap.give(small, 1);
+}
+
 TEST_P(MetadataStoreTest, FillsTheArenaBeforeItTakesPages) {
   StoreWorld part(GetParam(), PortKind::fake,
                   (MetadataHeap::kNoteChunks + 4) * MetadataHeap::kChunkBytes);
