@@ -59,6 +59,13 @@ class CheckCoverageTest(unittest.TestCase):
         figures, _ = self.check([line(2, 1, (1, 0)), line(6, 1, (1, 0))], source=source)
         self.assertEqual((figures["page"].branches, figures["page"].taken), (2, 1))
 
+    def test_what_only_a_broken_library_reaches(self):
+        source = ("bool A::check() const {\n  if (x) {\n    return false;\n  }\n  f();\n}\n"
+                  "bool B::g() {\n  return false;\n")
+        figures, wrong = self.check([line(1, 1), line(3, 0), line(5, 0), line(8, 0)], source=source)
+        self.assertEqual(wrong, ["page/a.cpp:5: not reached: f();", "page/a.cpp:8: not reached: return false;"])
+        self.assertEqual((figures["page"].reached, figures["page"].excepted), (1, 1))
+
     def test_what_is_no_code_does_not_count(self):
         figures, wrong = self.check([{**line(3, 0), "gcovr/noncode": True}, {**line(2, 0), "gcovr/excluded": True}])
         self.assertEqual((wrong, figures["page"].lines), ([], 0))
