@@ -153,13 +153,14 @@ TEST_P(SharedCopiesTest, EveryGetInvalidatesTheCopyForItsCore) {
 TEST_P(SharedCopiesTest, EntriesAndReferencesLiePastTheCaches) {
   const CopyResult result = copies_.get(module_, source(0), 700);
   const auto* copy = static_cast<const std::byte*>(result.copy);
+  const std::byte* end = copy + memory_.usable_size(copy);
   system_.port().forget_invalidations();
   EXPECT_EQ(copies_.put(module_, copy), PointerStatus::live);
   const auto& seen = system_.port().invalidations();
-  EXPECT_EQ(std::count_if(
-                seen.begin(), seen.end(),
-                [&](const auto& one) { return one.address < copy || one.address >= copy + 700; }),
-            2);
+  EXPECT_EQ(
+      std::count_if(seen.begin(), seen.end(),
+                    [&](const auto& one) { return one.address < copy || one.address >= end; }),
+      2);
 }
 
 TEST_P(SharedCopiesTest, OutOfMemoryAnywhereLeavesNothingBehind) {

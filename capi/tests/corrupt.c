@@ -8,6 +8,7 @@
 #include <rtos/alloc.h>
 #include <sof/lib/regions_mm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct processing_module module = {.dev_id = 0x10001};

@@ -23,6 +23,7 @@
  *         the_handler_can_be_replaced
  *         the_handler_gets_heap_pointer_owner_and_kind
  *   Every id in every message is hexadecimal               ids_are_hexadecimal
+ *   (a virtual function that a port lacks)                 a_pure_virtual_function_aborts
  *   every size has its unit (both in all programs besides: support.h)
  *         sizes_have_their_unit
  */

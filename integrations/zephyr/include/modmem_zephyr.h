@@ -23,7 +23,8 @@ int modmem_zephyr_bank_power(unsigned int bank, bool on);
 
 /*
  * Whether the calling thread is on the audio path, which must not allocate: such calls are served
- * and counted. Interrupts always are. The weak one returns false.
+ * and counted. Interrupts always are, and it is not asked about them. It is called with interrupts
+ * off or on. The weak one returns false.
  */
 bool modmem_zephyr_on_audio_path(void);
 
