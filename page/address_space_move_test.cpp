@@ -242,7 +242,7 @@ class WithoutAlias final : public ForwardingPort {
   }
   void cache_writeback(std::byte* address, std::size_t bytes) override {
     if (bytes == config::kPageBytes) {
-      written_.insert(static_cast<std::uint16_t>((address - window()) / bytes));
+      written_.insert(number(address));
     }
     ForwardingPort::cache_writeback(address, bytes);
   }
