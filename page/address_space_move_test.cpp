@@ -242,7 +242,8 @@ class WithoutAlias final : public ForwardingPort {
   }
   void cache_writeback(std::byte* address, std::size_t bytes) override {
     if (bytes == config::kPageBytes) {
-      written_.insert(number(address));
+      written_.insert(
+          static_cast<std::uint16_t>(static_cast<std::size_t>(address - window()) / bytes));
     }
     ForwardingPort::cache_writeback(address, bytes);
   }
