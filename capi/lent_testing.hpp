@@ -28,7 +28,7 @@ void set_code_name(const std::string& name);
 inline constexpr int kPanicked = 73;
 
 // A port that calls back before its nth lock(): the same thread then does what another one would do
-// between two steps of a call.
+// between two steps of a call. And the nth mapping or power-up of a bank can be had to fail.
 class InterruptiblePort final : public ForwardingPort {
  public:
   explicit InterruptiblePort(FakePort& fake) : ForwardingPort(&fake) {}
@@ -42,6 +42,29 @@ class InterruptiblePort final : public ForwardingPort {
   // Takes the call back; returns whether it was still to come.
   bool never_interrupted() { return std::exchange(what_, nullptr) != nullptr; }
 
+  // Refuses the `nth` mapping, or power-up, from now on (1: the next), and no other; 0: none.
+  void refuse_map(std::uint64_t nth) {
+    refused_map_ = nth;
+    maps_ = 0;
+  }
+  void refuse_power(std::uint64_t nth) {
+    refused_power_ = nth;
+    powers_ = 0;
+  }
+  // How many there were since.
+  std::uint64_t maps() const { return maps_; }
+  std::uint64_t powers() const { return powers_; }
+
+  bool map(Page page, Frame frame) override {
+    return ++maps_ != refused_map_ && ForwardingPort::map(page, frame);
+  }
+  bool remap(Page page, Frame from, Frame to) override {
+    return ++maps_ != refused_map_ && ForwardingPort::remap(page, from, to);
+  }
+  bool set_bank_power(Bank bank, bool on) override {
+    return (!on || ++powers_ != refused_power_) && ForwardingPort::set_bank_power(bank, on);
+  }
+
   void lock() override {
     if (what_ && locks_left_-- == 0) {
       std::exchange(what_, nullptr)();
@@ -50,6 +73,10 @@ class InterruptiblePort final : public ForwardingPort {
   }
 
  private:
+  std::uint64_t maps_ = 0;
+  std::uint64_t refused_map_ = 0;
+  std::uint64_t powers_ = 0;
+  std::uint64_t refused_power_ = 0;
   int locks_left_ = 0;
   std::function<void()> what_;
 };
@@ -57,13 +84,14 @@ class InterruptiblePort final : public ForwardingPort {
 // A system that the C functions work on while it lives. What it ends with is counted as leaks().
 class LentSystem {
  public:
-  explicit LentSystem(const PlatformConfig& config = preset("mtl"))
+  explicit LentSystem(const PlatformConfig& config = preset("mtl"),
+                      const Policy& policy = kElasticPolicy)
       : config_(config),
         fake_(config),
         port_(fake_),
         arena_(Memory::arena_bytes(config, port_)),
         reporter_(port_) {
-    EXPECT_TRUE(memory_.boot(config_, kElasticPolicy, port_, &reporter_, arena_.span()));
+    EXPECT_TRUE(memory_.boot(config_, policy, port_, &reporter_, arena_.span()));
     EXPECT_TRUE(adopt(system_));
   }
   ~LentSystem() { end(); }
