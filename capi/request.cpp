@@ -94,9 +94,15 @@ bool is_callers(Memory& memory, const Owner& owner) {
 }
 
 bool is_in_callers_heap(const CSystem& system, const void* pointer) {
-  const Owner* owner = system.memory.locate(pointer).owner;
-  return system.memory.entered_domain() == nullptr ||
-         (owner != nullptr && is_callers(system.memory, *owner));
+  if (system.memory.entered_domain() == nullptr) {
+    return true;
+  }
+  const Owner* owner = nullptr;
+  {
+    const LockGuard guard(system.port());
+    owner = system.memory.locate(pointer).owner;
+  }
+  return owner != nullptr && is_callers(system.memory, *owner);
 }
 
 void report_strange(const CSystem& system, const char* function, const void* pointer,
