@@ -92,6 +92,10 @@ function(modmem_freestanding_library name)
   if(scope STREQUAL "PUBLIC")
     target_compile_options(${name} PRIVATE
       -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+    # On a host, reports walk the stack through these functions.
+    if(NOT CMAKE_CROSSCOMPILING)
+      target_compile_options(${name} PRIVATE -fasynchronous-unwind-tables)
+    endif()
     set_property(GLOBAL APPEND PROPERTY MODMEM_FREESTANDING_LIBRARIES ${name})
   endif()
 endfunction()
