@@ -27,6 +27,7 @@ inline void PrintTo(Access access, std::ostream* out) {
 namespace {
 
 using testing::AccessProbe;
+using testing::died_of_access;
 using testing::preset;
 using testing::TestSystem;
 
@@ -199,8 +200,7 @@ TEST_P(Grants, FaultForWhoWrites) {
   ASSERT_TRUE(grant(first_, table_, Access::read_only));
   enter(&first_);
   EXPECT_EQ(block[99], block[99]);
-  EXPECT_EXIT(*static_cast<volatile char*>(static_cast<void*>(block)) = 1,
-              ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(*static_cast<volatile char*>(static_cast<void*>(block)) = 1, died_of_access, "");
 }
 
 TEST_P(Grants, LeaveNothingBehindWhereMetadataRunsOut) {

@@ -19,6 +19,7 @@
 namespace modmem {
 namespace {
 
+using testing::died_of_access;
 using testing::preset;
 using testing::RandomDriver;
 using testing::small_platform;
@@ -390,7 +391,7 @@ TEST_P(HardeningDeathTest, OnlyTheLibraryWritesMetadata) {
   allocate(100);
   auto* owner = reinterpret_cast<volatile char*>(module_);
   const auto read = *owner;  // everybody may
-  EXPECT_EXIT(*owner = read, ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(*owner = read, died_of_access, "");
   // ... also where that lies in pages of the pool, through either alias.
   const AddressSpace& space = memory().space();
   std::byte* page = nullptr;
@@ -404,8 +405,7 @@ TEST_P(HardeningDeathTest, OnlyTheLibraryWritesMetadata) {
             std::string("page of the library's own, which nobody else writes, in heap metadata of "
                         "system system (id 0x0)"));
   for (std::byte* alias : {space.to_cached(page), space.to_uncached(space.to_cached(page))}) {
-    EXPECT_EXIT(*static_cast<volatile std::byte*>(alias) = std::byte{1},
-                ::testing::KilledBySignal(SIGSEGV), "");
+    EXPECT_EXIT(*static_cast<volatile std::byte*>(alias) = std::byte{1}, died_of_access, "");
   }
   EXPECT_TRUE(system_->check());
 }

@@ -5,7 +5,6 @@ is left where a command ends before its time."""
 import json
 import os
 import pathlib
-import re
 import resource
 import signal
 import subprocess
@@ -14,11 +13,6 @@ import time
 from testing import program
 
 TRACES = pathlib.Path(__file__).resolve().parents[1] / "examples" / "traces"
-
-
-def has_sanitizer():
-    cache = (pathlib.Path(program.path()).parent / "CMakeCache.txt").read_text(encoding="utf-8")
-    return re.search(r"^MODMEM_SANITIZE:STRING=.+$", cache, re.M) is not None
 
 
 class FilesTestCase(program.TestCase):
@@ -150,7 +144,7 @@ class InputTest(FilesTestCase):
         self.assertEqual((result.status, result.err), (0, ""))
 
     def test_what_the_machine_refuses_says_whose_it_was(self):
-        if has_sanitizer():
+        if program.has_sanitizer():
             self.skipTest("sanitizers have limits of their own")
 
         def run(kind, soft, hard, *arguments):

@@ -1,7 +1,10 @@
 // TestSystem: a booted Memory on the simulator, which notes all that its observer is told.
 #pragma once
 
+#include <sys/wait.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -15,6 +18,7 @@
 #include "memory/memory.hpp"
 #include "memory/testing/checking_port.hpp"
 #include "modmem/presets.hpp"
+#include "port/posix/asan_blocks.hpp"
 
 namespace modmem {
 
@@ -110,6 +114,14 @@ inline PoolState pool_state(const PagePool& pool, const CheckingPort& port) {
     state.frames.push_back(pool.is_taken(Frame{static_cast<std::uint16_t>(frame)}));
   }
   return state;
+}
+
+// Whether a child with this exit status died of an access that the memory's protection forbids: by
+// the signal, or by AddressSanitizer, which gets it first.
+inline bool died_of_access(int status) {
+  constexpr int kReported = 1;
+  return (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) ||
+         (kAddressSanitizer && WIFEXITED(status) && WEXITSTATUS(status) == kReported);
 }
 
 class TestSystem {

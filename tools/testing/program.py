@@ -10,6 +10,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,12 @@ _paths = {}
 
 def path():
     return _paths["program"]
+
+
+def has_sanitizer():
+    """Whether a sanitizer watches the program: it finds some mistakes first, and has limits of its own."""
+    cache = (pathlib.Path(path()).parent / "CMakeCache.txt").read_text(encoding="utf-8")
+    return re.search(r"^MODMEM_SANITIZE:STRING=.+$", cache, re.M) is not None
 
 
 def example(name):
