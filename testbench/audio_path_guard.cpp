@@ -203,6 +203,7 @@ void on_free(const volatile void* block) {
 #else
 
 // What glibc's own functions of these names do.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): as glibc has them
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
 void* __libc_calloc(std::size_t count, std::size_t bytes);
@@ -210,6 +211,7 @@ void* __libc_realloc(void* block, std::size_t bytes);
 void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 void __libc_free(void* block);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 // The caller's address, which is of interest where it is in no module.
 #define MODMEM_HOST_CALLER __builtin_return_address(0)

@@ -18,7 +18,7 @@ thread_local char last_place[160];
 
 }  // namespace
 
-thread_local Fence::Entry* Fence::entered_ = nullptr;
+thread_local Fence::Entry* Fence::innermost = nullptr;
 
 Fence::Fence(System& system, std::span<std::byte> arena)
     : system_(system), memory_(system.memory()), arena_(arena) {
@@ -69,28 +69,28 @@ void Fence::protect(Access access) {
 }
 
 Fence::Entry::Entry(Fence& its_fence, Owner& domain)
-    : fence(its_fence), entry_before(entered_), place_before(ModuleCall::current()) {
+    : fence(its_fence), entry_before(innermost), place_before(ModuleCall::current()) {
   const AudioPathPause pause;  // what is locked here no module locks
   domain_before = fence.memory_.enter_domain(&domain);
-  entered_ = this;
+  innermost = this;
   fence.set_guard(true);
 }
 
 Fence::Entry::~Entry() {
   const AudioPathPause pause;
   ModuleCall::restore(place_before);
-  entered_ = entry_before;
-  fence.set_guard(entered_ != nullptr);
+  innermost = entry_before;
+  fence.set_guard(innermost != nullptr);
   fence.memory_.enter_domain(domain_before);
 }
 
 void Fence::escape(void* fence, const StrayAccess& access) {
   const Fence& self = *static_cast<const Fence*>(fence);
-  if (entered_ != nullptr && !self.system_.port().holds_lock()) {
+  if (innermost != nullptr && !self.system_.port().holds_lock()) {
     // As long as the domain is entered, whose pages are not open to it can be told.
     last_access = access;
     self.system_.describe(access.address, last_place, sizeof last_place);
-    siglongjmp(entered_->jump, 1);
+    siglongjmp(innermost->jump, 1);
   }
 }
 

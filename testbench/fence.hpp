@@ -99,7 +99,7 @@ class Fence final : private LockWatch {
     ModulePlace place_before;
     sigjmp_buf jump;
   };
-  static thread_local Entry* entered_;
+  static thread_local Entry* innermost;
 
   void on_lock() override;
   void on_unlock() override;

@@ -34,8 +34,10 @@ std::string to_text(std::span<const Finding> findings) {
     const std::string who =
         finding.module.empty() ? "outside of any module" : "module " + finding.module;
     const std::string where = finding.phase.empty() ? "" : ", in its " + finding.phase;
-    text += "  " + std::string(to_string(finding.kind)) + ": " + who + " (" + hex_id(finding.id) +
-            ")" + where + "\n";
+    text += std::string("  ") + to_string(finding.kind);
+    text += ": " + who;
+    text += " (" + hex_id(finding.id) + ")";
+    text += where + "\n";
     text += line("what ", finding.text + (times(finding).empty() ? "" : ": " + times(finding)));
     text += line("where", finding.site);
     text += line("block",

@@ -79,10 +79,10 @@ void PosixPort::log(LogLevel level, const char* line) {
 }
 
 void PosixPort::set_writable(std::byte* start, std::size_t bytes, bool writable) {
-  static const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  static const auto kPage = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const auto from = reinterpret_cast<std::uintptr_t>(start);
-  const std::size_t before = align_up(from, page) - from;
-  const std::size_t whole = bytes > before ? align_down(bytes - before, page) : 0;
+  const std::size_t before = align_up(from, kPage) - from;
+  const std::size_t whole = bytes > before ? align_down(bytes - before, kPage) : 0;
   if (whole != 0 &&
       mprotect(start + before, whole, writable ? PROT_READ | PROT_WRITE : PROT_READ) != 0) {
     std::perror("modmem: having the library's own memory read-only, or writable again");
