@@ -15,6 +15,7 @@ namespace {
 
 thread_local StrayAccess last_access;
 thread_local char last_place[160];
+thread_local ModulePhase last_phase;
 
 }  // namespace
 
@@ -89,6 +90,7 @@ void Fence::escape(void* fence, const StrayAccess& access) {
   if (innermost != nullptr && !self.system_.port().holds_lock()) {
     // As long as the domain is entered, whose pages are not open to it can be told.
     last_access = access;
+    last_phase = ModuleCall::current().phase;
     self.system_.describe(access.address, last_place, sizeof last_place);
     siglongjmp(innermost->jump, 1);
   }
@@ -101,7 +103,8 @@ StrayNote Fence::describe_last(const OwnerSpec& module, std::uint32_t pipeline) 
           .address = reinterpret_cast<std::uintptr_t>(last_access.address),
           .write = last_access.is_write,
           .place = last_place,
-          .site = to_text(Site{last_access.pc, 0})};
+          .site = to_text(Site{last_access.pc, 0}),
+          .phase = last_phase};
 }
 
 }  // namespace modmem::testbench

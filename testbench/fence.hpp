@@ -40,6 +40,7 @@ struct StrayNote {
   bool write = false;
   std::string place;  // "page closed, as its domain is not entered, in heap gain.2.1 of ..."
   std::string site;   // where in the code
+  ModulePhase phase = ModulePhase::process;
 };
 
 class Fence final : private LockWatch {

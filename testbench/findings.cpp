@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <cstring>
 #include <utility>
 
@@ -127,6 +128,20 @@ std::string text_of(const AudioPathNote& note) {
   return note.function.empty() ? "" : "called " + note.function + "() while audio was processed";
 }
 
+Finding found_stray(const StrayNote& stray) {
+  Finding finding;
+  finding.kind = FindingKind::stray_access;
+  finding.module = stray.module;
+  finding.id = stray.id;
+  finding.phase = to_string(stray.phase);
+  finding.site = stray.site;
+  char address[32];
+  std::snprintf(address, sizeof address, "%#" PRIxPTR, stray.address);
+  finding.text = (stray.write ? "wrote to " : "read from ") + std::string(address) + ", " +
+                 stray.place + "; it was removed";
+  return finding;
+}
+
 Finding found_crash(const CrashNote& crash, const Names& names) {
   const bool stray = !crash.what.empty();
   Finding finding;
@@ -151,12 +166,16 @@ const char* advice(FindingKind kind) { return words_of(kind).advice; }
 
 std::vector<Finding> findings_of(std::span<const LeakNote> leaks, std::span<const FaultNote> faults,
                                  std::span<const CrashNote> crashes,
+                                 std::span<const StrayNote> strays,
                                  std::span<const AudioPathNote> audio,
                                  std::span<const ModuleReport> modules) {
   const Names names{modules};
   std::vector<Finding> findings;
   for (const CrashNote& crash : crashes) {
     add(findings, found_crash(crash, names));
+  }
+  for (const StrayNote& stray : strays) {
+    add(findings, found_stray(stray));
   }
   for (const FaultNote& fault : faults) {
     Finding finding;

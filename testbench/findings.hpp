@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "testbench/audio_path_guard.hpp"
+#include "testbench/fence.hpp"
 #include "testbench/modules/crash_catcher.hpp"
 #include "testbench/session.hpp"
 #include "testbench/system.hpp"
@@ -54,6 +55,7 @@ struct Finding {
 // `modules`: all that there were.
 std::vector<Finding> findings_of(std::span<const LeakNote> leaks, std::span<const FaultNote> faults,
                                  std::span<const CrashNote> crashes,
+                                 std::span<const StrayNote> strays,
                                  std::span<const AudioPathNote> audio,
                                  std::span<const ModuleReport> modules);
 

@@ -73,7 +73,7 @@ void PeriodMeans::note(RunReport& report) const {
 }
 
 void note_findings(RunReport& report) {
-  report.findings = findings_of(report.leaks, report.faults, CrashCatcher::notes(),
+  report.findings = findings_of(report.leaks, report.faults, CrashCatcher::notes(), report.strays,
                                 audio_path_notes(), report.modules);
 }
 

@@ -13,6 +13,11 @@ TOPOLOGY, OTHER, BAD, BAD_NAME = "playback-and-capture", "gain.1.1", "0x00050001
 CAPTURE, PLAYBACK = (4, 5), "1,2,3"
 CODE = r"\Alibstray\.so\+0x[0-9a-f]+\Z"
 
+# Of what the module does elsewhere than in process(): in which of its functions.
+PHASES = {"writes to another module when it is initialised": "init()",
+          "writes to another module when it is prepared": "prepare()",
+          "writes to another module when it ends": "free()"}
+
 
 class IsolationTestCase(program.TestCase):
     def play(self, topology, name, *arguments, statuses=(0,), **options):
@@ -70,6 +75,14 @@ class StrayTest(IsolationTestCase):
         self.assertRegex(removed["place"], place)
         self.assertRegex(removed["site"], CODE)
         self.assertIn(f"Removed: {BAD_NAME} ({BAD})", text)
+        finding, = report["findings"]
+        self.assertEqual((finding["kind"], finding["module"], finding["id"], finding["site"], finding["count"]),
+                         ("stray access", BAD_NAME, BAD, removed["site"], 1))
+        self.assertTrue(finding["text"].startswith("wrote to 0x" if access == "write" else "read from 0x"),
+                        finding["text"])
+        self.assertIn(removed["place"], finding["text"])
+        self.assertEqual(finding["phase"], PHASES.get(stray, "process()"))
+        self.assertIn(f"stray access: module {BAD_NAME} ({BAD}), in its {finding['phase']}", text)
         self.assertEqual(report["leaks"], [])
         self.assertEqual(report["pool"]["mapped_bytes"], report["pool"]["boot_mapped_bytes"])
         for file, audio in alone.items():
