@@ -177,7 +177,11 @@ using modmem::testbench::note;
 
 #if MODMEM_SANITIZED
 
-#include <sanitizer/allocator_interface.h>
+// As in <sanitizer/allocator_interface.h>, which not every compiler has beside its sanitizers.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): as they have it
+extern "C" int __sanitizer_install_malloc_and_free_hooks(
+    void (*on_malloc)(const volatile void* block, std::size_t bytes),
+    void (*on_free)(const volatile void* block));
 
 namespace modmem::testbench {
 namespace {

@@ -18,7 +18,6 @@
 #include "memory/memory.hpp"
 #include "memory/testing/checking_port.hpp"
 #include "modmem/presets.hpp"
-#include "port/posix/asan_blocks.hpp"
 
 namespace modmem {
 
@@ -117,11 +116,13 @@ inline PoolState pool_state(const PagePool& pool, const CheckingPort& port) {
 }
 
 // Whether a child with this exit status died of an access that the memory's protection forbids: by
-// the signal, or by AddressSanitizer, which gets it first.
+// the signal, or by AddressSanitizer or ThreadSanitizer, which get it first.
 inline bool died_of_access(int status) {
-  constexpr int kReported = 1;
-  return (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) ||
-         (kAddressSanitizer && WIFEXITED(status) && WEXITSTATUS(status) == kReported);
+  constexpr int kAddressSanitizerReport = 1;
+  constexpr int kThreadSanitizerReport = 66;
+  return WIFSIGNALED(status) ? WTERMSIG(status) == SIGSEGV
+                             : WEXITSTATUS(status) == kAddressSanitizerReport ||
+                                   WEXITSTATUS(status) == kThreadSanitizerReport;
 }
 
 class TestSystem {
