@@ -95,6 +95,8 @@ class FindingsTest(program.TestCase):
         self.assertIn("page not mapped", finding["text"])
 
     def test_use_after_free_of_pages_that_are_not_there(self):
+        if program.has_sanitizer():
+            self.skipTest("a sanitizer finds it first")
         finding = self.assert_found("use after free", "stray access", "free()", "misuser_use_after_free")
         self.assertIn("page not mapped", finding["text"])
 
@@ -132,8 +134,6 @@ class FindingsTest(program.TestCase):
     def test_other_calls_of_modmem_on_the_audio_path(self):
         findings, _ = self.run_misuser("reallocate")
         self.assert_is(findings[0], "process()", "misuser_audio_path", function="rbrealloc_align")
-        self.assert_found("ask modmem", "lock in process()", "process()", "misuser_audio_path",
-                          function="modmem_usable_size", count=PERIODS)
 
     def test_host_memory_on_the_audio_path(self):
         if program.has_sanitizer():
@@ -153,6 +153,8 @@ class FindingsTest(program.TestCase):
             self.skipTest("a sanitizer has the host's functions")
         self.assert_found("lock", "lock in process()", "process()", "misuser_audio_path",
                           function="pthread_mutex_lock", count=PERIODS)
+        self.assert_found("ask modmem", "lock in process()", "process()", "misuser_audio_path",
+                          function="modmem_usable_size", count=PERIODS)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ class StrayTest(IsolationTestCase):
         self.assertRegex(removed["place"], place)
         self.assertRegex(removed["site"], CODE)
         self.assertIn(f"Removed: {BAD_NAME} ({BAD})", text)
-        finding, = report["findings"]
+        # A guard behind a block may have been overwritten on the way.
+        finding, = (one for one in report["findings"] if one["kind"] != "overrun")
         self.assertEqual((finding["kind"], finding["module"], finding["id"], finding["site"], finding["count"]),
                          ("stray access", BAD_NAME, BAD, removed["site"], 1))
         self.assertTrue(finding["text"].startswith("wrote to 0x" if access == "write" else "read from 0x"),

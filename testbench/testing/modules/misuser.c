@@ -67,7 +67,8 @@ __attribute__((noinline)) static void misuser_use_after_free(struct processing_m
   }
 }
 
-static void misuser_audio_path(struct processing_module* mod, struct misuser* self) {
+__attribute__((noinline)) static void misuser_audio_path(struct processing_module* mod,
+                                                         struct misuser* self) {
   if (does("allocate")) {
     mod_free(mod, mod_alloc(mod, 8));
   }
