@@ -304,6 +304,30 @@ TEST(FailureWords, SayWhatKindOfHeapItIs) {
   expect_words<HeapKind>({"none", "elastic", "fixed", "slots", "region"});
 }
 
+TEST(FailureWords, SayWhatWasDamaged) {
+  Fault fault;
+  fault.heap = "music";
+  fault.owner_kind = OwnerKind::module;
+  fault.owner_id = 0x10001;
+  fault.owner_name = "gain";
+  fault.bytes = 100;
+  fault.offset = 100;
+  fault.length = 4;
+  const auto words = [&](FaultKind kind) {
+    fault.kind = kind;
+    Line line;
+    return std::string(describe_damage(line, fault).text());
+  };
+  EXPECT_EQ(words(FaultKind::pointer), "");
+  EXPECT_EQ(
+      words(FaultKind::overrun),
+      "overrun: 4 bytes behind a block of 100 bytes of module gain (id 0x10001), in heap music");
+  fault.offset = 16;
+  EXPECT_EQ(words(FaultKind::write_after_free),
+            "write after free: 4 bytes, 16 bytes into a block of 100 bytes of module gain "
+            "(id 0x10001), in heap music");
+}
+
 TEST(FailureWords, SayWhatToDoAboutEachKindOfFault) {
   EXPECT_STREQ(advice(FaultKind::pointer), "give back what was taken, once");
   EXPECT_STREQ(advice(FaultKind::overrun), "write within the block, or ask for more");

@@ -387,6 +387,18 @@ INSTANTIATE_TEST_SUITE_P(Platforms, HardeningDeathTest,
                                            Platform{"mcu", &kElasticPolicy}),
                          test_name);
 
+TEST_P(HardeningDeathTest, MetadataThatIsGivenUpIsWritable) {
+  allocate(100);
+  auto* owner = reinterpret_cast<volatile char*>(module_);
+  memory().abandon();
+  *owner = *owner;
+  memory().abandon();  // once is enough
+  allocate(100);
+  const auto read = *owner;
+  EXPECT_EXIT(*owner = read, died_of_access, "");
+  EXPECT_TRUE(system_->check());
+}
+
 TEST_P(HardeningDeathTest, OnlyTheLibraryWritesMetadata) {
   allocate(100);
   auto* owner = reinterpret_cast<volatile char*>(module_);

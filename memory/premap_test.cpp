@@ -151,6 +151,11 @@ TEST_P(Premap, IsRefusedWithTheArithmetic) {
   failure = refused(mine, 30);
   EXPECT_EQ(failure.reason, FailureReason::guarantee);
   EXPECT_EQ(failure.guarantee.guaranteed, memory_.pool().reserved());
+  // Pages there are enough, but not for what is noted of so many blocks.
+  const std::uint32_t spare = memory_.pool().free() - memory_.pool().reserved();
+  failure = refused(mine, 2 + spare, 2000);
+  EXPECT_EQ(failure.reason, FailureReason::guarantee);
+  EXPECT_GT(failure.guarantee.metadata, 0U);
 
   ASSERT_TRUE(memory_.set_frame_limit(mine, 4));
   EXPECT_EQ(refused(mine, 5).reason, FailureReason::limit);
