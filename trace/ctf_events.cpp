@@ -14,7 +14,8 @@ namespace modmem::trace {
 // A graph of libbabeltrace2: the files of the trace, one order, and a sink that takes the events.
 class CtfEvents::Graph {
  public:
-  explicit Graph(CtfEvents& events) : events_(events) {
+  // Delegates, so that what is there already is given back where the rest is not to be had.
+  explicit Graph(CtfEvents& events) : Graph(&events) {
     source_plugin_ = plugin("ctf");
     filter_plugin_ = plugin("utils");
     graph_ = bt_graph_create(0);
@@ -45,6 +46,8 @@ class CtfEvents::Graph {
   }
 
  private:
+  explicit Graph(CtfEvents* events) : events_(*events) {}
+
   static constexpr std::size_t kNoField = std::numeric_limits<std::size_t>::max();
 
   static void clear_error() {
@@ -218,6 +221,14 @@ bool CtfEvents::next(CtfEvent& event) {
     // The next one in order; another one only where that will not come any more.
     if (first != nullptr && (first->events.front().number <= next_ || ended_ ||
                              first->events.front().time_us < time_us_)) {
+      if (first->events.front().number < next_) {
+        problems_.push_back(name_ + ": behind event " + std::to_string(next_ - 1) +
+                            ": the numbers of events go back to " +
+                            std::to_string(first->events.front().number));
+        streams_.clear();
+        ended_ = true;
+        return false;
+      }
       event = std::move(first->events.front());
       first->events.pop_front();
       lost_ += event.number > next_ ? event.number - next_ : 0;
