@@ -191,6 +191,7 @@ void CtfEvents::rewind() {
   time_us_ = 0;
   lost_ = 0;
   ended_ = false;
+  went_back_ = false;
   problems_ = files_.problems();
   graph_ = std::make_unique<Graph>(*this);
 }
@@ -221,13 +222,11 @@ bool CtfEvents::next(CtfEvent& event) {
     // The next one in order; another one only where that will not come any more.
     if (first != nullptr && (first->events.front().number <= next_ || ended_ ||
                              first->events.front().time_us < time_us_)) {
-      if (first->events.front().number < next_) {
+      if (first->events.front().number < next_ && !went_back_) {
+        went_back_ = true;
         problems_.push_back(name_ + ": behind event " + std::to_string(next_ - 1) +
                             ": the numbers of events go back to " +
                             std::to_string(first->events.front().number));
-        streams_.clear();
-        ended_ = true;
-        return false;
       }
       event = std::move(first->events.front());
       first->events.pop_front();

@@ -42,7 +42,8 @@ class CtfEvents {
   CtfEvents(const CtfEvents&) = delete;
   CtfEvents& operator=(const CtfEvents&) = delete;
 
-  // The next event. Returns false at the end.
+  // The next event; numbers rise, but where one is damaged, which is a problem then. Returns false
+  // at the end.
   bool next(CtfEvent& event);
 
   // Starts again.
@@ -79,6 +80,7 @@ class CtfEvents {
   std::uint64_t time_us_ = 0;  // of the last event that babeltrace gave
   std::uint64_t lost_ = 0;
   bool ended_ = false;
+  bool went_back_ = false;  // numbers did, as one of them is damaged
   PlatformConfig platform_;
   std::vector<std::string> problems_;
 };

@@ -79,7 +79,8 @@ class CtfFilesTest : public testing::RecordedMemoryFixture {
       reading.problems = {error.what()};
     }
     const std::string note = std::to_string(mark_);
-    static const std::regex kPlace("(: at byte [0-9]+: |: and at [0-9]+ more places|metadata: )");
+    static const std::regex kPlace(
+        "(: at byte [0-9]+: |: and at [0-9]+ more places|: behind event [0-9]+: |metadata: )");
     for (const std::string& problem : reading.problems) {
       EXPECT_TRUE(std::regex_search(problem, kPlace)) << problem << " " << note;
     }
