@@ -11,11 +11,12 @@
 #include <sof/lib/vregion.h>
 #include <sof/objpool.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
+#include <string>
 #include <tuple>
 
 #include "capi/lent_testing.hpp"

@@ -18,6 +18,7 @@
 #include "memory/memory.hpp"
 #include "memory/testing/checking_port.hpp"
 #include "modmem/presets.hpp"
+#include "port/posix/asan_blocks.hpp"
 
 namespace modmem {
 
@@ -115,14 +116,22 @@ inline PoolState pool_state(const PagePool& pool, const CheckingPort& port) {
   return state;
 }
 
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = kAddressSanitizer;
+#endif
+
 // Whether a child with this exit status died of an access that the memory's protection forbids: by
 // the signal, or by AddressSanitizer or ThreadSanitizer, which get it first.
 inline bool died_of_access(int status) {
-  constexpr int kAddressSanitizerReport = 1;
-  constexpr int kThreadSanitizerReport = 66;
-  return WIFSIGNALED(status) ? WTERMSIG(status) == SIGSEGV
-                             : WEXITSTATUS(status) == kAddressSanitizerReport ||
-                                   WEXITSTATUS(status) == kThreadSanitizerReport;
+#if defined(__SANITIZE_THREAD__)
+  constexpr int kReported = 66;
+#else
+  constexpr int kReported = 1;
+#endif
+  return kSanitized ? WIFEXITED(status) && WEXITSTATUS(status) == kReported
+                    : WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
 }
 
 class TestSystem {
