@@ -44,15 +44,6 @@ std::string printable(std::string_view text) {
 
 std::string quoted(std::string_view text) { return "\"" + printable(text) + "\""; }
 
-// The name of a file in messages. Unlike a word of a script it may be in any language.
-std::string file_name(const std::filesystem::path& path) {
-  std::string name = path.string();
-  std::replace_if(
-      name.begin(), name.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
-  return name;
-}
-
 bool is_control(char c) {
   return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f';
 }
@@ -66,7 +57,7 @@ class Place {
   std::filesystem::path folder() const { return script_.parent_path(); }
 
   [[noreturn]] void fail(const std::string& reason) const {
-    throw InputError(file_name(script_) + ":" + std::to_string(line_) + ": " + reason);
+    throw InputError(script_.string() + ":" + std::to_string(line_) + ": " + reason);
   }
 
  private:
@@ -251,7 +242,7 @@ std::string_view to_string(ScriptCommand::Kind kind) {
 
 Script parse_script(std::string_view text, const std::filesystem::path& name) {
   if (text.size() > kMaxScriptBytes) {
-    throw InputError(file_name(name) + ": the file is longer than " +
+    throw InputError(name.string() + ": the file is longer than " +
                      std::to_string(kMaxScriptBytes) + " bytes, too long for a script");
   }
   Script script{.path = name, .commands = {}};
@@ -271,20 +262,20 @@ Script load_script(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
-    throw InputError(file_name(path) + ": there is no such file");
+    throw InputError(path.string() + ": there is no such file");
   }
   if (std::filesystem::is_directory(status)) {
-    throw InputError(file_name(path) + ": is a directory, not a script");
+    throw InputError(path.string() + ": is a directory, not a script");
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    throw InputError(file_name(path) + ": the file cannot be opened");
+    throw InputError(path.string() + ": the file cannot be opened");
   }
   // One byte more than is allowed tells a file that is too long, without trusting its size.
   std::string text(kMaxScriptBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) {
-    throw InputError(file_name(path) + ": the file cannot be read");
+    throw InputError(path.string() + ": the file cannot be read");
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
   return parse_script(text, path);
