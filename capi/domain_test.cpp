@@ -179,5 +179,25 @@ TEST_F(CDomains, DoNotUseOthersRegions) {
   EXPECT_TRUE(take_faults().empty());
 }
 
+TEST_F(CDomains, EndWithAModuleThatWasStoppedInACall) {
+  static const std::uint8_t kTable[100] = {1};
+  processing_module module{};
+  mod_resource_init(&module);
+  const mod_alloc_ctx context{.heap = heap_of(domain_), .vreg = nullptr};
+  ASSERT_EQ(modmem_module_set_ctx(&module, &context), 0);
+  ASSERT_NE(mod_fast_get(&module, kTable, sizeof(kTable)), nullptr);
+  ASSERT_NE(mod_alloc(&module, 100), nullptr);
+  CSystem& system = *current_system();
+  EXPECT_EQ(system.copies.copies(), 1U);
+  // A call that does not come to its end.
+  ModuleAccounts::keep(system.modules.find(*modmem_module_resources(&module)));
+  system.modules.abandon(*modmem_module_resources(&module));
+  EXPECT_EQ(system.copies.copies(), 0U);
+  EXPECT_EQ(domain_->tree, 0U);
+  EXPECT_EQ(domain_->first_child, nullptr);
+  system.modules.abandon(*modmem_module_resources(&module));  // there is none
+  EXPECT_TRUE(modmem_check(true));
+}
+
 }  // namespace
 }  // namespace modmem

@@ -204,6 +204,20 @@ void ModuleAccounts::end(module_resources& module) {
   module.high_water_mark = most > module.high_water_mark ? most : module.high_water_mark;
 }
 
+void ModuleAccounts::abandon(const module_resources& module) {
+  Account* account = nullptr;
+  {
+    const LockGuard guard(port());
+    account = unlink(link_of(module));
+    if (account == nullptr) {
+      return;
+    }
+    account->users = 1;
+  }
+  account->memory.release_all();
+  unuse(account);
+}
+
 bool ModuleAccounts::end_handler(const void* handler) {
   const Use common = find(common_);
   if (common && common->end_resource(ResourceKind::blob_handler, handler)) {

@@ -70,6 +70,10 @@ class ModuleAccounts {
   // held in the struct. Does nothing where it has none.
   void end(module_resources& module);
 
+  // The same for a module that was stopped, maybe within a call that works with the account: such
+  // calls never end. No call of the module's may run.
+  void abandon(const module_resources& module);
+
   // The account for handlers that are no module's. Empty as find_or_open(). It lives as long as a
   // use of it, and as every handler in it that was made known by keep().
   Use find_or_open_common(Site site);

@@ -153,7 +153,7 @@ void CModule::process(std::span<const InputView> inputs, std::span<const OutputV
 
 void CModule::abandon() {
   initialised_ = false;
-  instance_.release();
+  instance_.abandon();
 }
 
 void CModule::reset(ModuleMemory& /*memory*/) {
