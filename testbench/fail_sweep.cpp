@@ -177,6 +177,11 @@ void judge(const RunReport& report, Injector& injector) {
            "was set up, and failed to process " + std::to_string(module.errors.count) + " times"});
     }
   }
+  for (const StrayNote& stray : report.strays) {
+    injector.add({ProblemKind::stray_access, stray.module,
+                  std::string(stray.write ? "wrote to" : "read") + " what is not its own (" +
+                      stray.place + "), by code at " + stray.site});
+  }
   if (report.audio_path_allocations != 0) {
     injector.add({ProblemKind::audio_path, "",
                   std::to_string(report.audio_path_allocations) +

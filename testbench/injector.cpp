@@ -27,6 +27,8 @@ const char* to_string(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::crash:
       return "crash";
+    case ProblemKind::stray_access:
+      return "stray access";
     case ProblemKind::wrong_answer:
       return "wrong answer";
     case ProblemKind::leak:

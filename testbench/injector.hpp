@@ -42,6 +42,7 @@ struct Injection {
 
 enum class ProblemKind : std::uint8_t {
   crash,         // the process ended
+  stray_access,  // a module reached out of its domain, and was removed
   wrong_answer,  // an error that does not say that memory ran out
   leak,
   wrong_free,

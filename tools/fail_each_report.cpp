@@ -32,6 +32,7 @@ std::string fit(const std::string& name, std::size_t width) {
 const char* advice(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::crash:
+    case ProblemKind::stray_access:
       return "check what each allocation returned before it is used; nullptr is to end in -ENOMEM";
     case ProblemKind::wrong_answer:
       return "return -ENOMEM where memory is not to be had, and that only";

@@ -28,9 +28,9 @@ class FailEachTest(program.TestCase):
             self.assertIn("Failed, each once: {allocations} allocation".format(**data["counts"]), result.out)
         return data, result.out
 
-    def sweep_careless(self, fault, status=1):
-        return self.sweep(program.example("echo"), "--module", program.test_module("careless"), status=status,
-                          env=os.environ | {"CARELESS": fault})
+    def sweep_careless(self, fault, status=1, options=()):
+        return self.sweep(program.example("echo"), "--module", program.test_module("careless"), *options,
+                          status=status, env=os.environ | {"CARELESS": fault})
 
     def assert_found(self, fault, kind, *words):
         """The one problem of the plays in which the module's last allocation fails."""
@@ -72,6 +72,12 @@ class GoodTest(FailEachTest):
             self.assertLessEqual(ends, {"out of memory", "coped"}, name)
             total += len(data["plays"])
         print(f"{total} failures injected")
+
+    def test_modules_in_domains(self):
+        for name in EXAMPLES:
+            data, text = self.sweep(program.example(name), "--isolate")
+            self.assertEqual([play for play in data["plays"] if play["problems"]], [], name)
+            self.assertIn("Problems: none", text)
 
     def test_every_policy(self):
         for policy in ("elastic", "module-heaps", "single", "slots", "slots-modules", "slots-all"):
@@ -125,6 +131,21 @@ class BadTest(FailEachTest):
             self.assertRegex(play["ended"],
                              r"\A(crashed: (Segmentation fault|Aborted)|ended the program with status \d+)\Z")
         self.assertEqual({play["problems"][0]["owner"] for play in wrong}, {WIDGET})
+
+    def test_crash_in_a_domain(self):
+        data, text = self.sweep_careless("crashes", options=("--isolate",))
+        wrong = [play for play in data["plays"] if play["problems"]]
+        self.assertEqual(len(wrong), 2, text)
+        for play in wrong:
+            self.assertEqual(play["ended"], "coped")
+            # What it had taken by no module's name is left as well.
+            problems = {problem["kind"]: problem for problem in play["problems"]}
+            self.assertEqual(problems.keys(), {"leak", "stray access"})
+            problem = problems["stray access"]
+            self.assertEqual(problem["owner"], WIDGET)
+            self.assertRegex(problem["text"], r"\Awrote to what is not its own \(in no heap\), by code at "
+                                              r"\S+\+0x[0-9a-f]+\Z")
+            self.assertIn(problem["text"], text)
 
     def test_end_of_program(self):
         self.assert_found("ends the program", "crash", "ended the program with status 3")
