@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -229,6 +231,53 @@ TEST_P(Grants, LeaveNothingBehindWhereMetadataRunsOut) {
   EXPECT_TRUE(system_.check());
 }
 
+TEST_P(Grants, AreNotNeededForWhatAllMayRead) {
+  enter(&first_);
+  Owner* common = memory_.create_owner(memory_.system(), {OwnerKind::heap, 0x22, "common"},
+                                       {.isolated = true, .readable = true});
+  ASSERT_NE(common, nullptr);
+  EXPECT_TRUE(system_.check());
+  std::byte* block = allocate(*common, 2 * kPage);
+  const std::vector<unsigned char> content(2 * kPage, 7);
+  memory_.copy_to(block, content.data(), content.size());
+  EXPECT_TRUE(system_.check());
+  EXPECT_EQ(std::memcmp(block, content.data(), content.size()), 0);
+  for (Owner* reader : {&first_, &second_, static_cast<Owner*>(nullptr)}) {
+    enter(reader);
+    EXPECT_EQ(probe_.access(block), Access::read_only);
+    EXPECT_EQ(probe_.access(block + 2 * kPage - 1), Access::read_only);
+    EXPECT_EQ(memory_.page_state(block), PageState::read_only);
+  }
+  EXPECT_EQ(memory_.access(first_, *common), Access::read_only);
+  enter(common);
+  EXPECT_EQ(probe_.access(block), Access::open);
+  EXPECT_EQ(probe_.access(allocate(first_, 1)), Access::closed);
+  enter(&first_);
+  ASSERT_TRUE(grant(first_, *common, Access::open));
+  EXPECT_EQ(probe_.access(block), Access::open);
+  memory_.revoke(first_, *common);
+  EXPECT_EQ(probe_.access(block), Access::read_only);
+}
+
+TEST_P(Grants, NoHeapButADomainsIsForAllToRead) {
+  EXPECT_EQ(memory_.create_owner(memory_.system(), {OwnerKind::heap, 0x22, "common"},
+                                 {.kind = HeapKind::elastic, .readable = true}),
+            nullptr);
+  EXPECT_TRUE(system_.check());
+}
+
+TEST_P(Grants, WhatIsCopiedReachesWhatIsClosed) {
+  std::byte* block = allocate(table_, kPage + 10);
+  std::byte* source = allocate(first_, 100);
+  enter(&first_);
+  std::memset(source, 9, 100);
+  memory_.copy_to(block + kPage - 50, source, 60);
+  EXPECT_TRUE(system_.check());
+  EXPECT_EQ(probe_.access(block), Access::closed);
+  enter(&table_);
+  EXPECT_EQ(block[kPage + 9], std::byte{9});
+}
+
 // --- any order of calls, against a model ---
 
 // What every domain may reach, and what it reaches: as the port was told, and as the kernel says.
@@ -280,11 +329,14 @@ class GrantModel {
   };
 
   Access allowed(const Owner* entered, const Owner* of) const {
+    const Access common = readable_.contains(of) ? Access::read_only : Access::closed;
     if (entered == nullptr) {
-      return Access::closed;
+      return common;
     }
     const auto found = grants_.find({entered, of});
-    return entered == of ? Access::open : found != grants_.end() ? found->second : Access::closed;
+    return entered == of            ? Access::open
+           : found != grants_.end() ? std::max(found->second, common)
+                                    : common;
   }
   // By page of a domain: what whoever runs may do there.
   std::map<std::uint32_t, Access> reachable() const {
@@ -342,10 +394,14 @@ class GrantModel {
   Domain* any() { return domains_.empty() ? nullptr : &domains_[random_() % domains_.size()]; }
 
   void create() {
-    Owner* owner =
-        memory_.create_owner(memory_.system(), {OwnerKind::heap, 1, "any"}, {.isolated = true});
+    const bool readable = random_() % 4 == 0;
+    Owner* owner = memory_.create_owner(memory_.system(), {OwnerKind::heap, 1, "any"},
+                                        {.isolated = true, .readable = readable});
     if (owner != nullptr) {
       domains_.push_back({owner, {}});
+      if (readable) {
+        readable_.insert(owner);
+      }
     }
   }
   void end() {
@@ -358,6 +414,7 @@ class GrantModel {
       return grant.first.first == owner || grant.first.second == owner;
     });
     entered_ = entered_ == owner ? nullptr : entered_;
+    readable_.erase(owner);
     memory_.release_owner(*domain->owner);
     domains_.erase(domains_.begin() + (domain - domains_.data()));
   }
@@ -413,6 +470,7 @@ class GrantModel {
   AccessProbe probe_;
   std::vector<Domain> domains_;
   std::map<std::pair<const Owner*, const Owner*>, Access> grants_;
+  std::set<const Owner*> readable_;
   const Owner* entered_ = nullptr;
   bool switching_ = false;
   std::map<std::uint32_t, Access> before_;

@@ -30,6 +30,7 @@ struct HeapSlot {
   HeapKind kind = HeapKind::none;
   std::uint8_t core = kAnyCore;  // the one core that it serves
   bool isolated = false;         // a domain's: see Memory::enter_domain()
+  bool readable = false;         // by whoever runs, where isolated
   AddressSpace* space = nullptr;
   PageAccount account;
   Owner* owner = nullptr;
@@ -52,6 +53,10 @@ struct HeapSlot {
   std::uint64_t failures = 0;
 
   HeapId id() const { return HeapId{number}; }
+  // What everybody may do with its pages.
+  Access common_access() const {
+    return !isolated ? Access::open : readable ? Access::read_only : Access::closed;
+  }
   // True where `page` lies in a span of the heap.
   bool owns_page(std::uint32_t page) const {
     return slots != nullptr    ? slots->owns_page(page)

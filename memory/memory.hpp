@@ -216,7 +216,8 @@ class Memory {
   //
   // A domain can be granted what lies in the heap of another one, to read or to write as well: what
   // two of them share, as a buffer, or what several of them read, as a table, is a domain that each
-  // of them is granted. Whatever comes to lie there later is a part of it.
+  // of them is granted. Whatever comes to lie there later is a part of it. What is for all to read
+  // needs no grants: a domain whose heap is readable (HeapSpec) is closed to nobody's reading.
   //
   // Enters `domain`, nullptr: none, in place of the one that was entered, which is returned
   // (nullptr: none): given back, calls may nest. An owner that is no domain, or has ended, counts
@@ -235,8 +236,14 @@ class Memory {
   void revoke(const Owner& domain, const Owner& of) { grant(domain, of, Access::closed); }
 
   // What `domain`, while it is entered, may do with what lies in the heap of `of`: everything where
-  // they are the same or that heap is open to all. O(grants).
+  // they are the same or that heap is open to all, at least read it where that is readable
+  // (HeapSpec). O(grants).
   Access access(const Owner& domain, const Owner& of) const;
+
+  // Copies the `bytes` at `source`, which whoever runs can read, to the block at `block`, of at
+  // least that many, whether that is open to him or not. O(bytes), under the lock where there are
+  // domains.
+  void copy_to(void* block, const void* source, std::size_t bytes);
 
   // --- blocks ---
 
@@ -492,6 +499,8 @@ class Memory {
 
   bool can_isolate(const OwnerSpec& spec, const HeapSpec& heap) const;
   HeapSlot* domain_heap(const Owner* owner) const;
+  template <typename Fill>
+  void fill_open(void* block, std::size_t bytes, const Fill& fill);
   void zero(void* block, std::size_t bytes);
   Access access_locked(const Owner& domain, const HeapSlot& slot) const;
   std::uint16_t& link_to_grant(std::uint16_t domain, std::uint16_t of);

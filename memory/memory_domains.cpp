@@ -1,5 +1,6 @@
 // Domains: owners whose heap is closed to access while they are not entered, and grants.
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 
@@ -10,8 +11,9 @@ namespace modmem {
 
 // Whether a heap for `spec` could be what is asked for on this platform.
 bool Memory::can_isolate(const OwnerSpec& spec, const HeapSpec& heap) const {
-  return !heap.isolated || (spec.kind == OwnerKind::heap && heap.kind == HeapKind::elastic &&
-                            port_->can_close_pages());
+  return heap.isolated ? (spec.kind == OwnerKind::heap && heap.kind == HeapKind::elastic &&
+                          port_->can_close_pages())
+                       : !heap.readable;
 }
 
 // The owner's own heap where that is isolated and the owner lives, else nullptr.
@@ -47,7 +49,8 @@ void Memory::settle_access() {
        handle = heaps_[handle].next) {
     HeapSlot& slot = heaps_[handle];
     if (slot.isolated) {
-      slot.account.access = entered == nullptr ? Access::closed : access_locked(*entered, slot);
+      slot.account.access =
+          entered == nullptr ? slot.common_access() : access_locked(*entered, slot);
     }
   }
   const std::uint32_t end = space_.window_pages();
@@ -84,7 +87,7 @@ void Memory::drop_grant(std::uint16_t& link) {
 }
 
 Access Memory::access_locked(const Owner& domain, const HeapSlot& slot) const {
-  if (!slot.isolated || slot.owner == &domain) {
+  if (slot.owner == &domain) {
     return Access::open;
   }
   std::uint16_t handle = first_grant_;
@@ -92,7 +95,8 @@ Access Memory::access_locked(const Owner& domain, const HeapSlot& slot) const {
          (grants_[handle].domain != domain.handle || grants_[handle].of != slot.owner->handle)) {
     handle = grants_[handle].next;
   }
-  return handle != SlotStore::kNone ? grants_[handle].access : Access::closed;
+  const Access common = slot.common_access();
+  return handle != SlotStore::kNone ? std::max(common, grants_[handle].access) : common;
 }
 
 Access Memory::access(const Owner& domain, const Owner& of) const {
@@ -150,17 +154,26 @@ void Memory::end_domain(HeapSlot& slot) {
   settle_access();
 }
 
-// Fills a block with zeros, for a caller who may not be able to reach it.
-void Memory::zero(void* block, std::size_t bytes) {
+// Has `fill` write to a block, for a caller who may not be able to reach it.
+template <typename Fill>
+void Memory::fill_open(void* block, std::size_t bytes, const Fill& fill) {
   // Who has a block in a domain has seen the domain begin; that of others may be missed.
   if (domains_.load(std::memory_order_relaxed) == 0) {
-    std::memset(block, 0, bytes);
+    fill();
     return;
   }
   const Call call(*this);
   const void* place = in_window(block);
   const internal::OpenBlock open(*slot_of(place), place, bytes);
-  std::memset(block, 0, bytes);
+  fill();
+}
+
+void Memory::zero(void* block, std::size_t bytes) {
+  fill_open(block, bytes, [=] { std::memset(block, 0, bytes); });
+}
+
+void Memory::copy_to(void* block, const void* source, std::size_t bytes) {
+  fill_open(block, bytes, [=] { std::memcpy(block, source, bytes); });
 }
 
 // A page is what its heap is, which is what the domain that is entered may do there.
@@ -171,9 +184,8 @@ bool Memory::check_domains() const {
        handle = heaps_[handle].next) {
     const HeapSlot& slot = heaps_[handle];
     domains += slot.isolated ? 1 : 0;
-    const Access expected = !slot.isolated       ? Access::open
-                            : entered == nullptr ? Access::closed
-                                                 : access_locked(*entered, slot);
+    const Access expected =
+        entered == nullptr ? slot.common_access() : access_locked(*entered, slot);
     if (slot.account.access != expected) {
       return false;
     }

@@ -193,7 +193,8 @@ HeapSlot* Memory::open_heap(const HeapSpec& spec, Owner& owner, const char* name
       &owner != system_ && spec.kind != HeapKind::slots ? owner.spec.core : HeapSlot::kAnyCore;
   slot.space = &space;
   slot.isolated = spec.isolated;
-  slot.account.access = spec.isolated ? Access::closed : Access::open;
+  slot.readable = spec.readable;
+  slot.account.access = slot.common_access();
   slot.account.limit = spec.frame_limit;
   if (!begin_guarantee(slot, owner)) {
     remove_heap(slot);

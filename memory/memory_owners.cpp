@@ -38,6 +38,7 @@ HeapSpec Memory::heap_for(const Owner& parent, const OwnerSpec& spec, const Heap
     chosen = heap_of_role(HeapKind::elastic);
   }
   chosen.isolated = heap.isolated;
+  chosen.readable = heap.readable;
   chosen.frame_limit = heap.frame_limit;
   chosen.retained_pages = heap.retained_pages;
   chosen.retained_us = heap.retained_us;

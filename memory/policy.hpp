@@ -54,6 +54,7 @@ struct HeapSpec {
   // Of a private heap, which is elastic unless said otherwise: its pages are closed to access but
   // while its owner is entered (Memory::enter_domain()).
   bool isolated = false;
+  bool readable = false;                     // of an isolated one: but everybody may read, always
   std::span<const SlotBundle> bundles = {};  // of a heap of slots, as in SlotHeapOptions
   bool contiguous = false;                   // likewise
   // Hysteresis of an elastic heap, whoever chose its kind: empty pages that it keeps, and how long

@@ -1,6 +1,5 @@
 #include "module/shared_copies.hpp"
 
-#include <cstring>
 #include <new>
 
 #include "base/bits.hpp"
@@ -12,6 +11,15 @@ namespace {
 
 // What only the library writes, and any core reads.
 constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kKept;
+
+// Touches every page: a source that its caller can't read faults here, where nothing is held.
+void read_through(const void* source, std::size_t bytes) {
+  const auto* begin = static_cast<const volatile unsigned char*>(source);
+  for (std::size_t at = 0; at < bytes; at += config::kPageBytes) {
+    static_cast<void>(begin[at]);
+  }
+  static_cast<void>(begin[bytes - 1]);
+}
 
 }  // namespace
 
@@ -96,6 +104,7 @@ CopyResult SharedCopies::get(const void* source, std::size_t bytes, Flags silenc
 // An entry with a copy of the source, not listed yet; nullptr where memory ran out.
 SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, Flags silence,
                                         Site site) {
+  read_through(source, bytes);
   const std::size_t line = memory_.config().cache_line_bytes;
   void* place =
       memory_.allocate({owner_, sizeof(Entry), alignof(Entry), kBookkeeping | silence, site});
@@ -108,7 +117,7 @@ SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, F
     memory_.free(place, &owner());
     return nullptr;
   }
-  std::memcpy(copy, source, bytes);
+  memory_.copy_to(copy, source, bytes);
   auto* entry = new (place) Entry();
   entry->source = source;
   entry->copy = static_cast<std::byte*>(copy);

@@ -4,6 +4,9 @@
 // first get() of a source address copies it; further ones get the same copy, and the last put()
 // frees it. What a module gets through its ModuleMemory goes back with the module.
 //
+// The owner of the copies may be a domain whose heap is readable (HeapSpec): then nobody but the
+// library writes to them.
+//
 // A copy is a block of whole cache lines, written back when it is made, and invalidated in the
 // cache of each core that gets it, so that no core reads what lay there before. Its entry lies in
 // kernel memory that is reached past the caches: no module can write it, and all cores see the

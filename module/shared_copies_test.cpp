@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "memory/testing/access_probe.hpp"
 #include "memory/testing/test_system.hpp"
 
 namespace modmem {
@@ -213,6 +214,34 @@ TEST_P(SharedCopiesTest, FailedMappingsLeaveNothingBehind) {
     ASSERT_EQ(system_.pool_state(), before) << maps;
   }
   EXPECT_TRUE(good);
+}
+
+TEST_P(SharedCopiesTest, ThoseOfAReadableDomainAreReadByAllAndWrittenByNobody) {
+  Owner* common = memory_.create_owner(memory_.system(), {OwnerKind::heap, 1, "copies"},
+                                       {.isolated = true, .readable = true});
+  Owner* domain =
+      memory_.create_owner(pipeline_, {OwnerKind::heap, 2, "domain"}, {.isolated = true});
+  ASSERT_NE(common, nullptr);
+  ASSERT_NE(domain, nullptr);
+  SharedCopies copies(memory_, common);
+  testing::AccessProbe probe;
+  memory_.enter_domain(domain);
+  // What is copied lies in the domain, which nobody else can read.
+  auto* data = static_cast<unsigned char*>(memory_.allocate({domain, 5000, 0, 0, MODMEM_HERE}));
+  ASSERT_NE(data, nullptr);
+  std::memset(data, 5, 5000);
+  const CopyResult result = copies.get(data, 5000);
+  ASSERT_EQ(result.status, CopyStatus::good);
+  EXPECT_TRUE(same(result.copy, data, 5000));
+  auto* copy = static_cast<std::byte*>(const_cast<void*>(result.copy));
+  EXPECT_EQ(probe.access(copy), Access::read_only);
+  EXPECT_EQ(probe.access(copy + 4999), Access::read_only);
+  memory_.enter_domain(nullptr);
+  EXPECT_EQ(probe.access(copy), Access::read_only);
+  EXPECT_TRUE(copies.check());
+  EXPECT_TRUE(system_.check());
+  EXPECT_EQ(copies.put(copy), PointerStatus::live);
+  EXPECT_EQ(memory_.destroy_owner(*common), 0U);
 }
 
 TEST_P(SharedCopiesTest, ModulesGiveTheirReferencesBackAtTheirEnd) {

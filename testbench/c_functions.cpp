@@ -7,7 +7,10 @@
 namespace modmem::testbench {
 
 CFunctions::CFunctions(System& system)
-    : system_(system), copies_(system.memory()), c_system_(system.memory(), copies_, "testbench") {
+    : system_(system),
+      copies_owner_(system.fence() != nullptr ? system.fence()->make_readable("copies") : nullptr),
+      copies_(system.memory(), copies_owner_),
+      c_system_(system.memory(), copies_, "testbench") {
   modmem_set_fault_mode(MODMEM_FAULT_REPORT);
   const bool adopted = adopt(c_system_);
   MODMEM_ASSERT(adopted);
@@ -21,6 +24,9 @@ void CFunctions::close() {
   closed_ = true;
   c_system_.modules.close();
   copies_.close();
+  if (copies_owner_ != nullptr) {
+    system_.memory().destroy_owner(*copies_owner_);
+  }
   system_.shut_down();
   leave(c_system_);
   modmem_set_fault_mode(MODMEM_FAULT_DEFAULT);

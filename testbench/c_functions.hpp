@@ -26,6 +26,7 @@ class CFunctions {
 
  private:
   System& system_;
+  Owner* copies_owner_;  // where modules are in domains: one that all of them read
   SharedCopies copies_;
   CSystem c_system_;
   bool closed_ = false;

@@ -63,6 +63,12 @@ class Fence final : private LockWatch {
                                 {.kind = HeapKind::elastic, .isolated = true});
   }
 
+  // One that all others read, and nobody writes; of the system.
+  Owner* make_readable(const char* name) {
+    return memory_.create_owner(memory_.system(), {.kind = OwnerKind::heap, .name = name},
+                                {.kind = HeapKind::elastic, .isolated = true, .readable = true});
+  }
+
   // Does a step in `domain`. False where it was ended by an access that faulted: describe_last().
   // Throws what the step throws.
   template <typename Step>

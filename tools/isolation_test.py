@@ -15,6 +15,8 @@ CODE = r"\Alibstray\.so\+0x[0-9a-f]+\Z"
 
 # Of what the module does elsewhere than in process(): in which of its functions.
 PHASES = {"writes to another module when it is initialised": "init()",
+          "shares what it can't read": "init()",
+          "keeps what it can't read": "init()",
           "writes to another module when it is prepared": "prepare()",
           "writes to another module when it ends": "free()"}
 
@@ -64,7 +66,7 @@ class StrayTest(IsolationTestCase):
                          "--isolate", *arguments, statuses=statuses,
                          env=os.environ | {"STRAY": stray, "STRAY_ID": bad})
 
-    def assert_removed(self, stray, access, place):
+    def assert_removed(self, stray, access, place, code=CODE):
         """The module is named, with whose memory it reached for, and the others play on."""
         _, alone, _ = self.play_stray("", "alone", "--pipelines", PLAYBACK, statuses=(0,))
         report, heard, text = self.play_stray(stray, "stray")
@@ -73,7 +75,7 @@ class StrayTest(IsolationTestCase):
         self.assertEqual((removed["module"], removed["id"], removed["pipeline"], removed["access"]),
                          (BAD_NAME, BAD, int(BAD, 16) >> 16, access))
         self.assertRegex(removed["place"], place)
-        self.assertRegex(removed["site"], CODE)
+        self.assertRegex(removed["site"], code)
         self.assertIn(f"Removed: {BAD_NAME} ({BAD})", text)
         finding = report["findings"][0]
         # Who runs off the end of a block wrote over its guard on the way, and over those of later blocks.
@@ -107,6 +109,16 @@ class StrayTest(IsolationTestCase):
 
     def test_writing_to_what_is_granted_to_be_read(self):
         self.assert_removed("writes to its input", "write", r"\Apage read only, as it is granted, ")
+
+    def test_writing_to_what_all_may_read(self):
+        self.assert_removed("writes to what all may read", "write",
+                            r"\Apage read only, as it is granted, in heap copies of ")
+
+    def test_being_stopped_in_a_call_of_the_library(self):
+        for stray in ("shares what it can't read", "keeps what it can't read"):
+            with self.subTest(stray):
+                self.setUp()
+                self.assert_removed(stray, "read", r"\Ain no heap\Z", code=r"\A(modmem|libc\.so\.\d+)\+0x")
 
     def test_running_off_its_own_end(self):
         self.assert_removed("writes on behind its end", "write",

@@ -303,6 +303,7 @@ void RandomDriver::create_owner() {
     spec.name = to_string(spec.kind);
     heap = {.isolated = !slots && memory_.config().has_mmu &&
                         memory_.policy().own == HeapKind::elastic && one_in(2)};
+    heap.readable = heap.isolated && one_in(4);
     if (slots) {
       heap = {.kind = HeapKind::slots,
               .bytes = 8 * config::kPageBytes,

@@ -7,9 +7,12 @@
 #include <errno.h>
 #include <modmem/module.h>
 #include <rtos/alloc.h>
+#include <sof/audio/data_blob.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const uint8_t table[] = {1, 2, 3};
 
 enum { PERIOD = 10, STATE_BYTES = 100, PAGE = 4096 };
 
@@ -20,6 +23,9 @@ struct state {
 
 /* What the first instance took: the others' to leave alone. */
 static volatile uint8_t* other;
+
+/* The copy of a table that all of them read. */
+static const void* shared;
 
 static bool does(const struct processing_module* mod, const char* what) {
   const char* id = getenv("STRAY_ID");
@@ -33,6 +39,17 @@ static int stray_init(struct processing_module* mod) {
   mod->priv = mod_zalloc(mod, STATE_BYTES);
   if (mod->priv == NULL) {
     return -ENOMEM;
+  }
+  const void* nowhere = (const void*)(uintptr_t)PERIOD;
+
+  shared = mod_fast_get(mod, table, sizeof(table));
+  if (shared == NULL) {
+    return -ENOMEM;
+  }
+  if (does(mod, "shares what it can't read")) {
+    mod_fast_get(mod, nowhere, PAGE);
+  } else if (does(mod, "keeps what it can't read")) {
+    ipc4_comp_data_blob_set(mod_data_blob_handler_new(mod), true, true, PAGE, nowhere);
   }
   if (other == NULL) {
     other = mod->priv;
@@ -70,6 +87,8 @@ __attribute__((no_sanitize_address)) static void stray(struct processing_module*
   } else if (does(mod, "writes to the library's notes")) {
     /* A heap is such a note. */
     *(volatile uint8_t*)mod->resources.heap = 1;
+  } else if (does(mod, "writes to what all may read")) {
+    ((volatile uint8_t*)(uintptr_t)shared)[0] = 1;
   } else if (does(mod, "writes to nowhere")) {
     *(volatile uint8_t*)(uintptr_t)PERIOD = 1;
   }
@@ -97,6 +116,7 @@ static int stray_free(struct processing_module* mod) {
   if (other == mod->priv) {
     other = NULL;
   }
+  mod_fast_put(mod, shared);
   return mod_free(mod, mod->priv);
 }
 
