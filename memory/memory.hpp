@@ -217,7 +217,8 @@ class Memory {
   // A domain can be granted what lies in the heap of another one, to read or to write as well: what
   // two of them share, as a buffer, or what several of them read, as a table, is a domain that each
   // of them is granted. Whatever comes to lie there later is a part of it. What is for all to read
-  // needs no grants: a domain whose heap is readable (HeapSpec) is closed to nobody's reading.
+  // needs no grants: all read, at any time, what lies in a domain whose heap is readable
+  // (HeapSpec).
   //
   // Enters `domain`, nullptr: none, in place of the one that was entered, which is returned
   // (nullptr: none): given back, calls may nest. An owner that is no domain, or has ended, counts
