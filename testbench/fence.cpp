@@ -14,6 +14,7 @@ namespace modmem::testbench {
 namespace {
 
 thread_local StrayAccess last_access;
+thread_local const void* last_site;
 thread_local char last_place[160];
 thread_local ModulePhase last_phase;
 
@@ -90,6 +91,9 @@ void Fence::escape(void* fence, const StrayAccess& access) {
   if (innermost != nullptr && !self.system_.port().holds_lock()) {
     // As long as the domain is entered, whose pages are not open to it can be told.
     last_access = access;
+    // What a loaded module has done for it, by the library or the host's, is the module's doing.
+    last_site = is_module_code(access.pc) ? nullptr : module_call_site().site;
+    last_site = last_site != nullptr ? last_site : access.pc;
     last_phase = ModuleCall::current().phase;
     self.system_.describe(access.address, last_place, sizeof last_place);
     siglongjmp(innermost->jump, 1);
@@ -103,7 +107,7 @@ StrayNote Fence::describe_last(const OwnerSpec& module, std::uint32_t pipeline) 
           .address = reinterpret_cast<std::uintptr_t>(last_access.address),
           .write = last_access.is_write,
           .place = last_place,
-          .site = to_text(Site{last_access.pc, 0}),
+          .site = to_text(Site{last_site, 0}),
           .phase = last_phase};
 }
 

@@ -39,7 +39,7 @@ struct StrayNote {
   std::uintptr_t address = 0;
   bool write = false;
   std::string place;  // "page closed, as its domain is not entered, in heap gain.2.1 of ..."
-  std::string site;   // where in the code
+  std::string site;   // where in the code, of a loaded module where one is on the stack
   ModulePhase phase = ModulePhase::process;
 };
 
