@@ -21,7 +21,9 @@ std::size_t port_frames(const StreamGraph& graph, const StreamNode& node) {
       frames = std::max(frames, in.room * node.file_format.rate / in.format.rate + 1);
     }
   }
-  return frames;
+  // Topologies may declare buffers of gigabytes, which no memory of a chip has.
+  constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  return std::min(frames, kMostBytes / node.file_format.frame_bytes());
 }
 
 }  // namespace

@@ -71,6 +71,27 @@ bool leaves_nothing(const PlatformConfig& config, const Policy& policy, const St
   return fitted;
 }
 
+TEST(SessionTest, BuffersThatNoChipHasTakeNoMemoryOfTheHostEither) {
+  constexpr std::uint32_t kBytes = 0xfffffff0;
+  const Stream huge(TopologyMaker()
+                        .pipeline(1)
+                        .source("in")
+                        .sink("out")
+                        .inputs({pin_format(kFile, 0, kBytes)})
+                        .outputs({pin_format(kFile)})
+                        .route({"in", "out"})
+                        .made());
+  ASSERT_GE(huge.graph.edges.at(0).bytes, kBytes);
+  System system(find_platform("mtl"), kElasticPolicy);
+  Session session(system, huge.topology, huge.graph);
+  for (std::size_t i = 0; i < huge.graph.nodes.size(); ++i) {
+    const FilePort& port = *session.file_port(i);
+    EXPECT_GE(port.capacity, 48U);
+    EXPECT_LE(port.capacity * port.format.frame_bytes(), std::size_t{64} << 20);
+  }
+  EXPECT_FALSE(live(session));
+}
+
 TEST(SessionTest, LeavesNothingBehindOnAnyPlatform) {
   for (const char* name : {"playback-mixer", "capture", "passthrough", "playback-and-capture"}) {
     const Stream stream = example(name);
