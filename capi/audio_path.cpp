@@ -100,15 +100,21 @@ size_t modmem_audio_path_calls(struct modmem_audio_path_call* calls, size_t most
   if (system == nullptr) {
     return 0;
   }
-  const modmem::LockGuard guard(system->port());
-  const bool more = modmem::entries[modmem::kMostSites].count != 0;
-  const std::size_t places = modmem::used + (more ? 1 : 0);
-  for (std::size_t i = 0; i < places && i < most && calls != nullptr; ++i) {
-    const modmem::Entry& entry = modmem::entries[i];
+  for (std::size_t i = 0;; ++i) {
+    modmem::Entry entry;
+    {
+      const modmem::LockGuard guard(system->port());
+      const bool more = modmem::entries[modmem::kMostSites].count != 0;
+      const std::size_t places = modmem::used + (more ? 1 : 0);
+      if (i >= places || i >= most || calls == nullptr) {
+        return places;
+      }
+      entry = modmem::entries[i];
+    }
+    // Without the lock, as the caller's pointer may be wrong.
     calls[i].function = entry.function != nullptr ? entry.function : "";
     calls[i].site = entry.site.where;
     calls[i].count = entry.count;
     calls[i].bytes = entry.bytes;
   }
-  return places;
 }
