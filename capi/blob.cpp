@@ -74,6 +74,10 @@ void comp_data_blob_handler_free(struct comp_data_blob_handler* blob_handler) {
   if (system == nullptr || system->modules.end_handler(blob_handler)) {
     return;
   }
+  if (!is_in_callers_heap(*system, blob_handler)) {
+    report_strange(*system, "comp_data_blob_handler_free", blob_handler, site, true);
+    return;
+  }
   modmem::report_misuse({.kind = modmem::fault_kind(system->memory.status(blob_handler)),
                          .function = "comp_data_blob_handler_free",
                          .pointer = blob_handler,

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <modmem/module.h>
 #include <rtos/alloc.h>
+#include <sof/audio/data_blob.h>
+#include <sof/lib/vpage.h>
 #include <sof/lib/vregion.h>
 
 #include <cerrno>
@@ -179,6 +181,60 @@ TEST_F(CDomains, DoNotUseOthersRegions) {
   EXPECT_TRUE(take_faults().empty());
 }
 
+TEST_F(CDomains, TakePagesOfTheirOwn) {
+  auto* pages = static_cast<std::uint8_t*>(vpage_alloc(2));
+  ASSERT_NE(pages, nullptr);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pages) % config::kPageBytes, 0U);
+  EXPECT_EQ(domain_->tree, 2 * config::kPageBytes);
+  pages[2 * config::kPageBytes - 1] = 1;
+  void* more = vpage_alloc(1);
+  ASSERT_NE(more, nullptr);
+  EXPECT_EQ(domain_->first_child->next_sibling, nullptr);  // the same account
+  EXPECT_EQ(vpage_alloc(2), nullptr);                      // beyond the limit
+  memory()->enter_domain(other_);
+  vpage_free(pages);
+  expect_refused("vpage_free", pages, "other");
+  void* others = vpage_alloc(1);
+  ASSERT_NE(others, nullptr);
+  EXPECT_EQ(other_->tree, config::kPageBytes);
+  vpage_free(others);
+  memory()->enter_domain(domain_);
+  EXPECT_EQ(modmem_heap_destroy(heap_of(domain_->first_child)), -EINVAL);
+  EXPECT_EQ(take_faults().size(), 1U);
+  vpage_free(pages);
+  vpage_free(more);
+  EXPECT_TRUE(take_faults().empty());
+  EXPECT_EQ(domain_->tree, 0U);
+}
+
+TEST_F(CDomains, HaveHandlersOfTheirOwn) {
+  comp_data_blob_handler* own = comp_data_blob_handler_new(nullptr);
+  ASSERT_NE(own, nullptr);
+  ASSERT_NE(domain_->first_child, nullptr);
+  memory()->enter_domain(other_);
+  comp_data_blob_handler_free(own);
+  expect_refused("comp_data_blob_handler_free", own, "other");
+  comp_data_blob_handler* others = comp_data_blob_handler_new(nullptr);
+  ASSERT_NE(others, nullptr);
+  ASSERT_NE(other_->first_child, nullptr);
+  // That one of them ends, or is stopped, is nothing to the other one.
+  memory()->enter_domain(nullptr);
+  comp_data_blob_handler* systems = comp_data_blob_handler_new(nullptr);
+  ASSERT_NE(systems, nullptr);
+  current_system()->modules.abandon_below(*domain_);
+  EXPECT_EQ(domain_->first_child, nullptr);
+  memory()->enter_domain(other_);
+  EXPECT_EQ(comp_init_data_blob(others, 100, nullptr), 0);
+  comp_data_blob_handler_free(others);
+  EXPECT_EQ(other_->first_child, nullptr);
+  ASSERT_NE(comp_data_blob_handler_new(nullptr), nullptr);
+  memory()->enter_domain(nullptr);
+  EXPECT_NE(current_system()->modules.close_below(*other_), 0U);
+  EXPECT_EQ(other_->first_child, nullptr);
+  comp_data_blob_handler_free(systems);
+  EXPECT_TRUE(modmem_check(true));
+}
+
 TEST_F(CDomains, EndWithAModuleThatWasStoppedInACall) {
   static const std::uint8_t kTable[100] = {1};
   processing_module module{};
@@ -188,6 +244,8 @@ TEST_F(CDomains, EndWithAModuleThatWasStoppedInACall) {
   ASSERT_NE(mod_fast_get(&module, kTable, sizeof(kTable)), nullptr);
   ASSERT_NE(mod_alloc(&module, 100), nullptr);
   CSystem& system = *current_system();
+  EXPECT_EQ(mod_fast_get(&module, kTable + 1, std::size_t{1} << 40), nullptr);  // nor is it read
+  take_lines();
   EXPECT_EQ(system.copies.copies(), 1U);
   // A call that does not come to its end.
   ModuleAccounts::keep(system.modules.find(*modmem_module_resources(&module)));

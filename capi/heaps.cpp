@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "capi/pages.hpp"
 #include "capi/request.hpp"
 
 using modmem::CSystem;
@@ -19,7 +20,7 @@ bool is_private_heap(CSystem& system, const Owner* owner) {
   const modmem::LockGuard guard(system.port());
   for (const Owner* at = maker.first_child; at != nullptr; at = at->next_sibling) {
     if (at == owner) {
-      return at->spec.kind == modmem::OwnerKind::heap && at != system.pages;
+      return at->spec.kind == modmem::OwnerKind::heap && !modmem::is_pages(*at);
     }
   }
   return false;

@@ -13,6 +13,7 @@
 #include <cerrno>
 
 #include "capi/lent_testing.hpp"
+#include "capi/pages.hpp"
 
 namespace modmem::testing {
 
@@ -263,7 +264,8 @@ TEST_F(LentSystemTest, OnlyPrivateHeapsAreDestroyed) {
   void* page = vpage_alloc(1);
   vregion* region = vregion_create(4096);
   ASSERT_TRUE(page != nullptr && region != nullptr);
-  auto* pages = reinterpret_cast<k_heap*>(lent.system().pages);
+  auto* pages = reinterpret_cast<k_heap*>(pages_below(lent.memory().system()));
+  ASSERT_NE(pages, nullptr);
   for (k_heap* none : {pages, reinterpret_cast<k_heap*>(region), static_cast<k_heap*>(nullptr)}) {
     EXPECT_EQ(modmem_heap_destroy(none), -EINVAL);
     EXPECT_EQ(fault().pointer, none);

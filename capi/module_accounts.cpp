@@ -29,6 +29,16 @@ ModuleAccounts::Account** ModuleAccounts::link_of(const module_resources& module
   return link;
 }
 
+// The same of the account for handlers that are no module's.
+ModuleAccounts::Account** ModuleAccounts::link_of_common(const Owner& parent) {
+  Account** link = &first_;
+  while (*link != nullptr &&
+         ((*link)->module != nullptr || (*link)->memory.owner()->parent != &parent)) {
+    link = &(*link)->next;
+  }
+  return link;
+}
+
 // Takes the account at `link` off the list; its entry is the caller's now.
 ModuleAccounts::Account* ModuleAccounts::unlink(Account** link) {
   Account* account = *link;
@@ -66,21 +76,12 @@ ModuleAccounts::Use ModuleAccounts::use(std::size_t index) {
 
 ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, std::uint32_t id,
                                                  Site site) {
-  return find_or_open(module, {OwnerKind::module, id, "module"}, site);
-}
-
-ModuleAccounts::Use ModuleAccounts::find_or_open_common(Site site) {
-  return find_or_open(common_, {OwnerKind::buffer, 0, "blobs"}, site);
-}
-
-ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const OwnerSpec& spec,
-                                                 Site site) {
   Use known = find(module);
   if (known) {
     return known;
   }
   drop_stale(module);
-  Account* made = open(module, spec, site);
+  Account* made = open_for(module, id, site);
   if (made == nullptr) {
     return {};
   }
@@ -94,8 +95,7 @@ ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const
       module.account = made;
       account = made;
     }
-    // One use is the module's own; the common account is nobody's.
-    account->users += account == made && &module == &common_ ? 0 : 1;
+    ++account->users;
   }
   if (account != made) {
     unuse(made);
@@ -103,9 +103,42 @@ ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, const
   return {this, account};
 }
 
-// An account that is not listed yet. Why there is none is said in one line, by Memory or here.
-ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, const OwnerSpec& spec,
-                                              Site site) {
+ModuleAccounts::Use ModuleAccounts::find_or_open_common(Site site) {
+  Owner& parent = caller(memory_);
+  {
+    const LockGuard guard(port());
+    if (Account* known = *link_of_common(parent)) {
+      ++known->users;
+      return {this, known};
+    }
+  }
+  Account* made = open(nullptr, parent, {OwnerKind::buffer, 0, "blobs"}, site);
+  if (made == nullptr) {
+    return {};
+  }
+  Account* account = nullptr;
+  {
+    const LockGuard guard(port());
+    account = *link_of_common(parent);  // another thread may have been first
+    if (account == nullptr) {
+      made->next = first_;
+      first_ = made;
+      account = made;
+    } else {
+      ++account->users;
+    }
+  }
+  if (account != made) {
+    unuse(made);
+  }
+  return {this, account};
+}
+
+// An account of a module that is not listed yet. Why there is none is said in one line, by Memory
+// or here.
+ModuleAccounts::Account* ModuleAccounts::open_for(const module_resources& module, std::uint32_t id,
+                                                  Site site) {
+  const OwnerSpec spec{OwnerKind::module, id, "module"};
   Owner* region = owner_of(module.vreg);
   Owner* heap = module.heap != nullptr ? owner_of(module.heap) : &caller(memory_);
   Owner* parent = region != nullptr ? region : heap;
@@ -116,6 +149,16 @@ ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, co
     log_line(LogLevel::error, line);
     return nullptr;
   }
+  Account* account = open(&module, *parent, spec, site);
+  if (account != nullptr && region != nullptr) {
+    account->region = region;
+    memory_.get_region(*region, true);
+  }
+  return account;
+}
+
+ModuleAccounts::Account* ModuleAccounts::open(const module_resources* module, Owner& parent,
+                                              const OwnerSpec& spec, Site site) {
   void* place = memory_.allocate({nullptr, sizeof(Account), alignof(Account), kBookkeeping, site});
   if (place == nullptr) {
     Line line;
@@ -126,14 +169,10 @@ ModuleAccounts::Account* ModuleAccounts::open(const module_resources& module, co
     return nullptr;
   }
   auto* account = new (place) Account();
-  account->module = &module;
-  account->region = region;
-  if (!account->memory.open(memory_, *parent, spec)) {
+  account->module = module;
+  if (!account->memory.open(memory_, parent, spec)) {
     memory_.free(place, &memory_.system());
     return nullptr;
-  }
-  if (account->region != nullptr) {
-    memory_.get_region(*account->region, true);
   }
   return account;
 }
@@ -147,10 +186,12 @@ std::size_t ModuleAccounts::unuse(Account* account) {
     if (--account->users != 0) {
       return 0;
     }
-    Account** link = link_of(common_);
-    if (*link == account) {
-      unlink(link);
+    // A module's is off the list by now; the last handler ends the one for those.
+    Account** link = &first_;
+    while (*link != nullptr && *link != account) {
+      link = &(*link)->next;
     }
+    unlink(link);
   }
   const std::size_t leaks = account->memory.close();
   Owner* region = account->region;
@@ -209,47 +250,68 @@ void ModuleAccounts::abandon(const module_resources& module) {
   {
     const LockGuard guard(port());
     account = unlink(link_of(module));
-    if (account == nullptr) {
-      return;
+    if (account != nullptr) {
+      account->users = 1;
     }
-    account->users = 1;
   }
+  if (account != nullptr) {
+    abandon(account);
+  }
+}
+
+// Of one that is off the list and has one user.
+void ModuleAccounts::abandon(Account* account) {
   account->memory.release_all();
   unuse(account);
 }
 
 bool ModuleAccounts::end_handler(const void* handler) {
-  const Use common = find(common_);
-  if (common && common->end_resource(ResourceKind::blob_handler, handler)) {
-    unuse(common.account_);  // the handler's
-    return true;
-  }
   for (std::size_t index = 0;; ++index) {
     const Use any = use(index);
     if (!any) {
       return false;
     }
-    if (any->end_resource(ResourceKind::blob_handler, handler)) {
+    if (is_callers(memory_, *any->owner()) &&
+        any->end_resource(ResourceKind::blob_handler, handler)) {
+      if (any.account_->module == nullptr) {
+        unuse(any.account_);  // the handler's
+      }
       return true;
     }
   }
 }
 
+// An account at any depth below `heap`, off the list and with one user; nullptr where none is left.
+ModuleAccounts::Account* ModuleAccounts::take_below(const Owner& heap) {
+  const LockGuard guard(port());
+  const auto is_below = [&](const Owner* owner) {
+    while (owner != nullptr && owner != &heap) {
+      owner = owner->parent;
+    }
+    return owner != nullptr;
+  };
+  Account** link = &first_;
+  while (*link != nullptr && !is_below((*link)->memory.owner())) {
+    link = &(*link)->next;
+  }
+  Account* account = unlink(link);
+  if (account != nullptr) {
+    account->users = 1;
+  }
+  return account;
+}
+
 std::size_t ModuleAccounts::close_below(const Owner& heap) {
-  for (std::size_t leaks = 0;;) {
-    Account* account = nullptr;
-    {
-      const LockGuard guard(port());
-      Account** link = &first_;
-      while (*link != nullptr && (*link)->memory.owner()->parent != &heap) {
-        link = &(*link)->next;
-      }
-      account = unlink(link);
-    }
-    if (account == nullptr) {
-      return leaks;
-    }
+  std::size_t leaks = 0;
+  while (Account* account = take_below(heap)) {
     leaks += unuse(account);
+  }
+  return leaks;
+}
+
+void ModuleAccounts::abandon_below(const Owner& domain) {
+  while (Account* account = take_below(domain)) {
+    abandon(account);
   }
 }
 

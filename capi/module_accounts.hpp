@@ -8,9 +8,11 @@
 //
 // An account is in use by its module, until that ends it, and by every call that works with it; the
 // last of them ends it. So a module's other threads may be in calls while it is ended. In the
-// account for handlers that are no module's, every handler is a use.
+// account for handlers that are no module's, every handler is a use. There is one such account of
+// the system, and one of each domain that has such handlers, right below the domain.
 //
-// Invariants: no two accounts on the list have the same struct; users > 0 of one on the list.
+// Invariants: no two accounts on the list have the same struct, or, where they have none, the same
+// owner above; users > 0 of one on the list.
 // Cost: O(accounts) to find one. The list is guarded by the port's lock, which is Memory's and not
 // recursive: it is never held across a call of Memory.
 #pragma once
@@ -74,19 +76,21 @@ class ModuleAccounts {
   // calls never end. No call of the module's may run.
   void abandon(const module_resources& module);
 
-  // The account for handlers that are no module's. Empty as find_or_open(). It lives as long as a
-  // use of it, and as every handler in it that was made known by keep().
+  // The caller's account for handlers that are no module's. Empty as find_or_open(). It lives as
+  // long as a use of it, and as every handler in it that was made known by keep().
   Use find_or_open_common(Site site);
   // Has the common account live until end_handler() ends what was made with `common`.
   static void keep(Use common) { common.account_ = nullptr; }
 
-  // Ends the blob handler that any account holds at that address. Returns false, with nothing
-  // changed, where none does.
+  // Ends the blob handler that any account of the caller's holds at that address: in a domain those
+  // below it, else all. Returns false, with nothing changed, where none does.
   bool end_handler(const void* handler);
 
   // Ends all accounts below `heap`, which is about to end. Returns how many leaks they reported. No
   // call of theirs may run.
   std::size_t close_below(const Owner& heap);
+  // The same for a domain whose module was stopped: what they hold is no leak.
+  void abandon_below(const Owner& domain);
 
   // Ends all accounts, before Memory ends. Returns how many leaks they reported. No call may run.
   std::size_t close();
@@ -95,24 +99,26 @@ class ModuleAccounts {
   // In kernel memory of the system.
   struct Account {
     ModuleMemory memory;
-    const module_resources* module = nullptr;
-    Owner* region = nullptr;  // that it holds a reference to
+    const module_resources* module = nullptr;  // nullptr: for handlers that are no module's
+    Owner* region = nullptr;                   // that it holds a reference to
     Account* next = nullptr;
     std::size_t users = 1;
   };
 
   Port& port() const { return memory_.space().port(); }
   Account** link_of(const module_resources& module);
+  Account** link_of_common(const Owner& parent);
   static Account* unlink(Account** link);
+  Account* take_below(const Owner& heap);
   Use use(std::size_t index);
-  Use find_or_open(module_resources& module, const OwnerSpec& spec, Site site);
-  Account* open(const module_resources& module, const OwnerSpec& spec, Site site);
+  Account* open(const module_resources* module, Owner& parent, const OwnerSpec& spec, Site site);
+  Account* open_for(const module_resources& module, std::uint32_t id, Site site);
   void drop_stale(const module_resources& module);
   std::size_t unuse(Account* account);
+  void abandon(Account* account);
 
   Memory& memory_;
   Account* first_ = nullptr;  // under the lock, as all of the accounts but their memory
-  module_resources common_{};
 };
 
 }  // namespace modmem

@@ -1,54 +1,65 @@
 // sof/lib/vpage.h: whole pages, from an elastic heap of their own that the first request makes.
+// Those of a domain come from the domain's heap.
+
+#include "capi/pages.hpp"
 
 #include <sof/lib/vpage.h>
 
 #include "capi/request.hpp"
 
+namespace modmem {
+
 namespace {
 
-using modmem::CSystem;
-using modmem::HeapKind;
-using modmem::Owner;
-using modmem::OwnerKind;
+// No other owner's name lies there.
+constexpr char kName[] = "pages";
 
-// The heap of pages; nullptr where nobody has asked for pages yet.
-Owner* known_owner(CSystem& system) {
-  const modmem::LockGuard guard(system.port());
-  return system.pages;
+Owner* known_owner(const CSystem& system) {
+  const Owner& maker = caller(system.memory);
+  const LockGuard guard(system.port());
+  return pages_below(maker);
 }
 
-Owner* pages_owner(CSystem& system) {
+Owner* pages_owner(const CSystem& system) {
   if (Owner* owner = known_owner(system)) {
     return owner;
   }
+  Owner& maker = caller(system.memory);
+  const HeapKind kind = &maker == &system.memory.system() ? HeapKind::elastic : HeapKind::none;
   Owner* made =
-      system.memory.create_owner(system.memory.system(), {.kind = OwnerKind::heap, .name = "pages"},
-                                 {.kind = HeapKind::elastic});
+      system.memory.create_owner(maker, {.kind = OwnerKind::heap, .name = kName}, {.kind = kind});
   if (made == nullptr) {
     return nullptr;
   }
-  // Two threads may both have made one; the second to get here takes the first one's.
-  Owner* first = nullptr;
-  {
-    const modmem::LockGuard guard(system.port());
-    first = system.pages;
-    if (first == nullptr) {
-      system.pages = made;
-    }
-  }
-  if (first != nullptr) {
+  // Two threads may both have made one; both take the first one.
+  Owner* first = known_owner(system);
+  if (first != made) {
     system.memory.destroy_owner(*made);
-    return first;
   }
-  return made;
+  return first;
 }
 
 }  // namespace
 
+bool is_pages(const Owner& owner) { return owner.spec.name == kName; }
+
+Owner* pages_below(const Owner& maker) {
+  Owner* owner = maker.first_child;  // the oldest first
+  while (owner != nullptr && !is_pages(*owner)) {
+    owner = owner->next_sibling;
+  }
+  return owner;
+}
+
+}  // namespace modmem
+
+using modmem::CSystem;
+using modmem::Owner;
+
 void* vpage_alloc(unsigned int pages) {
   constexpr std::size_t kPage = modmem::config::kPageBytes;
   CSystem* system = pages != 0 ? modmem::booted() : nullptr;
-  Owner* owner = system != nullptr ? pages_owner(*system) : nullptr;
+  Owner* owner = system != nullptr ? modmem::pages_owner(*system) : nullptr;
   if (owner == nullptr) {
     return nullptr;
   }
@@ -63,11 +74,13 @@ void vpage_free(void* ptr) {
   if (system == nullptr) {
     return;
   }
-  const Owner* owner = known_owner(*system);
+  const Owner* owner = modmem::known_owner(*system);
   const modmem::PointerStatus status = owner != nullptr
                                            ? system->memory.free(ptr, owner, MODMEM_CALLER)
                                            : modmem::PointerStatus::foreign;
-  if (status != modmem::PointerStatus::live) {
+  if (status != modmem::PointerStatus::live && !is_in_callers_heap(*system, ptr)) {
+    report_strange(*system, "vpage_free", ptr, MODMEM_CALLER, true);
+  } else if (status != modmem::PointerStatus::live) {
     modmem::report_misuse({.kind = modmem::fault_kind(status),
                            .function = "vpage_free",
                            .pointer = ptr,

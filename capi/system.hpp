@@ -34,7 +34,6 @@ struct CSystem {
   std::size_t ipc_fragment_bytes;
   ModuleAccounts modules;  // to be closed before the copies and Memory end
   // Under the port's lock:
-  Owner* pages = nullptr;         // the heap of vpage_alloc(), once that was called
   std::uint64_t faults = 0;       // misuses so far
   bool notes_audio_path = false;  // capi/audio_path.hpp; of one that is lent, its owner does
 };

@@ -12,7 +12,7 @@ namespace {
 // What only the library writes, and any core reads.
 constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kKept;
 
-// Touches every page: a source that its caller can't read faults here, where nothing is held.
+// Touches every page: a source that its caller can't read faults here.
 void read_through(const void* source, std::size_t bytes) {
   const auto* begin = static_cast<const volatile unsigned char*>(source);
   for (std::size_t at = 0; at < bytes; at += config::kPageBytes) {
@@ -104,15 +104,18 @@ CopyResult SharedCopies::get(const void* source, std::size_t bytes, Flags silenc
 // An entry with a copy of the source, not listed yet; nullptr where memory ran out.
 SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, Flags silence,
                                         Site site) {
-  read_through(source, bytes);
   const std::size_t line = memory_.config().cache_line_bytes;
+  const Request wanted{owner_, whole_lines(bytes), line, flag::kUser | flag::kKept | silence, site};
+  // A domain may be stopped where it faults, and what was taken by then would be nobody's.
+  if (memory_.entered_domain() != nullptr && memory_.largest_request(wanted) >= wanted.bytes) {
+    read_through(source, bytes);
+  }
   void* place =
       memory_.allocate({owner_, sizeof(Entry), alignof(Entry), kBookkeeping | silence, site});
   if (place == nullptr) {
     return nullptr;
   }
-  void* copy = memory_.allocate(
-      {owner_, whole_lines(bytes), line, flag::kUser | flag::kKept | silence, site});
+  void* copy = memory_.allocate(wanted);
   if (copy == nullptr) {
     memory_.free(place, &owner());
     return nullptr;

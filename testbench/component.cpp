@@ -118,7 +118,7 @@ void Component::close() {
   stack_.reset();
   memory_.close();
   if (domain_ != nullptr) {
-    fence_->memory().destroy_owner(*domain_);
+    fence_->end_domain(*domain_, strayed_);
     domain_ = nullptr;
   }
   strayed_ = false;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "capi/system.hpp"
 #include "testbench/audio_path_guard.hpp"
 #include "testbench/modules/call_site.hpp"
 #include "testbench/system.hpp"
@@ -28,6 +29,21 @@ Fence::Fence(System& system, std::span<std::byte> arena)
 }
 
 Fence::~Fence() { system_.port().set_lock_watch(nullptr); }
+
+void Fence::end_domain(Owner& domain, bool stopped) {
+  CSystem* functions = current_system();
+  if (stopped) {
+    if (functions != nullptr) {
+      functions->modules.abandon_below(domain);
+    }
+    memory_.release_owner(domain);
+    return;
+  }
+  if (functions != nullptr) {
+    functions->modules.close_below(domain);
+  }
+  memory_.destroy_owner(domain);
+}
 
 // Under the lock, which opens what it closes.
 void Fence::set_guard(bool on) {

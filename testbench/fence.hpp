@@ -69,6 +69,10 @@ class Fence final : private LockWatch {
                                 {.kind = HeapKind::elastic, .isolated = true, .readable = true});
   }
 
+  // Ends a domain. What its modules hold through the C interface by nobody's name goes with it, and
+  // is a leak like all that is left there, unless its module was `stopped`.
+  void end_domain(Owner& domain, bool stopped = false);
+
   // Does a step in `domain`. False where it was ended by an access that faulted: describe_last().
   // Throws what the step throws.
   template <typename Step>

@@ -31,7 +31,7 @@ void StreamBuffer::close() {
   data_.reset();
   memory_.close();
   if (domain_ != nullptr) {
-    fence_->memory().destroy_owner(*domain_);
+    fence_->end_domain(*domain_);
     domain_ = nullptr;
   }
   bound_ = false;
