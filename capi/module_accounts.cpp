@@ -82,25 +82,7 @@ ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, std::
   }
   drop_stale(module);
   Account* made = open_for(module, id, site);
-  if (made == nullptr) {
-    return {};
-  }
-  Account* account = nullptr;
-  {
-    const LockGuard guard(port());
-    account = *link_of(module);  // another thread may have been first
-    if (account == nullptr) {
-      made->next = first_;
-      first_ = made;
-      module.account = made;
-      account = made;
-    }
-    ++account->users;
-  }
-  if (account != made) {
-    unuse(made);
-  }
-  return {this, account};
+  return made != nullptr ? list(made, &module) : Use();
 }
 
 ModuleAccounts::Use ModuleAccounts::find_or_open_common(Site site) {
@@ -113,23 +95,30 @@ ModuleAccounts::Use ModuleAccounts::find_or_open_common(Site site) {
     }
   }
   Account* made = open(nullptr, parent, {OwnerKind::buffer, 0, "blobs"}, site);
-  if (made == nullptr) {
-    return {};
-  }
+  return made != nullptr ? list(made, nullptr) : Use();
+}
+
+// A use of an account that was made for `module`, which is listed now, or of the one that another
+// thread had listed before.
+ModuleAccounts::Use ModuleAccounts::list(Account* made, module_resources* module) {
   Account* account = nullptr;
   {
     const LockGuard guard(port());
-    account = *link_of_common(parent);  // another thread may have been first
+    account =
+        module != nullptr ? *link_of(*module) : *link_of_common(*made->memory.owner()->parent);
     if (account == nullptr) {
+      account = made;
       made->next = first_;
       first_ = made;
-      account = made;
-    } else {
-      ++account->users;
+      if (module != nullptr) {
+        module->account = made;
+        made->users = 1;
+      }
     }
+    ++account->users;
   }
   if (account != made) {
-    unuse(made);
+    finish(made);
   }
   return {this, account};
 }
@@ -193,6 +182,12 @@ std::size_t ModuleAccounts::unuse(Account* account) {
     }
     unlink(link);
   }
+  return finish(account);
+}
+
+// Ends an account that is not on the list and that nobody uses any more. Returns how many leaks
+// that reported.
+std::size_t ModuleAccounts::finish(Account* account) {
   const std::size_t leaks = account->memory.close();
   Owner* region = account->region;
   account->~Account();
@@ -250,19 +245,11 @@ void ModuleAccounts::abandon(const module_resources& module) {
   {
     const LockGuard guard(port());
     account = unlink(link_of(module));
-    if (account != nullptr) {
-      account->users = 1;
-    }
   }
   if (account != nullptr) {
-    abandon(account);
+    account->memory.release_all();
+    finish(account);
   }
-}
-
-// Of one that is off the list and has one user.
-void ModuleAccounts::abandon(Account* account) {
-  account->memory.release_all();
-  unuse(account);
 }
 
 bool ModuleAccounts::end_handler(const void* handler) {
@@ -281,7 +268,7 @@ bool ModuleAccounts::end_handler(const void* handler) {
   }
 }
 
-// An account at any depth below `heap`, off the list and with one user; nullptr where none is left.
+// An account at any depth below `heap`, off the list; nullptr where none is left.
 ModuleAccounts::Account* ModuleAccounts::take_below(const Owner& heap) {
   const LockGuard guard(port());
   const auto is_below = [&](const Owner* owner) {
@@ -294,41 +281,36 @@ ModuleAccounts::Account* ModuleAccounts::take_below(const Owner& heap) {
   while (*link != nullptr && !is_below((*link)->memory.owner())) {
     link = &(*link)->next;
   }
-  Account* account = unlink(link);
-  if (account != nullptr) {
-    account->users = 1;
-  }
-  return account;
+  return unlink(link);
+}
+
+// Any account, off the list; nullptr where none is left.
+ModuleAccounts::Account* ModuleAccounts::take_first() {
+  const LockGuard guard(port());
+  return unlink(&first_);
 }
 
 std::size_t ModuleAccounts::close_below(const Owner& heap) {
   std::size_t leaks = 0;
   while (Account* account = take_below(heap)) {
-    leaks += unuse(account);
+    leaks += finish(account);
   }
   return leaks;
 }
 
 void ModuleAccounts::abandon_below(const Owner& domain) {
   while (Account* account = take_below(domain)) {
-    abandon(account);
+    account->memory.release_all();
+    finish(account);
   }
 }
 
 std::size_t ModuleAccounts::close() {
-  for (std::size_t leaks = 0;;) {
-    Account* account = nullptr;
-    {
-      const LockGuard guard(port());
-      account = first_;
-      if (account == nullptr) {
-        return leaks;
-      }
-      account->users = 1;
-      unlink(&first_);
-    }
-    leaks += unuse(account);
+  std::size_t leaks = 0;
+  while (Account* account = take_first()) {
+    leaks += finish(account);
   }
+  return leaks;
 }
 
 }  // namespace modmem

@@ -102,7 +102,7 @@ class ModuleAccounts {
     const module_resources* module = nullptr;  // nullptr: for handlers that are no module's
     Owner* region = nullptr;                   // that it holds a reference to
     Account* next = nullptr;
-    std::size_t users = 1;
+    std::size_t users = 0;
   };
 
   Port& port() const { return memory_.space().port(); }
@@ -110,12 +110,14 @@ class ModuleAccounts {
   Account** link_of_common(const Owner& parent);
   static Account* unlink(Account** link);
   Account* take_below(const Owner& heap);
+  Account* take_first();
   Use use(std::size_t index);
   Account* open(const module_resources* module, Owner& parent, const OwnerSpec& spec, Site site);
   Account* open_for(const module_resources& module, std::uint32_t id, Site site);
   void drop_stale(const module_resources& module);
+  Use list(Account* made, module_resources* module);
   std::size_t unuse(Account* account);
-  void abandon(Account* account);
+  std::size_t finish(Account* account);
 
   Memory& memory_;
   Account* first_ = nullptr;  // under the lock, as all of the accounts but their memory

@@ -267,11 +267,13 @@ TEST_P(Grants, NoHeapButADomainsIsForAllToRead) {
 }
 
 TEST_P(Grants, WhatIsCopiedReachesWhatIsClosed) {
-  std::byte* block = allocate(table_, kPage + 10);
-  std::byte* source = allocate(first_, 100);
+  std::byte* block = allocate(table_, 2 * kPage);
+  std::byte* source = allocate(first_, 2 * kPage);
   enter(&first_);
-  std::memset(source, 9, 100);
-  memory_.copy_to(block + kPage - 50, source, 60);
+  std::memset(source, 9, 2 * kPage);
+  memory_.copy_to(block, source, kPage + 10);
+  EXPECT_TRUE(system_.check());
+  memory_.invalidate(block, kPage + 10);
   EXPECT_TRUE(system_.check());
   EXPECT_EQ(probe_.access(block), Access::closed);
   enter(&table_);

@@ -241,10 +241,12 @@ class Memory {
   // (HeapSpec). O(grants).
   Access access(const Owner& domain, const Owner& of) const;
 
-  // Copies the `bytes` at `source`, which whoever runs can read, to the block at `block`, of at
-  // least that many, whether that is open to him or not. O(bytes), under the lock where there are
-  // domains.
+  // Copies the `bytes` at `source`, which whoever runs can read, to `block`, whether that is open
+  // to him or not, and writes the lines back. Requires a cached block of SRAM of at least so many
+  // bytes, in lines of its own. O(bytes), under the lock where there are domains.
   void copy_to(void* block, const void* source, std::size_t bytes);
+  // Drops what the calling core's cache has of such a block. O(lines), likewise.
+  void invalidate(void* block, std::size_t bytes);
 
   // --- blocks ---
 
@@ -500,8 +502,10 @@ class Memory {
 
   bool can_isolate(const OwnerSpec& spec, const HeapSpec& heap) const;
   HeapSlot* domain_heap(const Owner* owner) const;
-  template <typename Fill>
-  void fill_open(void* block, std::size_t bytes, const Fill& fill);
+  template <typename Act>
+  void reach(void* block, std::size_t bytes, const Act& act);
+  void maintain(void* block, std::size_t bytes,
+                void (Port::*what)(std::byte* address, std::size_t bytes));
   void zero(void* block, std::size_t bytes);
   Access access_locked(const Owner& domain, const HeapSlot& slot) const;
   std::uint16_t& link_to_grant(std::uint16_t domain, std::uint16_t of);

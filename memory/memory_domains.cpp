@@ -4,6 +4,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "base/bits.hpp"
 #include "base/check.hpp"
 #include "memory/memory.hpp"
 
@@ -154,26 +155,42 @@ void Memory::end_domain(HeapSlot& slot) {
   settle_access();
 }
 
-// Has `fill` write to a block, for a caller who may not be able to reach it.
-template <typename Fill>
-void Memory::fill_open(void* block, std::size_t bytes, const Fill& fill) {
+// Does something with a block for a caller who may not be able to reach it.
+template <typename Act>
+void Memory::reach(void* block, std::size_t bytes, const Act& act) {
   // Who has a block in a domain has seen the domain begin; that of others may be missed.
   if (domains_.load(std::memory_order_relaxed) == 0) {
-    fill();
+    act();
     return;
   }
   const Call call(*this);
   const void* place = in_window(block);
   const internal::OpenBlock open(*slot_of(place), place, bytes);
-  fill();
+  act();
 }
 
 void Memory::zero(void* block, std::size_t bytes) {
-  fill_open(block, bytes, [=] { std::memset(block, 0, bytes); });
+  reach(block, bytes, [=] { std::memset(block, 0, bytes); });
 }
 
 void Memory::copy_to(void* block, const void* source, std::size_t bytes) {
-  fill_open(block, bytes, [=] { std::memcpy(block, source, bytes); });
+  reach(block, bytes, [=] { std::memcpy(block, source, bytes); });
+  const Call call(*this);
+  maintain(block, bytes, &Port::cache_writeback);
+}
+
+void Memory::invalidate(void* block, std::size_t bytes) {
+  const Call call(*this);
+  maintain(block, bytes, &Port::cache_invalidate);
+}
+
+// The lines that start with a block, by the cache of the calling core.
+void Memory::maintain(void* block, std::size_t bytes,
+                      void (Port::*what)(std::byte* address, std::size_t bytes)) {
+  auto* lines = const_cast<std::byte*>(static_cast<const std::byte*>(in_window(block)));
+  const std::size_t line_bytes = align_up(bytes, config().cache_line_bytes);
+  const internal::OpenBlock open(*slot_of(lines), lines, line_bytes);
+  (port_->*what)(lines, line_bytes);
 }
 
 // A page is what its heap is, which is what the domain that is entered may do there.

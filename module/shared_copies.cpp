@@ -56,14 +56,21 @@ SharedCopies::Entry* SharedCopies::find(const void* source) const {
   return entry;
 }
 
-// One more reference, for the calling core. The lock is held.
+// One more reference. The lock is held.
 CopyResult SharedCopies::refer(Entry& entry, std::size_t bytes) {
   if (entry.bytes != bytes) {
     return {nullptr, CopyStatus::other_size, entry.bytes};
   }
   ++entry.references;
-  port().cache_invalidate(entry.copy, whole_lines(bytes));
   return {entry.copy, CopyStatus::good, bytes};
+}
+
+// `referred` for the calling core, without the lock: the copy stays, as there is a reference now.
+CopyResult SharedCopies::hand_out(const CopyResult& referred) {
+  if (referred.copy != nullptr) {
+    memory_.invalidate(const_cast<void*>(referred.copy), referred.known_bytes);
+  }
+  return referred;
 }
 
 // `silence` is kSilent where Memory's observer is not to be told of a failure, else 0.
@@ -71,21 +78,22 @@ CopyResult SharedCopies::get(const void* source, std::size_t bytes, Flags silenc
   if (source == nullptr || bytes == 0) {
     return {nullptr, CopyStatus::invalid, 0};
   }
+  CopyResult result;
   {
     const LockGuard guard(port());
-    Entry* known = find(source);
-    if (known != nullptr) {
-      return refer(*known, bytes);
+    if (Entry* known = find(source)) {
+      result = refer(*known, bytes);
     }
+  }
+  if (result.known_bytes != 0) {
+    return hand_out(result);
   }
   Entry* made = make(source, bytes, silence, site);
   if (made == nullptr) {
     return {nullptr, CopyStatus::no_memory, 0};
   }
-  CopyResult result;
   {
     const LockGuard guard(port());
-    port().cache_writeback(made->copy, whole_lines(bytes));
     Entry* known = find(source);  // another thread may have been first
     if (known == nullptr) {
       made->next = first_;
@@ -98,7 +106,7 @@ CopyResult SharedCopies::get(const void* source, std::size_t bytes, Flags silenc
   if (made != nullptr) {
     end(*made);
   }
-  return result;
+  return hand_out(result);
 }
 
 // An entry with a copy of the source, not listed yet; nullptr where memory ran out.

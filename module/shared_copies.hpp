@@ -95,7 +95,8 @@ class SharedCopies {
   const Owner& owner() const { return owner_ != nullptr ? *owner_ : memory_.system(); }
   std::size_t whole_lines(std::size_t bytes) const;
   Entry* find(const void* source) const;
-  CopyResult refer(Entry& entry, std::size_t bytes);
+  static CopyResult refer(Entry& entry, std::size_t bytes);
+  CopyResult hand_out(const CopyResult& referred);
   CopyResult get(const void* source, std::size_t bytes, Flags silence, Site site);
   Entry* make(const void* source, std::size_t bytes, Flags silence, Site site);
   void end(Entry& entry);

@@ -39,10 +39,11 @@ byte cached[CORES * BLOCKS];
 
 byte finished = 0;
 
-inline refer(me, copy) {
-  references[copy]++;
+inline hand_out(me, copy) {
 #ifndef BROKEN_NO_INVALIDATE
   line(me, copy) = 0
+#else
+  skip
 #endif
 }
 
@@ -80,6 +81,10 @@ inline make(me, copy) {
       expected[copy] = made;
       line(me, copy) = made
     }
+#ifndef BROKEN_NO_WRITEBACK
+    ;
+    memory[copy] = line(me, copy)
+#endif
   :: else
   fi
 }
@@ -91,7 +96,7 @@ inline get(me, got, mine) {
   if
   :: listed != NONE ->
     got = listed;
-    refer(me, got)
+    references[got]++
   :: else
   fi;
   unlock();
@@ -101,9 +106,6 @@ inline get(me, got, mine) {
     if
     :: mine != NONE ->
       lock(me);
-#ifndef BROKEN_NO_WRITEBACK
-      memory[mine] = line(me, mine);
-#endif
 #ifdef BROKEN_ONE_LOOK
       assert(listed == NONE);
 #endif
@@ -114,7 +116,7 @@ inline get(me, got, mine) {
         mine = NONE
       :: else -> got = listed
       fi;
-      refer(me, got);
+      references[got]++;
       unlock()
     :: else
     fi;
@@ -126,6 +128,10 @@ inline get(me, got, mine) {
       mine = NONE
     :: else
     fi
+  :: else
+  fi;
+  if
+  :: got != NONE -> hand_out(me, got)
   :: else
   fi
 }
