@@ -8,6 +8,7 @@
 #include <sof/lib/vregion.h>
 
 #include <cerrno>
+#include <csetjmp>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -202,9 +203,15 @@ TEST_F(CDomains, TakePagesOfTheirOwn) {
   EXPECT_EQ(modmem_heap_destroy(heap_of(domain_->first_child)), -EINVAL);
   EXPECT_EQ(take_faults().size(), 1U);
   vpage_free(pages);
+  // The system frees what is a domain's.
+  memory()->enter_domain(nullptr);
   vpage_free(more);
   EXPECT_TRUE(take_faults().empty());
   EXPECT_EQ(domain_->tree, 0U);
+  void* block = memory()->allocate({domain_, 100, 0, SOF_MEM_FLAG_USER, MODMEM_HERE});
+  vpage_free(block);  // but nothing else there
+  EXPECT_EQ(take_faults().size(), 1U);
+  memory()->free(block);
 }
 
 TEST_F(CDomains, HaveHandlersOfTheirOwn) {
@@ -235,6 +242,52 @@ TEST_F(CDomains, HaveHandlersOfTheirOwn) {
   EXPECT_TRUE(modmem_check(true));
 }
 
+int calls_of_free = 0;
+jmp_buf way_back;
+
+TEST_F(CDomains, AreAbandonedWithoutACallOfTheirModules) {
+  comp_data_blob_handler* handler = comp_data_blob_handler_new_ext(
+      nullptr, false, [](std::size_t bytes) { return rmalloc(SOF_MEM_FLAG_USER, bytes); },
+      [](void* block) {
+        ++calls_of_free;
+        rfree(block);
+      });
+  ASSERT_NE(handler, nullptr);
+  ASSERT_EQ(comp_init_data_blob(handler, 100, nullptr), 0);
+  EXPECT_NE(domain_->tree, 0U);
+  // Another one is stopped in the function that frees, and stays half ended.
+  comp_data_blob_handler* half = comp_data_blob_handler_new_ext(
+      nullptr, false, [](std::size_t bytes) { return rmalloc(SOF_MEM_FLAG_USER, bytes); },
+      [](void* /*block*/) { longjmp(way_back, 1); });
+  ASSERT_NE(half, nullptr);
+  ASSERT_EQ(comp_init_data_blob(half, 100, nullptr), 0);
+  if (setjmp(way_back) == 0) {
+    comp_data_blob_handler_free(half);
+    ADD_FAILURE() << "it was not stopped";
+  }
+  memory()->enter_domain(nullptr);
+  current_system()->modules.abandon_below(*domain_);
+  EXPECT_EQ(calls_of_free, 0);
+  memory()->release_all(*domain_);
+  EXPECT_EQ(domain_->tree, 0U);
+}
+
+TEST_F(CDomains, KeepWhatIsTheKernelsOutOfHeapsThatTheyMake) {
+  k_heap* heap = modmem_heap_create("private", 0);
+  ASSERT_NE(heap, nullptr);
+  void* block = sof_heap_alloc(heap, SOF_MEM_FLAG_USER, 100, 0);
+  void* kernel = sof_heap_alloc(heap, SOF_MEM_FLAG_KERNEL, 100, 0);
+  ASSERT_TRUE(block != nullptr && kernel != nullptr);
+  EXPECT_EQ(memory()->locate(block).owner, domain_);
+  EXPECT_NE(memory()->locate(kernel).owner, domain_);
+  sof_heap_free(heap, block);
+  memory()->enter_domain(nullptr);
+  sof_heap_free(heap, kernel);
+  memory()->enter_domain(domain_);
+  EXPECT_EQ(modmem_heap_destroy(heap), 0);
+  EXPECT_TRUE(take_faults().empty());
+}
+
 TEST_F(CDomains, EndWithAModuleThatWasStoppedInACall) {
   static const std::uint8_t kTable[100] = {1};
   processing_module module{};
@@ -249,11 +302,11 @@ TEST_F(CDomains, EndWithAModuleThatWasStoppedInACall) {
   EXPECT_EQ(system.copies.copies(), 1U);
   // A call that does not come to its end.
   ModuleAccounts::keep(system.modules.find(*modmem_module_resources(&module)));
-  system.modules.abandon(*modmem_module_resources(&module));
+  system.modules.abandon_below(*domain_);
   EXPECT_EQ(system.copies.copies(), 0U);
   EXPECT_EQ(domain_->tree, 0U);
   EXPECT_EQ(domain_->first_child, nullptr);
-  system.modules.abandon(*modmem_module_resources(&module));  // there is none
+  system.modules.abandon_below(*domain_);  // there is none
   EXPECT_TRUE(modmem_check(true));
 }
 

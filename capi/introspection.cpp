@@ -81,14 +81,24 @@ int modmem_named_heap_info(const char* name, struct modmem_heap_info* info) {
   if (system == nullptr) {
     return -EINVAL;
   }
+  // The caller's pointers may be wrong, and heaps are visited under the lock.
+  const volatile char* end = name;
+  while (*end != '\0') {
+    ++end;
+  }
+  struct modmem_heap_info first {};
   bool found = false;
   system->memory.for_each_heap([&](const HeapReport& report) {
     if (!found && modmem::same_text(report.name, name)) {
       found = true;
-      fill(*info, report);
+      fill(first, report);
     }
   });
-  return found ? 0 : -ENOENT;
+  if (!found) {
+    return -ENOENT;
+  }
+  *info = first;
+  return 0;
 }
 
 size_t modmem_drain(uint32_t most) {

@@ -177,8 +177,8 @@ void start(processing_module* mod, bool check_thread) {
     return;
   }
   module_resources& module = *modmem_module_resources(mod);
+  module = {};  // first: a domain that may not write it does not end what others hold
   system->modules.forget(module);
-  module = {};
   module.manager = system->port().thread_id();
   module.check_thread = check_thread ? 1 : 0;
 }

@@ -11,6 +11,14 @@ namespace {
 
 constexpr Flags kBookkeeping = flag::kKernel | flag::kCoherent | flag::kSilent | flag::kKept;
 
+// Whether `owner` is `above`, or below it.
+bool is_below(const Owner* owner, const Owner& above) {
+  while (owner != nullptr && owner != &above) {
+    owner = owner->parent;
+  }
+  return owner != nullptr;
+}
+
 }  // namespace
 
 ModuleAccounts::Use::~Use() {
@@ -54,20 +62,6 @@ ModuleAccounts::Use ModuleAccounts::find(const module_resources& module) {
   const LockGuard guard(port());
   Account* account = *link_of(module);
   if (account == nullptr || account != module.account) {
-    return {};
-  }
-  ++account->users;
-  return {this, account};
-}
-
-// The account at that place of the list, empty behind its end.
-ModuleAccounts::Use ModuleAccounts::use(std::size_t index) {
-  const LockGuard guard(port());
-  Account* account = first_;
-  for (; account != nullptr && index > 0; --index) {
-    account = account->next;
-  }
-  if (account == nullptr) {
     return {};
   }
   ++account->users;
@@ -240,45 +234,38 @@ void ModuleAccounts::end(module_resources& module) {
   module.high_water_mark = most > module.high_water_mark ? most : module.high_water_mark;
 }
 
-void ModuleAccounts::abandon(const module_resources& module) {
-  Account* account = nullptr;
+bool ModuleAccounts::end_handler(const void* handler) {
+  const Owner* const whose = &caller(memory_);
+  Use holder;
   {
     const LockGuard guard(port());
-    account = unlink(link_of(module));
-  }
-  if (account != nullptr) {
-    account->memory.release_all();
-    finish(account);
-  }
-}
-
-bool ModuleAccounts::end_handler(const void* handler) {
-  for (std::size_t index = 0;; ++index) {
-    const Use any = use(index);
-    if (!any) {
+    Account* account = first_;
+    while (account != nullptr &&
+           (!is_below(account->memory.owner(), *whose) ||
+            !account->memory.holds_locked(ResourceKind::blob_handler, handler))) {
+      account = account->next;
+    }
+    if (account == nullptr) {
       return false;
     }
-    if (is_callers(memory_, *any->owner()) &&
-        any->end_resource(ResourceKind::blob_handler, handler)) {
-      if (any.account_->module == nullptr) {
-        unuse(any.account_);  // the handler's
-      }
-      return true;
-    }
+    ++account->users;
+    holder.accounts_ = this;
+    holder.account_ = account;
   }
+  if (!holder->end_resource(ResourceKind::blob_handler, handler)) {
+    return false;  // another thread was first
+  }
+  if (holder.account_->module == nullptr) {
+    unuse(holder.account_);  // the handler's
+  }
+  return true;
 }
 
 // An account at any depth below `heap`, off the list; nullptr where none is left.
 ModuleAccounts::Account* ModuleAccounts::take_below(const Owner& heap) {
   const LockGuard guard(port());
-  const auto is_below = [&](const Owner* owner) {
-    while (owner != nullptr && owner != &heap) {
-      owner = owner->parent;
-    }
-    return owner != nullptr;
-  };
   Account** link = &first_;
-  while (*link != nullptr && !is_below((*link)->memory.owner())) {
+  while (*link != nullptr && !is_below((*link)->memory.owner(), heap)) {
     link = &(*link)->next;
   }
   return unlink(link);
@@ -300,7 +287,7 @@ std::size_t ModuleAccounts::close_below(const Owner& heap) {
 
 void ModuleAccounts::abandon_below(const Owner& domain) {
   while (Account* account = take_below(domain)) {
-    account->memory.release_all();
+    account->memory.abandon();
     finish(account);
   }
 }

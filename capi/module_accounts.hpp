@@ -72,10 +72,6 @@ class ModuleAccounts {
   // held in the struct. Does nothing where it has none.
   void end(module_resources& module);
 
-  // The same for a module that was stopped, maybe within a call that works with the account: such
-  // calls never end. No call of the module's may run.
-  void abandon(const module_resources& module);
-
   // The caller's account for handlers that are no module's. Empty as find_or_open(). It lives as
   // long as a use of it, and as every handler in it that was made known by keep().
   Use find_or_open_common(Site site);
@@ -89,7 +85,8 @@ class ModuleAccounts {
   // Ends all accounts below `heap`, which is about to end. Returns how many leaks they reported. No
   // call of theirs may run.
   std::size_t close_below(const Owner& heap);
-  // The same for a domain whose module was stopped: what they hold is no leak.
+  // The same for a domain whose module was stopped, maybe within a call of the library, which then
+  // never ends: what they hold is no leak, and nothing of the module's is called.
   void abandon_below(const Owner& domain);
 
   // Ends all accounts, before Memory ends. Returns how many leaks they reported. No call may run.
@@ -111,7 +108,6 @@ class ModuleAccounts {
   static Account* unlink(Account** link);
   Account* take_below(const Owner& heap);
   Account* take_first();
-  Use use(std::size_t index);
   Account* open(const module_resources* module, Owner& parent, const OwnerSpec& spec, Site site);
   Account* open_for(const module_resources& module, std::uint32_t id, Site site);
   void drop_stale(const module_resources& module);

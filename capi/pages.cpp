@@ -14,17 +14,16 @@ namespace {
 // No other owner's name lies there.
 constexpr char kName[] = "pages";
 
-Owner* known_owner(const CSystem& system) {
-  const Owner& maker = caller(system.memory);
+Owner* known_owner(const CSystem& system, const Owner& maker) {
   const LockGuard guard(system.port());
   return pages_below(maker);
 }
 
 Owner* pages_owner(const CSystem& system) {
-  if (Owner* owner = known_owner(system)) {
+  Owner& maker = caller(system.memory);
+  if (Owner* owner = known_owner(system, maker)) {
     return owner;
   }
-  Owner& maker = caller(system.memory);
   const HeapKind kind = &maker == &system.memory.system() ? HeapKind::elastic : HeapKind::none;
   Owner* made =
       system.memory.create_owner(maker, {.kind = OwnerKind::heap, .name = kName}, {.kind = kind});
@@ -32,11 +31,22 @@ Owner* pages_owner(const CSystem& system) {
     return nullptr;
   }
   // Two threads may both have made one; both take the first one.
-  Owner* first = known_owner(system);
+  Owner* first = known_owner(system, maker);
   if (first != made) {
     system.memory.destroy_owner(*made);
   }
   return first;
+}
+
+// Whose `pages` are, where they are the caller's to free: the system frees those of domains, too.
+// nullptr where nobody has asked for pages there.
+const Owner* owner_for_free(const CSystem& system, const void* pages) {
+  const Owner& maker = caller(system.memory);
+  const LockGuard guard(system.port());
+  const Owner* holder =
+      &maker == &system.memory.system() ? system.memory.locate(pages).owner : nullptr;
+  const Owner* below = holder != nullptr ? pages_below(*holder) : nullptr;
+  return below != nullptr ? below : pages_below(maker);
 }
 
 }  // namespace
@@ -74,7 +84,7 @@ void vpage_free(void* ptr) {
   if (system == nullptr) {
     return;
   }
-  const Owner* owner = modmem::known_owner(*system);
+  const Owner* owner = modmem::owner_for_free(*system, ptr);
   const modmem::PointerStatus status = owner != nullptr
                                            ? system->memory.free(ptr, owner, MODMEM_CALLER)
                                            : modmem::PointerStatus::foreign;

@@ -502,6 +502,7 @@ class Memory {
 
   bool can_isolate(const OwnerSpec& spec, const HeapSpec& heap) const;
   HeapSlot* domain_heap(const Owner* owner) const;
+  bool is_in_domain(const Owner& owner) const;
   template <typename Act>
   void reach(void* block, std::size_t bytes, const Act& act);
   void maintain(void* block, std::size_t bytes,

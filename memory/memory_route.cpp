@@ -45,6 +45,15 @@ const Owner* Memory::keeper_of(const Owner& owner) {
   return at;
 }
 
+// Whether the owner is a domain, or below one.
+bool Memory::is_in_domain(const Owner& owner) const {
+  const Owner* at = &owner;
+  while (at != nullptr && domain_heap(at) == nullptr) {
+    at = at->parent;
+  }
+  return at != nullptr;
+}
+
 Memory::Route Memory::route(const Request& request) const {
   const Owner& owner = owner_of(request);
   const Owner* keeper = keeper_of(owner);
@@ -54,8 +63,8 @@ Memory::Route Memory::route(const Request& request) const {
             .bytes = request.bytes,
             .alignment = request.alignment != 0 ? request.alignment : 1};
   }
-  const bool is_own = keeper == &owner && domain_heap(keeper) == nullptr;
-  if (keeper != nullptr && !is_own && (request.flags & flag::kKernel) != 0) {
+  if (keeper != nullptr && (request.flags & flag::kKernel) != 0 &&
+      (keeper != &owner || is_in_domain(owner))) {
     // What a module takes for the kernel is never where that module can write.
     keeper = nullptr;
   }

@@ -123,6 +123,7 @@ class BlobHandler : public Resource {
   };
 
   void release() override { clear(); }
+  void abandon() override { current_ = next_ = {}; }
   std::size_t bytes() const override { return current_.bytes + next_.bytes; }
   bool take(Blob& blob, std::size_t bytes);
   void give(Blob& blob);

@@ -27,6 +27,19 @@ std::size_t ModuleMemory::close() {
   return resources + blocks;
 }
 
+void ModuleMemory::abandon() {
+  if (owner_ == nullptr) {
+    return;
+  }
+  while (Resource* newest = take_newest()) {
+    newest->abandon();
+    places_.give(newest);
+  }
+  places_.abandon();
+  memory_->release_owner(*owner_);
+  owner_ = nullptr;
+}
+
 void* ModuleMemory::allocate(std::size_t bytes, std::size_t alignment, Flags flags, Site site) {
   return owner_ != nullptr ? memory_->allocate({owner_, bytes, alignment, flags, site}) : nullptr;
 }
@@ -102,18 +115,27 @@ bool ModuleMemory::end_resource(ResourceKind kind, const void* handle) {
   return true;
 }
 
+bool ModuleMemory::holds_locked(ResourceKind kind, const void* handle) const {
+  const Resource* at = newest_resource_;
+  while (at != nullptr && (at->kind_ != kind || at->handle_ != handle)) {
+    at = at->older_;
+  }
+  return at != nullptr;
+}
+
 // One at a time, as the lock can't be held while a resource ends.
+Resource* ModuleMemory::take_newest() {
+  const LockGuard guard(memory_->space().port());
+  Resource* newest = newest_resource_;
+  if (newest != nullptr) {
+    newest_resource_ = newest->older_;
+  }
+  return newest;
+}
+
 std::size_t ModuleMemory::end_resources(bool leaks) {
-  for (std::size_t count = 0;; ++count) {
-    Resource* newest = nullptr;
-    {
-      const LockGuard guard(memory_->space().port());
-      newest = newest_resource_;
-      if (newest == nullptr) {
-        return count;
-      }
-      newest_resource_ = newest->older_;
-    }
+  std::size_t count = 0;
+  for (; Resource* newest = take_newest(); ++count) {
     if (leaks) {
       const OwnerSpec& spec = owner_->spec;
       memory_->report_leak({spec.kind, spec.id, spec.name, newest->bytes(), 1, newest->site_});
@@ -121,6 +143,7 @@ std::size_t ModuleMemory::end_resources(bool leaks) {
     newest->release();
     places_.give(newest);
   }
+  return count;
 }
 
 // --- figures ---

@@ -49,6 +49,10 @@ class ModuleMemory {
   // where not open.
   std::size_t close();
 
+  // The same for a module that was stopped, maybe within a call of this: what it holds is no leak,
+  // and none of its functions is called.
+  void abandon();
+
   // `bytes` (> 0) at a multiple of `alignment` (a power of two; 0: natural), for what `flags` say.
   // Returns nullptr exactly when Memory can't serve it; that failure is counted here and explained
   // by Memory. O(1) where a mapped page has room, else O(pages).
@@ -79,6 +83,8 @@ class ModuleMemory {
   // Ends the newest resource of that kind and handle. Returns false, with nothing changed, exactly
   // where the module holds none. O(resources).
   bool end_resource(ResourceKind kind, const void* handle);
+  // Whether there is one. The port's lock is held. O(resources).
+  bool holds_locked(ResourceKind kind, const void* handle) const;
 
   std::size_t held_bytes() const;
   std::size_t high_water_mark() const;
@@ -100,6 +106,7 @@ class ModuleMemory {
  private:
   void* take_place(Site site);
   void hold(Resource& resource);
+  Resource* take_newest();
   std::size_t end_resources(bool leaks);
 
   Memory* memory_ = nullptr;

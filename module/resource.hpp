@@ -33,6 +33,9 @@ class Resource {
   // Ends what it stands for. Called by ModuleMemory, once, after it was taken off the list, with no
   // lock held; it may free blocks of the module.
   virtual void release() = 0;
+  // The same for a module that was stopped, none of whose functions may be called: blocks of the
+  // module are ended with its account.
+  virtual void abandon() { release(); }
   // Bytes that go with it, for the report where that is a leak.
   virtual std::size_t bytes() const = 0;
 

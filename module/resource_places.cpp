@@ -37,6 +37,17 @@ void ResourcePlaces::close() {
   memory_ = nullptr;
 }
 
+void ResourcePlaces::abandon() {
+  void* chunks = nullptr;
+  {
+    const LockGuard guard(memory_->space().port());
+    pool_.close();
+    chunks = std::exchange(retired_, nullptr);
+  }
+  free_chunks(chunks);
+  memory_ = nullptr;
+}
+
 void* ResourcePlaces::take(Site site) {
   for (;;) {
     std::size_t bytes = 0;

@@ -35,6 +35,8 @@ class ResourcePlaces {
   void open(Memory& memory);
   // Requires that no place is in use.
   void close();
+  // The same with whatever is in use, which is not used any more.
+  void abandon();
 
   // kBytes of undefined content. nullptr exactly when memory ran out, which is not explained to
   // Memory's observer: it is not what the caller asked for. Requires that it is open.

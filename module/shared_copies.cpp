@@ -114,8 +114,10 @@ SharedCopies::Entry* SharedCopies::make(const void* source, std::size_t bytes, F
                                         Site site) {
   const std::size_t line = memory_.config().cache_line_bytes;
   const Request wanted{owner_, whole_lines(bytes), line, flag::kUser | flag::kKept | silence, site};
-  // A domain may be stopped where it faults, and what was taken by then would be nobody's.
-  if (memory_.entered_domain() != nullptr && memory_.largest_request(wanted) >= wanted.bytes) {
+  // A domain may be stopped where it faults, and what was taken by then would be nobody's. What is
+  // larger than the memory is refused without a look at it.
+  const std::size_t most = std::size_t{memory_.pool().frames()} * config::kPageBytes;
+  if (memory_.entered_domain() != nullptr && bytes <= most) {
     read_through(source, bytes);
   }
   void* place =

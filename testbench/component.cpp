@@ -129,6 +129,7 @@ void Component::close() {
 // Ends what the module holds without a call to it. What it made of its own memory, nobody knows, so
 // whatever looks at that may be ended half-way as well.
 void Component::remove() {
+  fence_->abandon(*domain_);
   const auto try_to = [this](const auto& step) { return fence_->run(*domain_, step); };
   if (!try_to([this] {
         if (module_ != nullptr) {

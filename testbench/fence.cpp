@@ -16,6 +16,7 @@ namespace {
 
 thread_local StrayAccess last_access;
 thread_local const void* last_site;
+thread_local bool looks_for_site = false;
 thread_local char last_place[160];
 thread_local ModulePhase last_phase;
 
@@ -32,17 +33,24 @@ Fence::~Fence() { system_.port().set_lock_watch(nullptr); }
 
 void Fence::end_domain(Owner& domain, bool stopped) {
   CSystem* functions = current_system();
+  // Handlers may have functions of the module's.
+  if (!stopped && functions != nullptr &&
+      !run(domain, [&] { functions->modules.close_below(domain); })) {
+    note(describe_last(domain.spec, domain.spec.id >> 16));
+    stopped = true;
+  }
   if (stopped) {
-    if (functions != nullptr) {
-      functions->modules.abandon_below(domain);
-    }
+    abandon(domain);
     memory_.release_owner(domain);
-    return;
+  } else {
+    memory_.destroy_owner(domain);
   }
-  if (functions != nullptr) {
-    functions->modules.close_below(domain);
+}
+
+void Fence::abandon(const Owner& domain) {
+  if (CSystem* functions = current_system()) {
+    functions->modules.abandon_below(domain);
   }
-  memory_.destroy_owner(domain);
 }
 
 // Under the lock, which opens what it closes.
@@ -105,13 +113,21 @@ Fence::Entry::~Entry() {
 void Fence::escape(void* fence, const StrayAccess& access) {
   const Fence& self = *static_cast<const Fence*>(fence);
   if (innermost != nullptr && !self.system_.port().holds_lock()) {
-    // As long as the domain is entered, whose pages are not open to it can be told.
-    last_access = access;
-    // What a loaded module has done for it, by the library or the host's, is the module's doing.
-    last_site = is_module_code(access.pc) ? nullptr : module_call_site().site;
-    last_site = last_site != nullptr ? last_site : access.pc;
-    last_phase = ModuleCall::current().phase;
-    self.system_.describe(access.address, last_place, sizeof last_place);
+    // Unless the stack that is looked at is broken as well.
+    if (!looks_for_site) {
+      // As long as the domain is entered, whose pages are not open to it can be told.
+      last_access = access;
+      last_site = access.pc;
+      last_phase = ModuleCall::current().phase;
+      self.system_.describe(access.address, last_place, sizeof last_place);
+      // What a loaded module has others do for it is the module's doing.
+      if (is_code(access.pc) && !is_module_code(access.pc)) {
+        looks_for_site = true;
+        const void* site = module_call_site().site;
+        last_site = site != nullptr ? site : access.pc;
+      }
+    }
+    looks_for_site = false;
     siglongjmp(innermost->jump, 1);
   }
 }

@@ -72,6 +72,9 @@ class Fence final : private LockWatch {
   // Ends a domain. What its modules hold through the C interface by nobody's name goes with it, and
   // is a leak like all that is left there, unless its module was `stopped`.
   void end_domain(Owner& domain, bool stopped = false);
+  // Ends what is held through the C interface in the domain of a module that was stopped, without
+  // a call of the module's. Before what lies there is ended otherwise.
+  void abandon(const Owner& domain);
 
   // Does a step in `domain`. False where it was ended by an access that faulted: describe_last().
   // Throws what the step throws.

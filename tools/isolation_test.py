@@ -10,6 +10,7 @@ from testing import program
 # The gains of an example, by their component ids, and what their pipelines are connected to. The
 # first of them that is created is the one that others reach for.
 TOPOLOGY, OTHER, BAD, BAD_NAME = "playback-and-capture", "gain.1.1", "0x00050001", "gain.5.1"
+FIRST = "0x00010001"
 CAPTURE, PLAYBACK = (4, 5), "1,2,3"
 CODE = r"\Alibstray\.so\+0x[0-9a-f]+\Z"
 
@@ -66,7 +67,7 @@ class StrayTest(IsolationTestCase):
                          "--isolate", *arguments, statuses=statuses,
                          env=os.environ | {"STRAY": stray, "STRAY_ID": bad})
 
-    def assert_removed(self, stray, access, place):
+    def assert_removed(self, stray, access, place, code=CODE):
         """The module is named, with whose memory it reached for, and the others play on."""
         _, alone, _ = self.play_stray("", "alone", "--pipelines", PLAYBACK, statuses=(0,))
         report, heard, text = self.play_stray(stray, "stray")
@@ -75,7 +76,7 @@ class StrayTest(IsolationTestCase):
         self.assertEqual((removed["module"], removed["id"], removed["pipeline"], removed["access"]),
                          (BAD_NAME, BAD, int(BAD, 16) >> 16, access))
         self.assertRegex(removed["place"], place)
-        self.assertRegex(removed["site"], CODE)
+        self.assertRegex(removed["site"], code)
         self.assertIn(f"Removed: {BAD_NAME} ({BAD})", text)
         finding = report["findings"][0]
         # Who runs off the end of a block wrote over its guard on the way, and over those of later blocks.
@@ -129,6 +130,15 @@ class StrayTest(IsolationTestCase):
 
     def test_writing_to_nowhere(self):
         self.assert_removed("writes to nowhere", "write", r"\Ain no heap\Z")
+
+    def test_calling_what_is_no_code(self):
+        self.assert_removed("calls what is no code", "read", r"\Ain no heap\Z", code=r"\A0xa\Z")
+
+    def test_a_function_that_ends_a_blob_runs_in_its_domain(self):
+        report, _, _ = self.play_stray("leaves a blob of its own making", "stray", bad=FIRST)
+        self.assertEqual(report["removed"], [])
+        self.assertEqual([one["kind"] for one in report["findings"]], ["leak"])
+        self.assertEqual(report["pool"]["mapped_bytes"], report["pool"]["boot_mapped_bytes"])
 
     def test_what_the_docs_show(self):
         root = pathlib.Path(__file__).resolve().parents[1]

@@ -1,7 +1,5 @@
 #include "testbench/modules/c_instance.hpp"
 
-#include "capi/system.hpp"
-
 namespace modmem::testbench {
 
 // Zeroed, the struct has no manager thread, as an instance is deleted by another thread than made.
@@ -16,11 +14,5 @@ CInstance::CInstance(ModuleMemory& memory) {
 CInstance::~CInstance() { mod_resource_init(&module_); }
 
 void CInstance::release() { mod_free_all(&module_); }
-
-void CInstance::abandon() {
-  if (CSystem* system = current_system()) {
-    system->modules.abandon(*modmem_module_resources(&module_));
-  }
-}
 
 }  // namespace modmem::testbench

@@ -25,8 +25,6 @@ class CInstance {
 
   // Releases all that it holds; that is no leak.
   void release();
-  // The same for an instance that was stopped, wherever it was.
-  void abandon();
 
  private:
   processing_module module_{};

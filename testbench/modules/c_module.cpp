@@ -151,10 +151,7 @@ void CModule::process(std::span<const InputView> inputs, std::span<const OutputV
   }
 }
 
-void CModule::abandon() {
-  initialised_ = false;
-  instance_.abandon();
-}
+void CModule::abandon() { initialised_ = false; }
 
 void CModule::reset(ModuleMemory& /*memory*/) {
   if (interface_.reset != nullptr) {

@@ -64,6 +64,8 @@ bool is_module_code(const void* address) {
   return false;
 }
 
+bool is_code(const void* address) { return object_of(address) != nullptr; }
+
 bool is_program_code(const void* address) { return object_of(address) == object_of(&files); }
 
 std::string to_text(const Site& site) {

@@ -34,7 +34,8 @@ std::string name_of(const void* function);
 // "0x<address>".
 std::string to_text(const Site& site);
 
-// Whether `address` is code of a module; of the program itself.
+// Whether `address` lies in an object that is loaded; in one of a module; in the program itself.
+bool is_code(const void* address);
 bool is_module_code(const void* address);
 bool is_program_code(const void* address);
 

@@ -35,6 +35,14 @@ static bool does(const struct processing_module* mod, const char* what) {
          strcmp(stray, what) == 0;
 }
 
+/* For blobs; what is given back is reached once more. */
+static void* take_blob(size_t bytes) { return rmalloc(SOF_MEM_FLAG_USER, bytes); }
+
+static void give_blob(void* blob) {
+  memset(blob, 0, PAGE);
+  rfree(blob);
+}
+
 static int stray_init(struct processing_module* mod) {
   mod->priv = mod_zalloc(mod, STATE_BYTES);
   if (mod->priv == NULL) {
@@ -53,6 +61,10 @@ static int stray_init(struct processing_module* mod) {
   }
   if (other == NULL) {
     other = mod->priv;
+    if (does(mod, "leaves a blob of its own making")) {
+      comp_init_data_blob(comp_data_blob_handler_new_ext(NULL, false, take_blob, give_blob), PAGE,
+                          NULL);
+    }
   } else if (does(mod, "writes to another module when it is initialised")) {
     other[STATE_BYTES - 1] = 1;
   }
@@ -89,6 +101,8 @@ __attribute__((no_sanitize_address)) static void stray(struct processing_module*
     *(volatile uint8_t*)mod->resources.heap = 1;
   } else if (does(mod, "writes to what all may read")) {
     ((volatile uint8_t*)(uintptr_t)shared)[0] = 1;
+  } else if (does(mod, "calls what is no code")) {
+    ((void (*)(void))(uintptr_t)PERIOD)();
   } else if (does(mod, "writes to nowhere")) {
     *(volatile uint8_t*)(uintptr_t)PERIOD = 1;
   }
