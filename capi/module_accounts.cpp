@@ -252,13 +252,11 @@ bool ModuleAccounts::end_handler(const void* handler) {
     holder.accounts_ = this;
     holder.account_ = account;
   }
-  if (!holder->end_resource(ResourceKind::blob_handler, handler)) {
-    return false;  // another thread was first
-  }
-  if (holder.account_->module == nullptr) {
+  const bool ended = holder->end_resource(ResourceKind::blob_handler, handler);
+  if (ended && holder.account_->module == nullptr) {
     unuse(holder.account_);  // the handler's
   }
-  return true;
+  return ended;
 }
 
 // An account at any depth below `heap`, off the list; nullptr where none is left.

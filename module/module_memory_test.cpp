@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "memory/testing/test_system.hpp"
+#include "module/blob_handler.hpp"
+#include "module/shared_copies.hpp"
 #include "module/testing/two_modules.hpp"
 
 namespace modmem {
@@ -145,6 +147,22 @@ TEST_P(ModuleMemoryTest, CloseReportsLeaksWithTheLineOfTheCall) {
   EXPECT_EQ(module_.owner(), nullptr);
   EXPECT_EQ(pipeline_.tree, 0U);
   EXPECT_EQ(module_.close(), 0U);
+}
+
+TEST_P(ModuleMemoryTest, AbandonEndsAllAndReportsNoLeak) {
+  SharedCopies copies(memory_);
+  static constexpr char kTable[100] = {1};
+  ASSERT_NE(copies.get(module_, kTable, sizeof kTable).copy, nullptr);
+  ASSERT_NE(BlobHandler::create(module_, BlobMode::two_blobs), nullptr);
+  ASSERT_NE(module_.allocate(1000), nullptr);
+  module_.abandon();
+  EXPECT_EQ(module_.owner(), nullptr);
+  EXPECT_EQ(copies.copies(), 0U);
+  EXPECT_EQ(memory_.system().tree, 0U);
+  EXPECT_TRUE(system_.seen().leaks.empty());
+  EXPECT_TRUE(system_.check());
+  module_.abandon();  // it is closed
+  EXPECT_TRUE(module_.open(memory_, pipeline_, {OwnerKind::module, 0x10003, "next"}));
 }
 
 TEST_P(ModuleMemoryTest, FailuresNameTheLineOfTheCall) {
