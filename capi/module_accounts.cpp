@@ -68,6 +68,23 @@ ModuleAccounts::Use ModuleAccounts::find(const module_resources& module) {
   return {this, account};
 }
 
+// The account of the caller's that holds a blob handler at that address; empty where none does.
+ModuleAccounts::Use ModuleAccounts::find_holder(const void* handler) {
+  const Owner& whose = caller(memory_);
+  const LockGuard guard(port());
+  Account* account = first_;
+  while (account != nullptr &&
+         (!is_below(account->memory.owner(), whose) ||
+          !account->memory.holds_locked(ResourceKind::blob_handler, handler))) {
+    account = account->next;
+  }
+  if (account == nullptr) {
+    return {};
+  }
+  ++account->users;
+  return {this, account};
+}
+
 ModuleAccounts::Use ModuleAccounts::find_or_open(module_resources& module, std::uint32_t id,
                                                  Site site) {
   Use known = find(module);
@@ -235,24 +252,8 @@ void ModuleAccounts::end(module_resources& module) {
 }
 
 bool ModuleAccounts::end_handler(const void* handler) {
-  const Owner* const whose = &caller(memory_);
-  Use holder;
-  {
-    const LockGuard guard(port());
-    Account* account = first_;
-    while (account != nullptr &&
-           (!is_below(account->memory.owner(), *whose) ||
-            !account->memory.holds_locked(ResourceKind::blob_handler, handler))) {
-      account = account->next;
-    }
-    if (account == nullptr) {
-      return false;
-    }
-    ++account->users;
-    holder.accounts_ = this;
-    holder.account_ = account;
-  }
-  const bool ended = holder->end_resource(ResourceKind::blob_handler, handler);
+  const Use holder = find_holder(handler);
+  const bool ended = holder && holder->end_resource(ResourceKind::blob_handler, handler);
   if (ended && holder.account_->module == nullptr) {
     unuse(holder.account_);  // the handler's
   }

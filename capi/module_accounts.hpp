@@ -106,6 +106,7 @@ class ModuleAccounts {
   Account** link_of(const module_resources& module);
   Account** link_of_common(const Owner& parent);
   static Account* unlink(Account** link);
+  Use find_holder(const void* handler);
   Account* take_below(const Owner& heap);
   Account* take_first();
   Account* open(const module_resources* module, Owner& parent, const OwnerSpec& spec, Site site);

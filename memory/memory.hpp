@@ -243,9 +243,9 @@ class Memory {
 
   // Copies the `bytes` at `source`, which whoever runs can read, to `block`, whether that is open
   // to him or not, and writes the lines back. Requires a cached block of SRAM of at least so many
-  // bytes, in lines of its own. O(bytes), under the lock where there are domains.
+  // bytes, in lines of its own. O(bytes); copies under the lock where there are domains.
   void copy_to(void* block, const void* source, std::size_t bytes);
-  // Drops what the calling core's cache has of such a block. O(lines), likewise.
+  // Drops what the calling core's cache has of such a block. O(lines).
   void invalidate(void* block, std::size_t bytes);
 
   // --- blocks ---

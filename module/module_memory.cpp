@@ -93,6 +93,16 @@ void ModuleMemory::hold(Resource& resource) {
   newest_resource_ = &resource;
 }
 
+// Where the newest resource of that kind and handle is linked from, or, where there is none, the
+// list's end. The lock is held.
+Resource** ModuleMemory::link_of(ResourceKind kind, const void* handle) {
+  Resource** link = &newest_resource_;
+  while (*link != nullptr && ((*link)->kind_ != kind || (*link)->handle_ != handle)) {
+    link = &(*link)->older_;
+  }
+  return link;
+}
+
 bool ModuleMemory::end_resource(ResourceKind kind, const void* handle) {
   if (owner_ == nullptr) {
     return false;
@@ -100,10 +110,7 @@ bool ModuleMemory::end_resource(ResourceKind kind, const void* handle) {
   Resource* found = nullptr;
   {
     const LockGuard guard(memory_->space().port());
-    Resource** link = &newest_resource_;
-    while (*link != nullptr && ((*link)->kind_ != kind || (*link)->handle_ != handle)) {
-      link = &(*link)->older_;
-    }
+    Resource** link = link_of(kind, handle);
     found = *link;
     if (found == nullptr) {
       return false;
@@ -113,14 +120,6 @@ bool ModuleMemory::end_resource(ResourceKind kind, const void* handle) {
   found->release();
   places_.give(found);
   return true;
-}
-
-bool ModuleMemory::holds_locked(ResourceKind kind, const void* handle) const {
-  const Resource* at = newest_resource_;
-  while (at != nullptr && (at->kind_ != kind || at->handle_ != handle)) {
-    at = at->older_;
-  }
-  return at != nullptr;
 }
 
 // One at a time, as the lock can't be held while a resource ends.

@@ -84,7 +84,9 @@ class ModuleMemory {
   // where the module holds none. O(resources).
   bool end_resource(ResourceKind kind, const void* handle);
   // Whether there is one. The port's lock is held. O(resources).
-  bool holds_locked(ResourceKind kind, const void* handle) const;
+  bool holds_locked(ResourceKind kind, const void* handle) {
+    return *link_of(kind, handle) != nullptr;
+  }
 
   std::size_t held_bytes() const;
   std::size_t high_water_mark() const;
@@ -106,6 +108,7 @@ class ModuleMemory {
  private:
   void* take_place(Site site);
   void hold(Resource& resource);
+  Resource** link_of(ResourceKind kind, const void* handle);
   Resource* take_newest();
   std::size_t end_resources(bool leaks);
 
